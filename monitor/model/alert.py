@@ -1,0 +1,80 @@
+"""Alert: an exceedance with a life cycle, as people and other programs see it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from monitor.model.clock import rfc3339
+
+FIRING, ACKNOWLEDGED, CLEARED = "firing", "acknowledged", "cleared"
+OPEN_STATES = (FIRING, ACKNOWLEDGED)
+STATES = (FIRING, ACKNOWLEDGED, CLEARED)  # `pending` lives in the detector and is never published
+
+
+def alert_id(rule: str, container: str, logger: str, channel: str, start_ns: int) -> str:
+    """Identity of an exceedance, the same in every replay: 16 hex digits (64 bits) of SHA-256 over its key."""
+    key = "\n".join((rule, container, logger, channel, str(start_ns)))
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where in the journal the reading stands that fired."""
+
+    pos: int
+    boot: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Times in ns UTC; `value` is the reading that fired, `peak` the most extreme so far, both in `unit`."""
+
+    id: str
+    rule: str
+    kind: str
+    container: str
+    logger: str
+    serial: str | None
+    place: str | None
+    channel: str
+    axis: str | None
+    severity: str
+    state: str
+    occurred_ns: int
+    reported_ns: int
+    cleared_ns: int | None
+    value: float
+    peak: float
+    limit: float
+    unit: str
+    uncertainty: float | None
+    decision: str
+    clock_uncertainty_s: float | None
+    phase: str
+    profile_digest: str
+    evidence: Evidence
+    message: str
+    suspect: bool = False
+    merged_into: str | None = None
+
+    def cleared(self, at_ns: int, peak: float) -> Alert:
+        """The same alert, over since `at_ns`."""
+        return replace(self, state=CLEARED, cleared_ns=at_ns, peak=peak)
+
+    def to_json(self) -> dict[str, Any]:
+        """The alert as outside programs read it: times in RFC 3339 under names that end in `_at`."""
+        row = asdict(self)
+        for key in ("occurred", "reported", "cleared"):
+            value = row.pop(f"{key}_ns")
+            row[f"{key}_at"] = None if value is None else rfc3339(value)
+        return {key: row[key] for key in _JSON_ORDER}
+
+
+_JSON_ORDER = (
+    "id", "rule", "kind", "container", "logger", "serial", "place", "channel", "axis", "severity", "state",
+    "occurred_at", "reported_at", "cleared_at", "value", "peak", "limit", "unit", "uncertainty", "decision",
+    "clock_uncertainty_s", "phase", "profile_digest", "evidence", "suspect", "merged_into", "message",
+)  # fmt: skip

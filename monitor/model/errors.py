@@ -1,0 +1,42 @@
+"""Errors that say what was tried, where, why it failed and what to do."""
+
+from __future__ import annotations
+
+
+class TcmError(Exception):
+    """Base of all errors that a user may see.
+
+    The text reads `operation: place: cause (hint)`; parts that are empty are left out.
+    """
+
+    def __init__(self, operation: str, place: str = "", cause: str = "", hint: str = "") -> None:
+        self.operation, self.place, self.cause, self.hint = operation, place, cause, hint
+        text = ": ".join(part for part in (operation, place, cause) if part)
+        super().__init__(f"{text} ({hint})" if hint else text)
+
+
+class ConfigError(TcmError):
+    """A configuration that cannot be used: the program ends with exit status 2."""
+
+
+class WireError(TcmError):
+    """A message that cannot be used: its text is the reason under which it goes to quarantine."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+class JournalError(TcmError):
+    """The journal cannot be opened, locked or written; a daemon that meets it stops."""
+
+
+class SinkError(TcmError):
+    """The store did not take a write.
+
+    `retryable` says whether sending the same bytes again can succeed without anybody changing anything;
+    `hold` says that nothing may be dropped and an operator has to act (token, permission, database).
+    """
+
+    def __init__(self, operation: str, place: str, cause: str, *, retryable: bool, hint: str = "") -> None:
+        self.retryable = retryable
+        super().__init__(operation, place, cause, hint)
