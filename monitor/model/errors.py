@@ -20,7 +20,12 @@ class ConfigError(TcmError):
 
 
 class WireError(TcmError):
-    """A message that cannot be used: its text is the reason under which it goes to quarantine."""
+    """A message that cannot be used: its text is the reason under which it goes to quarantine.
+
+    `identity` is (boot, seq) where the payload decodes as a whole and carries them: then that seq is settled.
+    """
+
+    identity: tuple[int, int] | None = None
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from monitor.model.channel import UNITS, quantity_of
 from monitor.model.clock import datetime_ns
 from monitor.model.limit import Identifier, Strict
-from monitor.model.quantity import UNCERTAINTY_SCALES, parse_quantity
+from monitor.model.quantity import UNCERTAINTY_SCALES, format_quantity, parse_quantity
 
 DEFAULT_PHASE = "storage"
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -64,13 +72,17 @@ class Consignment(Strict):
 
     @model_validator(mode="after")
     def _check_legs(self) -> Self:
+        ids = [leg.id for leg in self.leg]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"leg: expected a different id for each leg, got {', '.join(ids)}")
         for before, after in zip(self.leg, self.leg[1:], strict=False):
             if after.planned_start < before.planned_end:
-                raise ValueError(f"leg: expected legs in order of time, {after.id} starts before {before.id} ends")
+                raise ValueError(f"leg.{after.id}.planned_start: expected a time not before leg {before.id} ends")
         known = {party.id for party in self.parties}
         for leg in self.leg:
             if leg.custodian not in known:
-                raise ValueError(f"leg: custodian of {leg.id}: expected one of {sorted(known)}, got {leg.custodian!r}")
+                expected = f"one of the parties {', '.join(sorted(known))}" if known else "a party of the consignment"
+                raise ValueError(f"leg.{leg.id}.custodian: expected {expected}, got {leg.custodian!r}")
         return self
 
     def phase_at(self, time_ns: int) -> str:
@@ -91,10 +103,37 @@ class Consignment(Strict):
         return tuple(spans)
 
 
+class _Text(NamedTuple):
+    """An accuracy as written, with the quantity that says its unit: only the logger knows the channel."""
+
+    text: object
+    quantity: str
+
+
+def _parse_accuracy(value: object) -> object:
+    if not isinstance(value, _Text):
+        return value
+    if value.quantity not in UNITS:
+        return 0.0  # the channel's own error is reported already
+    return parse_quantity(value.text, value.quantity, UNCERTAINTY_SCALES)
+
+
+def _accuracy_quantity(channel: str) -> str:
+    """The quantity of a channel's accuracy: that of the channel; `shock.<acc>` is an acceleration."""
+    quantity = quantity_of(channel)
+    return "acceleration" if quantity == "shock" else quantity
+
+
+def _check_channel(channel: str) -> str:
+    if _accuracy_quantity(channel) not in UNITS:
+        raise ValueError(f"expected a channel <quantity>.<place> with one of {', '.join(UNITS)}, shock")
+    return channel
+
+
 class Calibration(Strict):
     """One channel's calibration; `accuracy` is U (k = 2) in the channel's unit."""
 
-    accuracy: float
+    accuracy: Annotated[float, BeforeValidator(_parse_accuracy), Field(ge=0)]
     certificate: str = ""
     laboratory: str = ""
     date: dt.date | None = None
@@ -109,27 +148,28 @@ class Logger(Strict):
     model: str | None = None
     place: str | None = None
     rotation: tuple[Row, Row, Row] = IDENTITY
-    calibration: dict[str, Calibration] = Field(default_factory=dict)
+    calibration: dict[Annotated[str, AfterValidator(_check_channel)], Calibration] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
+    @field_validator("calibration", mode="before")
     @classmethod
-    def _parse_accuracy(cls, data: Any) -> Any:
-        """Read each accuracy in units of its channel; `shock.<acc>` is in g."""
-        if not isinstance(data, dict) or not isinstance(data.get("calibration"), dict):
-            return data
-        parsed: dict[str, Any] = {}
-        for channel, entry in data["calibration"].items():
-            quantity = "acceleration" if quantity_of(channel) == "shock" else quantity_of(channel)
-            if quantity not in UNITS:
-                raise ValueError(f"calibration: expected a channel <quantity>.<place>, got {channel!r}")
-            parsed[channel] = entry
+    def _name_quantities(cls, table: Any) -> Any:
+        """Tell each accuracy the quantity of its channel; what is no table is left to the checks that follow."""
+        if not isinstance(table, dict):
+            return table
+        named = dict(table)
+        for channel, entry in table.items():
             if isinstance(entry, dict) and "accuracy" in entry:
-                try:
-                    accuracy = parse_quantity(entry["accuracy"], quantity, UNCERTAINTY_SCALES)
-                except ValueError as error:
-                    raise ValueError(f"calibration.{channel}.accuracy: {error}") from None
-                parsed[channel] = entry | {"accuracy": accuracy}
-        return data | {"calibration": parsed}
+                named[channel] = entry | {"accuracy": _Text(entry["accuracy"], _accuracy_quantity(str(channel)))}
+        return named
+
+    @field_serializer("calibration", when_used="json")
+    def _write_accuracies(self, table: dict[str, Calibration]) -> dict[str, Any]:
+        """Write each accuracy with its unit, as the files do."""
+        return {
+            channel: entry.model_dump(mode="json", exclude_none=True)
+            | {"accuracy": format_quantity(entry.accuracy, _accuracy_quantity(channel), UNCERTAINTY_SCALES)}
+            for channel, entry in table.items()
+        }
 
     @model_validator(mode="after")
     def _check_rotation(self) -> Self:

@@ -5,22 +5,38 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from monitor.model.channel import IDENTIFIER, UNITS, quantity_of
-from monitor.model.quantity import parse_quantity
+from monitor.model.quantity import format_quantity, parse_quantity
 
 Identifier = Annotated[str, StringConstraints(pattern=rf"^{IDENTIFIER.pattern}$")]
 Severity = Literal["info", "warning", "alarm"]
 
 
-def _quantity(dimension: str) -> BeforeValidator:
+def _reader(dimension: str) -> BeforeValidator:
     return BeforeValidator(lambda value: parse_quantity(value, dimension))
 
 
-Seconds = Annotated[float, _quantity("time")]
-Hertz = Annotated[float, _quantity("frequency"), Field(gt=0)]
-Acceleration = Annotated[float, _quantity("acceleration"), Field(gt=0)]
+def _writer(dimension: str) -> PlainSerializer:
+    """Write JSON as the files are written, so that what was dumped can be read back."""
+    return PlainSerializer(lambda value: format_quantity(value, dimension), when_used="json-unless-none")
+
+
+Seconds = Annotated[float, _reader("time"), _writer("time")]
+Hertz = Annotated[float, _reader("frequency"), Field(gt=0), _writer("frequency")]
+Acceleration = Annotated[float, _reader("acceleration"), Field(gt=0), _writer("acceleration")]
 
 
 class Strict(BaseModel):
@@ -37,6 +53,12 @@ class RuleBase(Strict):
     phases: tuple[str, ...] | None = None
 
 
+def _level(data: dict[str, Any]) -> float:
+    """The limit itself, for a rule without `clear`; a rule without a limit is refused by its own check."""
+    levels = [data[key] for key in ("above", "below") if data[key] is not None]
+    return float(levels[0]) if levels else 0.0
+
+
 class ThresholdRule(RuleBase):
     """A reading strictly beyond `above` or `below` (in the channel's unit) for `for_s` seconds.
 
@@ -47,34 +69,32 @@ class ThresholdRule(RuleBase):
     channel: str
     above: float | None = None
     below: float | None = None
-    clear: float
+    clear: float = Field(default_factory=_level)
     for_s: Annotated[Seconds, Field(ge=0, alias="for")] = 0.0
 
-    @model_validator(mode="before")
+    @field_validator("channel")
     @classmethod
-    def _parse_levels(cls, data: Any) -> Any:
-        """Read the levels in units of the channel's quantity."""
-        if not isinstance(data, dict) or not isinstance(data.get("channel"), str):
-            return data
-        quantity = quantity_of(data["channel"])
-        if quantity not in UNITS:
-            raise ValueError(
-                f"channel: expected <quantity>.<place> with one of {', '.join(UNITS)}, got {data['channel']!r}"
-            )
-        parsed = dict(data)
-        for key in ("above", "below", "clear"):
-            if key in parsed:
-                try:
-                    parsed[key] = parse_quantity(parsed[key], quantity)
-                except ValueError as error:
-                    raise ValueError(f"{key}: {error}") from None
-        if ("above" in parsed) == ("below" in parsed):
-            raise ValueError("above: expected exactly one of the keys above and below")
-        parsed.setdefault("clear", parsed.get("above", parsed.get("below")))
-        return parsed
+    def _check_channel(cls, channel: str) -> str:
+        if quantity_of(channel) not in UNITS:
+            raise ValueError(f"expected <quantity>.<place> with one of {', '.join(UNITS)}, got {channel!r}")
+        return channel
+
+    @field_validator("above", "below", "clear", mode="before")
+    @classmethod
+    def _parse_level(cls, value: object, info: ValidationInfo) -> float | None:
+        """Read a level in units of the channel's quantity."""
+        if value is None or "channel" not in info.data:  # the channel's own error is reported already
+            return 0.0 if info.field_name == "clear" else None
+        return parse_quantity(value, quantity_of(info.data["channel"]))
+
+    @field_serializer("above", "below", "clear", when_used="json-unless-none")
+    def _write_level(self, value: float) -> str:
+        return format_quantity(value, quantity_of(self.channel))
 
     @model_validator(mode="after")
-    def _check_clear(self) -> Self:
+    def _check_levels(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("above: expected exactly one of the keys above and below")
         if (self.clear - self.limit) * self.sign > 0:
             side = "at or below" if self.above is not None else "at or above"
             raise ValueError(f"clear: expected a level {side} the limit {self.limit:g}, got {self.clear:g}")

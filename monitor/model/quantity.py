@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from math import isfinite
 
 SCALES: dict[str, dict[str, float]] = {
     # dimension: {unit: factor to the unit used inside, which stands first}
@@ -31,4 +32,12 @@ def parse_quantity(text: object, dimension: str, scales: dict[str, dict[str, flo
         raise ValueError(f"{expected}, got {text!r}")
     if match[2] not in units:
         raise ValueError(f"{expected}; {match[2]!r} is no unit of {dimension}")
-    return float(Decimal(match[1]) * Decimal(str(units[match[2]])))  # exact: 8.2 hPa is 820 Pa, not 819.9999
+    value = float(Decimal(match[1]) * Decimal(str(units[match[2]])))  # exact: 8.2 hPa is 820 Pa, not 819.9999
+    if not isfinite(value):
+        raise ValueError(f"{expected}; {match[1]} is too large")
+    return value
+
+
+def format_quantity(value: float, dimension: str, scales: dict[str, dict[str, float]] = SCALES) -> str:
+    """Write a value in the unit used inside; parse_quantity reads back exactly the same number."""
+    return f"{float(value)!r} {next(iter(scales[dimension]))}"

@@ -1,0 +1,71 @@
+"""The bounded queue between paho's callbacks and the intake: live before fill."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MAX_INBOX_BYTES = 64 << 20  # 64 payloads of the largest size; a full inbox stops reading the socket
+MAX_INBOX_MESSAGES = 4_096  # twice two sessions with a window of 1 000, so only QoS 0 can fill it
+_WAIT_S = 0.5  # how often a callback that waits for room looks whether the daemon ends
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as paho handed it over; `acknowledge` frees its place in the broker's window."""
+
+    received_ns: int
+    topic: str
+    payload: bytes
+    is_retained: bool
+    is_prompt: bool
+    acknowledge: Callable[[], None]
+
+
+class Inbox:
+    """Filled by network threads, emptied by the one intake; its lock is held for microseconds."""
+
+    def __init__(self, on_arrival: Callable[[], None] = lambda: None) -> None:
+        self._live: deque[Delivery] = deque()
+        self._fill: deque[Delivery] = deque()
+        self._bytes = 0
+        self._room = threading.Condition()
+        self._on_arrival = on_arrival
+        self._closed = False
+
+    def put(self, delivery: Delivery, *, is_fill: bool) -> bool:
+        """Enqueue; waits while the inbox is full, so that the broker has to. False once the inbox is closed."""
+        with self._room:
+            while not self._closed and (len(self) >= MAX_INBOX_MESSAGES or self._bytes >= MAX_INBOX_BYTES):
+                self._room.wait(_WAIT_S)
+            if self._closed:
+                return False
+            (self._fill if is_fill else self._live).append(delivery)
+            self._bytes += len(delivery.payload)
+        self._on_arrival()
+        return True
+
+    def take(self, limit: int) -> list[Delivery]:
+        """Up to `limit` deliveries in order of arrival: live ones, and filled ones only when no live one waits."""
+        with self._room:
+            queue = self._live or self._fill
+            taken = [queue.popleft() for _ in range(min(limit, len(queue)))]
+            self._bytes -= sum(len(delivery.payload) for delivery in taken)
+            self._room.notify_all()
+        return taken
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether no live message waits."""
+        return not self._live
+
+    def __len__(self) -> int:
+        return len(self._live) + len(self._fill)
+
+    def close(self) -> None:
+        """Let waiting callbacks go; what is queued stays unacknowledged and comes again."""
+        with self._room:
+            self._closed = True
+            self._room.notify_all()

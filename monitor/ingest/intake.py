@@ -1,0 +1,134 @@
+"""The writer's work: judge what waits, commit it, and only then acknowledge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Protocol
+
+from monitor.ingest.inbox import Delivery, Inbox
+from monitor.journal import BootKey, Commit, Journal, Refused, Usable
+from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.errors import WireError
+from monitor.model.record import Status
+from monitor.wire import ack_topic, decode, encode_ack, parse_topic
+
+MAX_COMMIT_RECORDS = 500
+TICK_NS = 10 * NS_PER_S
+ACK_SPACING_NS = 1 * NS_PER_S  # an acknowledgement costs as much as a message; a lost one only means a resend
+UNREGISTERED = "logger: not registered in any container file, and [ingest] unknown_loggers is quarantine"
+
+
+class Link(Protocol):
+    """What the intake needs of the live session."""
+
+    is_granted: bool
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands."""
+
+
+class Intake:
+    """One `step`: take up to 500 deliveries, commit, PUBACK, `down/ack`.
+
+    1. decode each delivery; what cannot be used becomes a row of quarantine;
+    2. append all of them in one durable transaction;
+    3. free their places in the broker's window (PUBACK);
+    4. tell the loggers what is settled, births at once, others at most once a second for each logger.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        inbox: Inbox,
+        clock: Clock,
+        publish: Callable[[str, bytes], None],
+        links: tuple[Link, ...],
+        accepts: Callable[[str, str], bool] = lambda _container, _logger: True,
+    ) -> None:
+        self._journal, self._inbox, self._clock = journal, inbox, clock
+        self._publish, self._links, self._accepts = publish, links, accepts
+        self._due: dict[tuple[str, str], dict[int, int]] = {}
+        self._told_ns: dict[tuple[str, str], int] = {}
+        self._next_tick_ns = clock.mono_ns()
+        self.records = self.duplicates = self.quarantined = 0
+
+    def step(self) -> bool:
+        """Do one commit's worth of work; True when something was committed."""
+        ticked = self._tick()
+        deliveries = self._inbox.take(MAX_COMMIT_RECORDS)
+        if deliveries:
+            commit = self._journal.append([self._judge(delivery) for delivery in deliveries])
+            for delivery in deliveries:
+                delivery.acknowledge()
+            self._count(commit)
+            self._note_due(commit)
+        self._acknowledge()
+        return ticked or bool(deliveries)
+
+    def _tick(self) -> bool:
+        mono_ns = self._clock.mono_ns()
+        if mono_ns < self._next_tick_ns:
+            return False
+        self._next_tick_ns = mono_ns + TICK_NS
+        tick = {
+            "mono_ns": mono_ns,
+            "connected": all(link.is_connected and link.is_granted for link in self._links),
+            "queue": len(self._inbox),
+        }
+        self._journal.append_own("tick", self._clock.now_ns(), json.dumps(tick).encode())
+        return True
+
+    def _judge(self, delivery: Delivery) -> Usable | Refused:
+        common = (
+            delivery.received_ns,
+            delivery.topic,
+            delivery.payload,
+            delivery.is_retained,
+            delivery.is_prompt,
+        )
+        owner = None
+        try:
+            topic = parse_topic(delivery.topic)
+            owner = (topic.container, topic.logger)
+            message = decode(topic.kind, delivery.payload)
+            if not self._accepts(topic.container, topic.logger):
+                error = WireError(UNREGISTERED)
+                error.identity = None if isinstance(message, Status) else (message.stamp.boot, message.seq)
+                raise error
+        except WireError as error:
+            settles = (*owner, *error.identity) if owner and error.identity else None
+            return Refused(*common, reason=str(error), settles=settles)
+        return Usable(*common, topic.container, topic.logger, topic.kind, message)
+
+    def _count(self, commit: Commit) -> None:
+        self.records += commit.inserted
+        self.duplicates += commit.duplicates
+        self.quarantined += commit.quarantined
+
+    def _note_due(self, commit: Commit) -> None:
+        for key, upto in commit.upto.items():
+            container, logger, boot = key
+            if key in commit.births:
+                self._tell(key, upto)
+            else:
+                self._due.setdefault((container, logger), {})[boot] = upto
+
+    def _acknowledge(self) -> None:
+        now_ns = self._clock.mono_ns()
+        for owner in [
+            owner for owner in self._due if self._told_ns.get(owner, -ACK_SPACING_NS) <= now_ns - ACK_SPACING_NS
+        ]:
+            boots = self._due[owner]
+            boot = next(iter(boots))
+            self._tell((*owner, boot), boots.pop(boot))
+            self._told_ns[owner] = now_ns
+            if not boots:
+                del self._due[owner]
+        if len(self._told_ns) > len(self._due) + MAX_COMMIT_RECORDS:
+            self._told_ns = {owner: told for owner, told in self._told_ns.items() if told > now_ns - ACK_SPACING_NS}
+
+    def _tell(self, key: BootKey, upto: int) -> None:
+        container, logger, boot = key
+        self._publish(ack_topic(container, logger), encode_ack(boot, upto, self._clock.now_ns()))

@@ -1,0 +1,178 @@
+"""One persistent MQTT session: QoS 1, acknowledged by hand, subscribed again at every connect.
+
+Facts of paho 2 and MQTT 5 that shape this file: a session survives a restart of the process only with
+`clean_start=False` at every connect; packet ids start anew when a session is lost, so an acknowledgement counts only on
+the connection that brought its message; an exception in a callback would end the network thread without a word.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from monitor.config.settings import MqttSettings
+from monitor.ingest.inbox import Delivery, Inbox
+from monitor.model.clock import Clock
+from monitor.model.errors import TcmError
+
+KEEPALIVE_S = 60
+RECEIVE_MAXIMUM = 1_000  # two commits of 500: one is on its way while the other is written
+MAX_PACKET_BYTES = 16 << 20  # larger than any message, so that an oversize one reaches quarantine and not the memory
+SESSION_EXPIRY_S = 0xFFFF_FFFF  # never: a gateway may stay switched off for the length of a storage
+RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 15
+SETTLE_S = 2.0  # after a connect to a kept session the broker's queued messages come first
+MAX_OUTGOING = 1_000
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """Connects for ever; `run` is the body of a thread of its own and only returns after `stop`."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        client_id: str,
+        topic_filter: str,
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        is_fill: bool = False,
+    ) -> None:
+        self._settings, self._filter, self._inbox, self._clock = settings, topic_filter, inbox, clock
+        self._is_fill = is_fill
+        self._generation = 0
+        self._settled_at_s = 0.0
+        self._lock = threading.Lock()
+        self.is_granted = False
+        self.problem = "not connected yet"
+        self.dropped = 0
+        self._client = self._make_client(client_id)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker accepted the connection and it stands."""
+        return self._client.is_connected()
+
+    def run(self) -> None:
+        """Serve the connection until `stop`; a broker that is not there is tried again for ever."""
+        properties = None
+        if self._client.protocol == MQTTProtocolVersion.MQTTv5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            properties.MaximumPacketSize = MAX_PACKET_BYTES
+        clean: dict[str, Any] = {"clean_start": False, "properties": properties} if properties else {}
+        self._client.connect_async(self._settings.host, self._settings.port, KEEPALIVE_S, **clean)
+        self._client.loop_forever(retry_first_connection=True)
+
+    def stop(self) -> None:
+        """Disconnect; the broker keeps the session and all that is not acknowledged."""
+        self._client.disconnect()
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> paho.MQTTMessageInfo:
+        """Hand a message to the broker; TcmError while there is no connection (nothing is queued then)."""
+        if not self.is_connected:
+            raise TcmError("publish", topic, f"broker {self._settings.url}: {self.problem or 'not connected'}")
+        return self._client.publish(topic, payload, qos=qos, retain=retain)
+
+    def _make_client(self, client_id: str) -> paho.Client:
+        settings = self._settings
+        is_v5 = settings.protocol == "5"
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=None if is_v5 else False,
+            protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
+            manual_ack=True,
+        )
+        client.max_queued_messages_set(MAX_OUTGOING)
+        client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
+        if settings.username:
+            client.username_pw_set(settings.username, settings.password())
+        if settings.tls:
+            client.tls_set(_text(settings.ca_file), _text(settings.cert_file), _text(settings.key_file))
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        # With a write callback paho leaves all sending to the network thread: two threads that write could interleave.
+        client.on_socket_register_write = lambda *_: None
+        return client
+
+    def _on_connect(self, client: paho.Client, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self.problem = f"refused: {reason}"
+            log.warning("connect to %s: %s (check user, password and rights)", self._settings.url, self.problem)
+            return
+        with self._lock:
+            self._generation += 1
+        self.problem = "subscription not granted yet"
+        self._settled_at_s = time.monotonic() + (SETTLE_S if flags.session_present else 0.0)
+        if not flags.session_present:
+            log.warning("session %s on %s is new: what is missing comes again", client._client_id, self._settings.url)
+        client.subscribe(self._filter, qos=1)
+
+    def _on_connect_fail(self, _client: paho.Client, _data: Any) -> None:
+        self.problem = "no answer"
+
+    def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        with self._lock:
+            self._generation += 1
+        self.is_granted = False
+        self.problem = f"connection lost: {reason}"
+
+    def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, codes: list[Any], _properties: Any) -> None:
+        self.is_granted = bool(codes) and not codes[0].is_failure
+        self.problem = "" if self.is_granted else f"subscription to {self._filter} refused: {codes}"
+
+    def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        try:
+            delivery = self._delivery(client, message)
+            if not self._inbox.put(delivery, is_fill=self._is_fill):
+                self.dropped += 1
+        except Exception:  # an exception here would end paho's thread silently; the message stays
+            self.dropped += 1
+            log.exception("take message from %s (it was not acknowledged and comes again)", self._settings.url)
+
+    def _delivery(self, client: paho.Client, message: paho.MQTTMessage) -> Delivery:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = message._topic.decode(errors="replace")
+        generation, mid, qos = self._generation, message.mid, message.qos
+        is_settled = self._inbox.is_drained and time.monotonic() >= self._settled_at_s
+        return Delivery(
+            received_ns=self._clock.now_ns(),
+            topic=topic,
+            payload=bytes(message.payload),
+            is_retained=bool(message.retain),
+            is_prompt=is_settled and not message.retain and not self._is_fill,
+            acknowledge=self._acknowledgement(client, generation, mid) if qos else _nothing,
+        )
+
+    def _acknowledgement(self, client: paho.Client, generation: int, mid: int) -> Callable[[], None]:
+        def acknowledge() -> None:
+            with self._lock:  # so that no reconnect comes between the look and the act
+                if generation == self._generation:
+                    client.ack(mid, 1)
+
+        return acknowledge
+
+
+def _nothing() -> None:
+    """QoS 0 has no acknowledgement."""
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None

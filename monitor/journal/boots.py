@@ -1,0 +1,156 @@
+"""What is settled of each boot of each logger: the contiguous part, the gaps and their life cycle."""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_right
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+OPEN, FILLED, LOST = "open", "filled", "lost"
+MAX_GAPS = 4_096  # of one boot: 4 096 rows of about 40 bytes, rewritten when one changes
+MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
+
+
+@dataclass(slots=True)
+class Boot:
+    """One boot of a logger. `gaps` are [from, to, state], disjoint, in order; seq < `next` outside them is journalled.
+
+    `anchor_ns` is calendar time minus the logger's `mono`, set once.
+    """
+
+    container: str
+    oldest: int = 0
+    next: int = 0
+    anchor_ns: int | None = None
+    gaps: list[tuple[int, int, str]] = field(default_factory=list)
+    stored: tuple[object, ...] = ()
+    gaps_changed: bool = False
+
+    @property
+    def upto(self) -> int:
+        """Every seq up to here is settled; -1 when nothing is contiguous yet."""
+        return next((first for first, _, state in self.gaps if state == OPEN), self.next) - 1
+
+    def is_new(self, seq: int) -> bool:
+        """Whether `seq` has not been settled by a record of its own: beyond `next` or in an open or lost gap."""
+        return seq >= self.next or self._gap_at(seq) is not None
+
+    def can_take(self, seq: int) -> bool:
+        """False when `seq` would open one gap more than a boot may have."""
+        return seq <= self.next or len(self.gaps) < MAX_GAPS
+
+    def settle(self, seq: int) -> None:
+        """`seq` is in the journal or in quarantine."""
+        if seq >= self.next:
+            self.expect(seq)
+            self.next = seq + 1
+            return
+        index = self._gap_at(seq)
+        if index is not None:
+            first, last, state = self.gaps[index]
+            pieces = [(first, seq - 1, state), (seq, seq, FILLED), (seq + 1, last, state)]
+            self._replace(index, index + 1, [piece for piece in pieces if piece[0] <= piece[1]])
+
+    def expect(self, next_seq: int) -> None:
+        """Seqs below `next_seq` were made: what is not here yet is an open gap."""
+        if next_seq > self.next:
+            self._replace(len(self.gaps), len(self.gaps), [(self.next, next_seq - 1, OPEN)])
+            self.next = next_seq
+
+    def declare_lost(self, kept: list[tuple[int, int]], below: int) -> None:
+        """Open seqs under `below` that lie outside the ranges `kept` are gone from the logger's memory."""
+        pieces: list[tuple[int, int, str]] = []
+        for first, last, state in self.gaps:
+            if state != OPEN or first >= below:
+                pieces.append((first, last, state))
+                continue
+            at = first
+            for kept_first, kept_last in sorted([*kept, (below, last)]):
+                low, high = max(kept_first, at), min(kept_last, last)
+                if low > high:
+                    continue
+                if at < low:
+                    pieces.append((at, low - 1, LOST))
+                pieces.append((low, high, OPEN))
+                at = high + 1
+            if at <= last:
+                pieces.append((at, last, LOST))
+        if pieces != self.gaps:
+            self._replace(0, len(self.gaps), pieces)
+
+    def _gap_at(self, seq: int) -> int | None:
+        index = bisect_right(self.gaps, seq, key=lambda gap: gap[0]) - 1
+        if index >= 0 and seq <= self.gaps[index][1] and self.gaps[index][2] != FILLED:
+            return index
+        return None
+
+    def _replace(self, start: int, stop: int, pieces: list[tuple[int, int, str]]) -> None:
+        """Put `pieces` in place of gaps[start:stop] and join neighbours of one state."""
+        low, high = max(start - 1, 0), min(stop + 1, len(self.gaps))
+        joined: list[tuple[int, int, str]] = []
+        for first, last, state in self.gaps[low:start] + pieces + self.gaps[stop:high]:
+            if joined and joined[-1][2] == state and joined[-1][1] + 1 == first:
+                joined[-1] = (joined[-1][0], last, state)
+            else:
+                joined.append((first, last, state))
+        self.gaps[low:high] = joined
+        self.gaps_changed = True
+
+
+class Boots:
+    """The boots of all loggers: a bounded cache over the tables `boots` and `gaps`.
+
+    Changes are held back until `save`, which the journal calls inside its transaction.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._cache: OrderedDict[tuple[str, int], Boot] = OrderedDict()
+        self._touched: set[tuple[str, int]] = set()
+
+    def get(self, container: str, logger: str, boot: int) -> Boot:
+        """The state of a boot, to be changed by the caller; a new one when it was never seen."""
+        key = (logger, boot)
+        self._touched.add(key)
+        state = self._cache.get(key)
+        if state is None:
+            state = self._cache[key] = self._load(container, logger, boot)
+        self._cache.move_to_end(key)
+        return state
+
+    def with_open_gaps(self, logger: str) -> set[int]:
+        """The boots of a logger that may have open gaps: by their saved rows, or touched since."""
+        rows = self._connection.execute("SELECT DISTINCT boot FROM gaps WHERE logger = ? AND state = ?", (logger, OPEN))
+        return {row[0] for row in rows} | {boot for name, boot in self._touched if name == logger}
+
+    def save(self) -> None:
+        """Write what changed since the last save; the caller's transaction makes it durable."""
+        rows, changed = [], []
+        for key in self._touched:
+            state = self._cache[key]
+            row = (*key, state.container, state.upto, state.oldest, state.next, state.anchor_ns)
+            if row != state.stored:
+                rows.append(row)
+                state.stored = row
+            if state.gaps_changed:
+                changed.append((key, state))
+                state.gaps_changed = False
+        self._touched.clear()
+        self._connection.executemany("INSERT OR REPLACE INTO boots VALUES(?, ?, ?, ?, ?, ?, ?)", rows)
+        for key, state in changed:
+            self._connection.execute("DELETE FROM gaps WHERE logger = ? AND boot = ?", key)
+            self._connection.executemany("INSERT INTO gaps VALUES(?, ?, ?, ?, ?)", [(*key, *gap) for gap in state.gaps])
+        while len(self._cache) > MAX_CACHED_BOOTS:
+            self._cache.popitem(last=False)
+
+    def _load(self, container: str, logger: str, boot: int) -> Boot:
+        row = self._connection.execute(
+            "SELECT container, upto, oldest, next, anchor_ns FROM boots WHERE logger = ? AND boot = ?", (logger, boot)
+        ).fetchone()
+        if row is None:
+            return Boot(container)
+        gaps = self._connection.execute(
+            'SELECT "from", "to", state FROM gaps WHERE logger = ? AND boot = ? ORDER BY "from"', (logger, boot)
+        ).fetchall()
+        return Boot(row[0], row[2], row[3], row[4], gaps, stored=(logger, boot, *row))

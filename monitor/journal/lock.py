@@ -1,0 +1,53 @@
+"""The lock file of a state directory: it admits one daemon."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from monitor.model.errors import JournalError
+
+
+class StateLock:
+    """Held from construction to `close`; JournalError when another process holds it.
+
+    The lock is the kernel's (flock): it goes with the process, however that dies, so no stale file needs a hand.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        path = state_dir / "lock"
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+        except OSError as error:
+            raise JournalError(
+                "lock state directory", str(path), str(error), "choose a state_dir that can be written"
+            ) from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
+            os.close(self._file)
+            raise JournalError(
+                "lock state directory",
+                str(state_dir),
+                f"process {holder} runs on it",
+                "stop that daemon first, or give this one a state_dir of its own",
+            ) from None
+        os.ftruncate(self._file, 0)
+        os.write(self._file, f"{os.getpid()}\n".encode())
+
+    def close(self) -> None:
+        """Let the next daemon in."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

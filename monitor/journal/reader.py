@@ -1,0 +1,78 @@
+"""Reading the journal behind a cursor: read-only, one batch a transaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.journal.schema import open_for_reading
+from monitor.model.record import Record
+
+MAX_BATCH_RECORDS = 500
+MAX_BATCH_BYTES = 8 << 20  # 35 events of 37 000 samples, or 500 blocks of 16 kB: what a step may hold in memory
+MAX_CACHED_ANCHORS = 100_000  # about 150 bytes each
+_COLUMNS = "pos, received_ns, container, logger, boot, seq, kind, topic, payload"
+
+
+class JournalReader:
+    """One consumer's read-only view of `journal.db`."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._connection = open_for_reading(state_dir / "journal.db")
+        self._anchors: dict[tuple[str, int], int] = {}
+
+    def read(self, after_pos: int, limit: int = MAX_BATCH_RECORDS) -> list[Record]:
+        """The next records behind `after_pos` in order, at most `limit` and about MAX_BATCH_BYTES."""
+        cursor = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM records WHERE pos > ? ORDER BY pos LIMIT ?", (after_pos, limit)
+        )
+        batch: list[Record] = []
+        size_bytes = 0
+        for row in cursor:
+            batch.append(Record(*row))
+            size_bytes += len(row[8] or b"")
+            if size_bytes >= MAX_BATCH_BYTES:
+                break
+        cursor.close()
+        return batch
+
+    def anchor_ns(self, logger: str, boot: int) -> int | None:
+        """Calendar time minus `mono` of a boot, None while it has none; once set it never changes."""
+        key = (logger, boot)
+        if key not in self._anchors:
+            row = self._connection.execute("SELECT anchor_ns FROM boots WHERE logger = ? AND boot = ?", key).fetchone()
+            if row is None or row[0] is None:
+                return None
+            if len(self._anchors) >= MAX_CACHED_ANCHORS:
+                self._anchors.clear()
+            self._anchors[key] = row[0]
+        return self._anchors[key]
+
+    def head(self) -> tuple[int, str]:
+        """Position and chain (hex) of the last record; (0, 64 zeros) of an empty journal."""
+        row = self._connection.execute("SELECT pos, chain FROM records ORDER BY pos DESC LIMIT 1").fetchone()
+        return (row[0], row[1].hex()) if row else (0, bytes(32).hex())
+
+    def last_config(self, at_pos: int | None = None) -> bytes | None:
+        """The configuration in force, or in force at `at_pos`; None when none was journalled by then."""
+        row = self._connection.execute(
+            "SELECT payload FROM records WHERE kind = 'config' AND pos <= ? ORDER BY pos DESC LIMIT 1",
+            ((1 << 62) if at_pos is None else at_pos,),
+        ).fetchone()
+        return row[0] if row else None
+
+    def quarantined(self) -> int:
+        """Number of rows in quarantine."""
+        return int(self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0])
+
+    def gaps(self) -> dict[str, int]:
+        """Number of records in gaps of each state."""
+        rows = self._connection.execute('SELECT state, sum("to" - "from" + 1) FROM gaps GROUP BY state').fetchall()
+        return {"open": 0, "requested": 0, "filled": 0, "lost": 0} | dict(rows)
+
+    def counts(self) -> dict[str, int]:
+        """Number of records of each kind."""
+        return dict(self._connection.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._connection.close()

@@ -1,0 +1,68 @@
+"""The tables of `journal.db` and how every part opens SQLite files."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from monitor.model.errors import JournalError
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 10.0  # only a checkpoint in another connection can make anybody wait, for milliseconds
+
+JOURNAL_TABLES = """
+CREATE TABLE IF NOT EXISTS records(
+    pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, container TEXT, logger TEXT, boot INTEGER, seq INTEGER,
+    kind TEXT NOT NULL, topic TEXT, payload BLOB, digest BLOB NOT NULL, chain BLOB NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS identity ON records(logger, boot, seq) WHERE seq IS NOT NULL;
+CREATE INDEX IF NOT EXISTS statuses ON records(logger, pos) WHERE kind = 'status';
+CREATE INDEX IF NOT EXISTS configs ON records(pos) WHERE kind = 'config';
+CREATE TABLE IF NOT EXISTS quarantine(
+    pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    reason TEXT NOT NULL, digest BLOB NOT NULL, chain BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS boots(
+    logger TEXT NOT NULL, boot INTEGER NOT NULL, container TEXT NOT NULL, upto INTEGER NOT NULL,
+    oldest INTEGER NOT NULL, next INTEGER NOT NULL, anchor_ns INTEGER, PRIMARY KEY(logger, boot)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gaps(
+    logger TEXT NOT NULL, boot INTEGER NOT NULL, "from" INTEGER NOT NULL, "to" INTEGER NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY(logger, boot, "from")) WITHOUT ROWID;
+"""
+
+
+def open_for_writing(path: Path, tables: str) -> sqlite3.Connection:
+    """Open the one connection that writes and checkpoints `path`: WAL, durable at every commit.
+
+    Raises JournalError when the file is damaged or was written by another version of this program.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, SCHEMA_VERSION):
+            hint = "use the program that wrote it, or another state_dir"
+            raise JournalError("open", str(path), f"schema version {version}, expected {SCHEMA_VERSION}", hint)
+        connection.executescript(tables)
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    except (sqlite3.Error, OSError) as error:
+        hint = "check the disk and the file's owner; restore the file from a backup if it is damaged"
+        raise JournalError("open", str(path), str(error), hint) from None
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open `path` read-only; JournalError when it is not there or no database."""
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA wal_autocheckpoint=0")  # only the writer checkpoints (SQLite's WAL-reset bug)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise JournalError("open", str(path), str(error), "is this the daemon's state directory?") from None
+    return connection

@@ -1,0 +1,266 @@
+"""Messages of wire format version 1: CBOR maps whose arrays are RFC 8746 typed arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import cbor2
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model.errors import WireError
+from monitor.model.record import SEQ_LIMIT, Env, Message, Shock, Stamp, Status
+from monitor.wire.structure import load_map
+
+VERSION = 1
+MAX_READINGS = 100_000
+MAX_CHANNELS = 64
+MAX_SAMPLES = 170_000
+MAX_HELD = 1_024
+MAX_TEXT = 128  # channel names are two identifiers at most; serials and models are shorter
+TIME_LIMIT_NS = 1 << 63
+SPAN_LIMIT_NS = 1 << 62  # so that the time of a record's last reading fits int64 wherever its first is placed
+MULTI_DIM, INT16_LE, INT64_LE, FLOAT32_LE = 40, 77, 79, 85  # RFC 8746
+SHOCK_SETTINGS = ("fs", "range_g", "level_g", "lp_hz", "hp_hz", "dead_ms")
+STATES = ("online", "sleeping", "offline")
+
+Content = dict[str, Any]
+T = TypeVar("T")
+
+
+def decode(kind: str, payload: bytes) -> Message:
+    """Decode a payload of `kind` env, shock or status.
+
+    Raises WireError with the reason; where the payload decodes as a whole and carries boot and seq, the error has them
+    as `identity`, because a message in quarantine settles its seq.
+    """
+    content = load_map(payload)
+    try:
+        version = _integer(content, "v", 1 << 16)
+        if version != VERSION:
+            raise WireError(f"v: expected {VERSION}, got {version}")
+        return _DECODERS[kind](content)
+    except WireError as error:
+        if kind != "status":
+            error.identity = _identity(content)
+        raise
+
+
+def encode_ack(boot: int, upto: int, now_ns: int) -> bytes:
+    """Tell a logger that every seq up to `upto` (-1: none) of `boot` is settled, and what time it is."""
+    return cbor2.dumps({"v": VERSION, "boot": boot, "upto": upto, "want": [], "now": now_ns})
+
+
+def _identity(content: Content) -> tuple[int, int] | None:
+    boot, seq = content.get("boot"), content.get("seq")
+    if type(boot) is int and type(seq) is int and 0 <= boot < SEQ_LIMIT and 0 <= seq < SEQ_LIMIT:
+        return boot, seq
+    return None
+
+
+def _env(content: Content) -> Env:
+    stamp = _stamp(content)
+    channels = _channels(content)
+    shape, data = _array(content, "x", FLOAT32_LE, 4)
+    rows, columns = shape
+    if columns != len(channels) or not 1 <= rows * columns <= MAX_READINGS * MAX_CHANNELS or rows > MAX_READINGS:
+        raise WireError(f"x: expected [1..{MAX_READINGS}, {len(channels)}] values, got {list(shape)}")
+    values = np.frombuffer(data, "<f4").reshape(rows, columns)
+    offsets_ns, interval_ns = _offsets(content, rows, stamp)
+    return Env(
+        stamp=stamp,
+        seq=_integer(content, "seq", SEQ_LIMIT),
+        oldest=_integer(content, "oldest", SEQ_LIMIT),
+        overrun=_integer(content, "overrun", SEQ_LIMIT, 0),
+        channels=channels,
+        values=values,
+        offsets_ns=offsets_ns,
+        interval_ns=interval_ns,
+    )
+
+
+def _shock(content: Content) -> Shock:
+    stamp = _stamp(content)
+    shape, data = _array(content, "a", INT16_LE, 2)
+    if shape[0] != 3 or not 1 <= shape[1] <= MAX_SAMPLES:
+        raise WireError(f"a: expected [3, 1..{MAX_SAMPLES}] counts, got {list(shape)}")
+    fs_hz = _number(content, "fs")
+    if fs_hz <= 0 or shape[1] * 1e9 / fs_hz >= SPAN_LIMIT_NS:
+        raise WireError(f"fs: expected a positive sampling rate in Hz, got {fs_hz:g}")
+    pre = _integer(content, "pre", MAX_SAMPLES + 1)
+    if pre > shape[1]:
+        raise WireError(f"pre: expected at most the {shape[1]} samples of the record, got {pre}")
+    scale = _required(content, "scale")
+    if not isinstance(scale, list) or len(scale) != 3:
+        raise WireError("scale: expected 3 numbers")
+    return Shock(
+        stamp=stamp,
+        seq=_integer(content, "seq", SEQ_LIMIT),
+        oldest=_integer(content, "oldest", SEQ_LIMIT),
+        overrun=_integer(content, "overrun", SEQ_LIMIT, 0),
+        fs_hz=fs_hz,
+        pre=pre,
+        scale=np.array([_finite("scale", value) for value in scale]),
+        range_g=_number(content, "range_g"),
+        counts=np.frombuffer(data, "<i2").reshape(shape),
+        accelerometer=_text(content, "acc") or "a",
+        level_g=_number(content, "level_g"),
+        rejected=_integer(content, "rejected", SEQ_LIMIT),
+    )
+
+
+def _status(content: Content) -> Status:
+    state, serial = _text(content, "state"), _text(content, "serial")
+    if state not in STATES:
+        raise WireError(f"state: expected one of {', '.join(STATES)}, got {state!r}")
+    if state == "online" and not serial:
+        raise WireError("serial: expected text in a status that is online")
+    return Status(
+        stamp=_stamp(content),
+        state=state,
+        serial=serial,
+        until_ns=_optional(content, "until", lambda c, k: _integer(c, k, TIME_LIMIT_NS)),
+        model=_text(content, "model"),
+        firmware=_text(content, "fw"),
+        next_seq=_optional(content, "next", lambda c, k: _integer(c, k, SEQ_LIMIT)),
+        held=_optional(content, "held", _held),
+        armed=_optional(content, "armed", _boolean),
+        interval_us=_optional(content, "interval_us", lambda c, k: _integer(c, k, SEQ_LIMIT)),
+        accelerometers=_optional(content, "accs", _accelerometers) or {},
+        battery_pct=_optional(content, "bat_pct", _number),
+        memory_pct=_optional(content, "mem_pct", _number),
+    )
+
+
+_DECODERS: dict[str, Callable[[Content], Message]] = {"env": _env, "shock": _shock, "status": _status}
+
+
+def _stamp(content: Content) -> Stamp:
+    return Stamp(
+        boot=_integer(content, "boot", SEQ_LIMIT),
+        t0_ns=_integer(content, "t0", TIME_LIMIT_NS),
+        mono_ns=_integer(content, "mono", TIME_LIMIT_NS),
+        clk=_integer(content, "clk", 3),
+        sync_age_s=_optional(content, "sync_age_s", _number),
+    )
+
+
+def _required(content: Content, key: str) -> Any:
+    if key not in content:
+        raise WireError(f"{key}: missing")
+    return content[key]
+
+
+def _optional(content: Content, key: str, read: Callable[[Content, str], T]) -> T | None:
+    return read(content, key) if key in content else None
+
+
+def _integer(content: Content, key: str, limit: int, default: int | None = None) -> int:
+    value = content.get(key, default)
+    if type(value) is int and 0 <= value < limit:  # bool is an int to isinstance
+        return value
+    if key not in content:
+        raise WireError(f"{key}: missing")
+    raise WireError(f"{key}: expected an integer from 0 to {limit - 1}, got {str(value)[:40]}")
+
+
+def _finite(key: str, value: object) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]  # checked just before
+        raise WireError(f"{key}: expected a finite number, got {str(value)[:40]}")
+    return float(value)  # type: ignore[arg-type]  # int or float, see above
+
+
+def _number(content: Content, key: str) -> float:
+    return _finite(key, _required(content, key))
+
+
+def _boolean(content: Content, key: str) -> bool:
+    value = content[key]
+    if not isinstance(value, bool):
+        raise WireError(f"{key}: expected true or false, got {str(value)[:40]}")
+    return value
+
+
+def _text(content: Content, key: str) -> str | None:
+    value = content.get(key)
+    if value is not None and not (isinstance(value, str) and len(value) <= MAX_TEXT):
+        raise WireError(f"{key}: expected text of at most {MAX_TEXT} characters")
+    return value
+
+
+def _channels(content: Content) -> tuple[str, ...]:
+    names = _required(content, "ch")
+    if not isinstance(names, list) or not 1 <= len(names) <= MAX_CHANNELS:
+        raise WireError(f"ch: expected a list of 1 to {MAX_CHANNELS} channels")
+    for name in names:
+        if not isinstance(name, str) or not 1 <= len(name) <= MAX_TEXT:
+            raise WireError(f"ch: expected text of 1 to {MAX_TEXT} characters, got {str(name)[:40]!r}")
+    if len(set(names)) != len(names):
+        raise WireError("ch: expected each channel once")
+    return tuple(names)
+
+
+def _array(content: Content, key: str, tag: int, item_bytes: int) -> tuple[tuple[int, int], bytes]:
+    """The shape and bytes of tag 40 [[rows, columns], tag `tag` bytes]; the two agree in size."""
+    outer = _required(content, key)
+    value = outer.value if isinstance(outer, cbor2.CBORTag) and outer.tag == MULTI_DIM else None
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise WireError(f"{key}: expected tag {MULTI_DIM} [[rows, columns], tag {tag}]")
+    shape, inner = value
+    if not (isinstance(inner, cbor2.CBORTag) and inner.tag == tag and isinstance(inner.value, bytes)):
+        raise WireError(f"{key}: expected the values as tag {tag} over a byte string")
+    if not (isinstance(shape, list | tuple) and len(shape) == 2 and all(type(n) is int and n >= 0 for n in shape)):
+        raise WireError(f"{key}: expected two dimensions")
+    if shape[0] * shape[1] * item_bytes != len(inner.value):
+        raise WireError(
+            f"{key}: shape {list(shape)} needs {shape[0] * shape[1] * item_bytes} bytes, got {len(inner.value)}"
+        )
+    return (shape[0], shape[1]), inner.value
+
+
+def _offsets(content: Content, rows: int, stamp: Stamp) -> tuple[NDArray[np.int64], int | None]:
+    """Each row's distance from the first in ns, and the constant interval where there is one."""
+    dt = _required(content, "dt")
+    if isinstance(dt, cbor2.CBORTag):
+        if dt.tag != INT64_LE or not isinstance(dt.value, bytes) or len(dt.value) != 8 * rows:
+            raise WireError(f"dt: expected tag {INT64_LE} over {8 * rows} bytes, one int64 for each row")
+        offsets_us, interval_ns = np.frombuffer(dt.value, "<i8"), None
+        last_us, first_us = int(offsets_us.max()), int(offsets_us.min())
+        if offsets_us[0] != 0 or first_us < 0:
+            raise WireError("dt: expected us after t0, the first 0 and none negative")
+    else:
+        interval_us = _integer(content, "dt", SPAN_LIMIT_NS)
+        interval_ns, last_us = interval_us * 1000, interval_us * (rows - 1)
+    if last_us * 1000 >= SPAN_LIMIT_NS or max(stamp.t0_ns, stamp.mono_ns) + last_us * 1000 >= TIME_LIMIT_NS:
+        raise WireError("dt: the last reading's time does not fit 63 bits of ns")
+    if interval_ns is None:
+        return offsets_us * 1000, None
+    return np.arange(rows, dtype=np.int64) * interval_ns, interval_ns
+
+
+def _held(content: Content, key: str) -> tuple[tuple[int, int, int], ...]:
+    ranges = content[key]
+    if not isinstance(ranges, list) or len(ranges) > MAX_HELD:
+        raise WireError(f"{key}: expected at most {MAX_HELD} ranges [boot, from, to]")
+    for entry in ranges:
+        good = isinstance(entry, list) and len(entry) == 3
+        if not (good and all(type(n) is int and 0 <= n < SEQ_LIMIT for n in entry) and entry[1] <= entry[2]):
+            raise WireError(f"{key}: expected [boot, from, to] with from <= to, got {str(entry)[:60]}")
+    return tuple((boot, first, last) for boot, first, last in ranges)
+
+
+def _accelerometers(content: Content, key: str) -> dict[str, dict[str, float]]:
+    table = content[key]
+    if not isinstance(table, dict) or len(table) > MAX_CHANNELS:
+        raise WireError(f"{key}: expected a map of at most {MAX_CHANNELS} accelerometers")
+    for name, settings in table.items():
+        if not isinstance(name, str) or not isinstance(settings, dict):
+            raise WireError(f"{key}: expected a map of settings for each accelerometer")
+    return {
+        name: {
+            field: _finite(f"{key}.{name}.{field}", settings[field]) for field in SHOCK_SETTINGS if field in settings
+        }
+        for name, settings in table.items()
+    }
