@@ -1,0 +1,34 @@
+"""Configuration: TOML files to models, with every error's file, key and what was expected.
+
+    monitor.toml ─► Settings ─┐
+    limits/      ─► Profile   ├─► checks between files ─► Config = Rules (journalled) + where things are
+    containers/  ─► Container │
+    consignments/► Consignment┘
+
+`load_config` reads all files and reports all problems at once; `warnings_of` says what loads but is hardly meant.
+"""
+
+from monitor.config.config import Config
+from monitor.config.load import load_config, load_profile
+from monitor.config.problems import ConfigProblems, Problem
+from monitor.config.rules import Rules, canonical_json
+from monitor.config.secret import read_secret
+from monitor.config.settings import IngestSettings, MqttSettings, Settings, StoreSettings, WebSettings
+from monitor.config.warnings import warnings_of
+
+__all__ = [
+    "Config",
+    "ConfigProblems",
+    "IngestSettings",
+    "MqttSettings",
+    "Problem",
+    "Rules",
+    "Settings",
+    "StoreSettings",
+    "WebSettings",
+    "canonical_json",
+    "load_config",
+    "load_profile",
+    "read_secret",
+    "warnings_of",
+]

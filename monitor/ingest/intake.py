@@ -45,7 +45,7 @@ class Intake:
         clock: Clock,
         publish: Callable[[str, bytes], None],
         links: tuple[Link, ...],
-        accepts: Callable[[str, str], bool] = lambda _container, _logger: True,
+        accepts: Callable[[str, str], bool] | None = None,
     ) -> None:
         self._journal, self._inbox, self._clock = journal, inbox, clock
         self._publish, self._links, self._accepts = publish, links, accepts
@@ -74,7 +74,7 @@ class Intake:
         self._next_tick_ns = mono_ns + TICK_NS
         tick = {
             "mono_ns": mono_ns,
-            "connected": all(link.is_connected and link.is_granted for link in self._links),
+            "connected": bool(self._links) and all(link.is_connected and link.is_granted for link in self._links),
             "queue": len(self._inbox),
         }
         self._journal.append_own("tick", self._clock.now_ns(), json.dumps(tick).encode())
@@ -93,7 +93,7 @@ class Intake:
             topic = parse_topic(delivery.topic)
             owner = (topic.container, topic.logger)
             message = decode(topic.kind, delivery.payload)
-            if not self._accepts(topic.container, topic.logger):
+            if self._accepts is not None and not self._accepts(topic.container, topic.logger):
                 error = WireError(UNREGISTERED)
                 error.identity = None if isinstance(message, Status) else (message.stamp.boot, message.seq)
                 raise error
@@ -103,7 +103,7 @@ class Intake:
         return Usable(*common, topic.container, topic.logger, topic.kind, message)
 
     def _count(self, commit: Commit) -> None:
-        self.records += commit.inserted
+        self.records += commit.inserted - commit.statuses
         self.duplicates += commit.duplicates
         self.quarantined += commit.quarantined
 

@@ -40,6 +40,7 @@ class Session:
 
     def __init__(
         self,
+        name: str,
         settings: MqttSettings,
         client_id: str,
         topic_filter: str,
@@ -48,6 +49,7 @@ class Session:
         *,
         is_fill: bool = False,
     ) -> None:
+        self.name = name
         self._settings, self._filter, self._inbox, self._clock = settings, topic_filter, inbox, clock
         self._is_fill = is_fill
         self._generation = 0

@@ -16,13 +16,14 @@ MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read 
 class Boot:
     """One boot of a logger. `gaps` are [from, to, state], disjoint, in order; seq < `next` outside them is journalled.
 
-    `anchor_ns` is calendar time minus the logger's `mono`, set once.
+    `anchor_ns` is calendar time minus the logger's `mono`, set once; `seen_ns` the last receipt.
     """
 
     container: str
     oldest: int = 0
     next: int = 0
     anchor_ns: int | None = None
+    seen_ns: int = 0
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
     stored: tuple[object, ...] = ()
     gaps_changed: bool = False
@@ -129,7 +130,7 @@ class Boots:
         rows, changed = [], []
         for key in self._touched:
             state = self._cache[key]
-            row = (*key, state.container, state.upto, state.oldest, state.next, state.anchor_ns)
+            row = (*key, state.container, state.upto, state.oldest, state.next, state.anchor_ns, state.seen_ns)
             if row != state.stored:
                 rows.append(row)
                 state.stored = row
@@ -137,7 +138,7 @@ class Boots:
                 changed.append((key, state))
                 state.gaps_changed = False
         self._touched.clear()
-        self._connection.executemany("INSERT OR REPLACE INTO boots VALUES(?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT OR REPLACE INTO boots VALUES(?, ?, ?, ?, ?, ?, ?, ?)", rows)
         for key, state in changed:
             self._connection.execute("DELETE FROM gaps WHERE logger = ? AND boot = ?", key)
             self._connection.executemany("INSERT INTO gaps VALUES(?, ?, ?, ?, ?)", [(*key, *gap) for gap in state.gaps])
@@ -146,11 +147,12 @@ class Boots:
 
     def _load(self, container: str, logger: str, boot: int) -> Boot:
         row = self._connection.execute(
-            "SELECT container, upto, oldest, next, anchor_ns FROM boots WHERE logger = ? AND boot = ?", (logger, boot)
+            "SELECT container, upto, oldest, next, anchor_ns, seen_ns FROM boots WHERE logger = ? AND boot = ?",
+            (logger, boot),
         ).fetchone()
         if row is None:
             return Boot(container)
         gaps = self._connection.execute(
             'SELECT "from", "to", state FROM gaps WHERE logger = ? AND boot = ? ORDER BY "from"', (logger, boot)
         ).fetchall()
-        return Boot(row[0], row[2], row[3], row[4], gaps, stored=(logger, boot, *row))
+        return Boot(row[0], row[2], row[3], row[4], row[5], gaps, stored=(logger, boot, *row))

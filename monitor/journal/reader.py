@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from monitor.journal.schema import open_for_reading
 from monitor.model.record import Record
@@ -62,16 +63,35 @@ class JournalReader:
 
     def quarantined(self) -> int:
         """Number of rows in quarantine."""
-        return int(self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0])
+        return int(self._connection.execute("SELECT coalesce(max(pos), 0) FROM quarantine").fetchone()[0])
+
+    def records(self) -> int:
+        """Number of env and shock records."""
+        return int(self._connection.execute("SELECT count(*) FROM records WHERE seq IS NOT NULL").fetchone()[0])
 
     def gaps(self) -> dict[str, int]:
         """Number of records in gaps of each state."""
         rows = self._connection.execute('SELECT state, sum("to" - "from" + 1) FROM gaps GROUP BY state').fetchall()
         return {"open": 0, "requested": 0, "filled": 0, "lost": 0} | dict(rows)
 
-    def counts(self) -> dict[str, int]:
-        """Number of records of each kind."""
-        return dict(self._connection.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
+    def loggers(self) -> list[dict[str, Any]]:
+        """Each logger's latest boot: container, logger, boot, upto, next, seen_ns, gap_records (open, of all boots)."""
+        rows = self._connection.execute(
+            """SELECT container, logger, boot, upto, next, max(seen_ns),
+            (SELECT coalesce(sum("to" - "from" + 1), 0) FROM gaps
+             WHERE gaps.logger = boots.logger AND state IN ('open', 'requested'))
+            FROM boots GROUP BY logger ORDER BY container, logger"""
+        ).fetchall()
+        names = ("container", "logger", "boot", "upto", "next", "seen_ns", "gap_records")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def last_statuses(self) -> dict[str, bytes]:
+        """The payload of each logger's last status."""
+        rows = self._connection.execute(
+            """SELECT logger, payload FROM records WHERE kind = 'status' AND pos IN
+            (SELECT max(pos) FROM records WHERE kind = 'status' GROUP BY logger)"""
+        ).fetchall()
+        return dict(rows)
 
     def close(self) -> None:
         """Give the file back."""

@@ -56,6 +56,7 @@ class Commit:
     """
 
     inserted: int = 0
+    statuses: int = 0
     duplicates: int = 0
     quarantined: int = 0
     upto: dict[BootKey, int] = field(default_factory=dict)
@@ -92,7 +93,7 @@ class Settlement:
             self._quarantine(arrival, arrival.reason)
             if arrival.settles is not None:
                 container, logger, number, seq = arrival.settles
-                boot = self._boot(container, logger, number)
+                boot = self._boot(container, logger, number, arrival)
                 if boot.can_take(seq):
                     boot.settle(seq)
         elif isinstance(arrival.message, Status):
@@ -106,7 +107,7 @@ class Settlement:
         return self.commit
 
     def _take_record(self, arrival: Usable, number: int, seq: int, oldest: int) -> None:
-        boot = self._boot(arrival.container, arrival.logger, number)
+        boot = self._boot(arrival.container, arrival.logger, number, arrival)
         if not boot.is_new(seq):
             known = self._shelf.payload_of(arrival.logger, number, seq)
             if known == arrival.payload:
@@ -130,13 +131,14 @@ class Settlement:
             self.commit.duplicates += 1
             return
         number = status.stamp.boot
-        self._anchor(self._boot(arrival.container, arrival.logger, number), arrival)
+        self._anchor(self._boot(arrival.container, arrival.logger, number, arrival), arrival)
         if status.next_seq is not None and status.held is not None:
             for key in self._take_memory(arrival, number, status.next_seq, status.held):
                 self.commit.births.add(key)
         if status.state == "online":
             self.commit.births.add((arrival.container, arrival.logger, number))
         self._add(arrival, number, None)
+        self.commit.statuses += 1
 
     def _take_memory(
         self, arrival: Usable, number: int, next_seq: int, held: tuple[tuple[int, int, int], ...]
@@ -146,7 +148,7 @@ class Settlement:
         for boot_number, first, last in held:
             ranges.setdefault(boot_number, []).append((first, last))
         for other in sorted({*ranges, *self._boots.with_open_gaps(arrival.logger)}):
-            boot = self._boot(arrival.container, arrival.logger, other)
+            boot = self._boot(arrival.container, arrival.logger, other, arrival)
             kept = ranges.get(other, [])
             made = max([next_seq if other == number else boot.next, *(last + 1 for _, last in kept)])
             if boot.can_take(made):
@@ -155,11 +157,12 @@ class Settlement:
             if other in ranges:
                 yield arrival.container, arrival.logger, other
 
-    def _boot(self, container: str, logger: str, number: int) -> Boot:
+    def _boot(self, container: str, logger: str, number: int, arrival: Arrival) -> Boot:
         key = (container, logger, number)
         boot = self._touched.get(key)
         if boot is None:
             boot = self._touched[key] = self._boots.get(*key)
+        boot.seen_ns = arrival.received_ns
         return boot
 
     @staticmethod

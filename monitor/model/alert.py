@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitor.model.clock import rfc3339
@@ -59,10 +59,6 @@ class Alert:
     message: str
     suspect: bool = False
     merged_into: str | None = None
-
-    def cleared(self, at_ns: int, peak: float) -> Alert:
-        """The same alert, over since `at_ns`."""
-        return replace(self, state=CLEARED, cleared_ns=at_ns, peak=peak)
 
     def to_json(self) -> dict[str, Any]:
         """The alert as outside programs read it: times in RFC 3339 under names that end in `_at`."""

@@ -1,0 +1,166 @@
+"""`tcm-sim`: simulated loggers on a command line.
+
+What a command needs is imported inside it, so that `--help` answers at once.
+"""
+
+import json
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import threading
+
+    from firmware_sim.publish import Broker
+    from firmware_sim.runner import Summary
+
+app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Simulated loggers over MQTT."
+)
+
+BrokerUrl = Annotated[str, typer.Option(help="mqtt://host:port or mqtts://host:port")]
+Protocol = Annotated[str, typer.Option(help="MQTT version: 5 (falls back to 3.1.1 when that is refused) or 3.1.1")]
+Username = Annotated[str | None, typer.Option(help="MQTT user name")]
+PasswordFile = Annotated[Path | None, typer.Option(help="file with the password, readable by its owner only")]
+AsJson = Annotated[bool, typer.Option("--json", help="print the summary as JSON")]
+
+
+@app.command()
+def run(
+    scenario: Annotated[
+        str,
+        typer.Argument(metavar="SCENARIO", help="name of a shipped scenario (departure, quiet) or path of a TOML file"),
+    ],
+    broker: BrokerUrl,
+    speed: Annotated[float | None, typer.Option(help="virtual seconds in a real one; default: the scenario's")] = None,
+    for_: Annotated[str | None, typer.Option("--for", help='real time such as "60s"; default: the scenario\'s')] = None,
+    seed: Annotated[int | None, typer.Option(help="default: the scenario's", min=0)] = None,
+    start: Annotated[
+        str | None, typer.Option(help='virtual start, RFC 3339 or "now"; default: the scenario\'s')
+    ] = None,
+    real_start: Annotated[
+        float | None, typer.Option(help="Unix seconds at which virtual time was the start; default: now")
+    ] = None,
+    drain: Annotated[str, typer.Option(help="real time to wait at the end until everything is settled")] = "10s",
+    truth: Annotated[Path | None, typer.Option(help="file for what really happened, as JSON lines")] = None,
+    json_: AsJson = False,
+    protocol: Protocol = "5",
+    username: Username = None,
+    password_file: PasswordFile = None,
+) -> None:
+    """Run a scenario's loggers against a broker.
+
+    Example: tcm-sim run departure --broker mqtt://127.0.0.1:1883 --for 60s
+    """
+    from firmware_sim import scenario as scenarios
+    from firmware_sim.clock import NS_PER_S, VirtualClock, parse_duration_s, parse_time_ns
+    from firmware_sim.runner import Limits, simulate
+    from firmware_sim.streams import Truth
+
+    stop = _stop_on_signal()
+    try:
+        link = _broker(broker, protocol, username, password_file)
+        loaded = scenarios.load(scenario)
+        changes = {"seed": seed, "speed": speed}
+        loaded = loaded.model_copy(update={key: value for key, value in changes.items() if value is not None})
+        if not 0 < loaded.speed < 1e6:
+            raise ValueError(f"--speed {loaded.speed}: expected a number above 0 and below 1e6")
+        start_ns = parse_time_ns(start) if start is not None else loaded.start_ns() or time.time_ns()
+        for_s = parse_duration_s(for_) if for_ is not None else None
+        drain_s = parse_duration_s(drain)
+        truth_file = truth.open("w", encoding="utf-8") if truth is not None else None
+    except (ValueError, OSError) as error:
+        _fail(error)
+    end_ns = start_ns + round(loaded.duration * NS_PER_S) if loaded.duration and for_s is None else None
+    clock = VirtualClock(start_ns, loaded.speed, time.time() if real_start is None else real_start)
+    try:
+        summary = simulate(loaded, link, clock, Limits(for_s, end_ns, drain_s), Truth(truth_file), stop)
+    finally:
+        if truth_file is not None:
+            truth_file.close()
+    _print(summary, json_)
+
+
+@app.command()
+def replay(
+    recording: Annotated[
+        Path, typer.Argument(metavar="RECORDING", help="folder with environment.csv and accel_<name>.csv.gz")
+    ],
+    broker: BrokerUrl,
+    container: Annotated[str, typer.Option(help="container the records are sent for")],
+    logger: Annotated[str, typer.Option(help="logger that sends them")],
+    start: Annotated[str, typer.Option(help='when the recording began, RFC 3339 or "now"')] = "now",
+    drain: Annotated[str, typer.Option(help="real time within which everything has to be settled")] = "60s",
+    json_: AsJson = False,
+    protocol: Protocol = "5",
+    username: Username = None,
+    password_file: PasswordFile = None,
+) -> None:
+    """Send a real recording as its logger would have; exit status 1 if not all of it was settled in time.
+
+    Example: tcm-sim replay tests/data/recordings/ssx70065 --broker mqtt://127.0.0.1:1883 --container C-9 --logger L-9
+    """
+    from firmware_sim.clock import parse_duration_s, parse_time_ns
+    from firmware_sim.recording import read
+    from firmware_sim.runner import replay as send
+    from firmware_sim.streams import recording_identity
+
+    stop = _stop_on_signal()
+    try:
+        link = _broker(broker, protocol, username, password_file)
+        start_ns, drain_s = parse_time_ns(start), parse_duration_s(drain)
+        pieces = read(recording)
+        identity = recording_identity(pieces, recording, container, logger)
+    except (ValueError, OSError) as error:
+        _fail(error)
+    summary = send(pieces, identity, link, start_ns, drain_s, stop)
+    _print(summary, json_)
+    if summary.acknowledged < len(pieces) and not stop.is_set():
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of `tcm-sim`."""
+    import logging
+
+    logging.basicConfig(format="tcm-sim: %(message)s", stream=sys.stderr)
+    app(prog_name="tcm-sim")
+
+
+def _broker(url: str, protocol: str, username: str | None, password_file: Path | None) -> "Broker":
+    from firmware_sim.publish import parse_broker
+
+    return parse_broker(url, protocol, username, None if password_file is None else _secret(password_file))
+
+
+def _secret(path: Path) -> str:
+    """Return the first line of a file that no one but its owner can read; raise ValueError otherwise."""
+    if path.stat().st_mode & 0o077:
+        raise ValueError(f"--password-file {path}: others can read it; run: chmod 600 {path}")
+    return path.read_text(encoding="utf-8").partition("\n")[0]
+
+
+def _stop_on_signal() -> "threading.Event":
+    """Return an event that SIGINT and SIGTERM set, so that a run ends with its summary."""
+    import threading
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _fail(error: Exception) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise typer.Exit(2)
+
+
+def _print(summary: "Summary", as_json: bool) -> None:
+    content = asdict(summary)
+    line = json.dumps(content) if as_json else ", ".join(f"{name} {value}" for name, value in content.items())
+    typer.echo(line)

@@ -1,0 +1,277 @@
+"""The composition root: builds the parts from the configuration, gives each its thread, starts and stops them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import uvicorn
+
+from monitor.config import Config, StoreSettings
+from monitor.consumers import Notify, Store, Watch, WatchReader
+from monitor.consumers.store import MAX_IN_FLIGHT
+from monitor.ingest import Inbox, Intake, Session
+from monitor.ingest.importing import import_deliveries
+from monitor.journal import Journal, JournalReader, StateLock
+from monitor.model.clock import NS_PER_S, Clock, SystemClock
+from monitor.model.errors import TcmError
+from monitor.sinks.sink import Sink
+from monitor.telemetry import StateReader, metrics
+from monitor.web import make_app
+from monitor.wire import FILL_FILTER, LIVE_FILTER
+
+SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four threads waits up to 172 ms, with this 27
+IDLE_S = 0.1  # how often a part without work looks at time: acknowledgements and ticks fall due without a message
+STALL_S = 30.0  # a step does a bounded piece of work, tens of ms; one that takes this long is stuck
+STOP_S = 15.0  # longer than a write's time-out, shorter than systemd's patience
+RATE_WINDOW_S = 5.0
+IMPORT_S = 120.0
+
+log = logging.getLogger(__name__)
+
+
+class Loop:
+    """A thread that steps a part until told to stop, and wakes others when there was something to do."""
+
+    def __init__(self, name: str, step: Callable[[], bool], wakes: tuple[Loop, ...] = ()) -> None:
+        self.name, self._step, self._wakes = name, step, wakes
+        self.wake = threading.Event()
+        self.beat_s = time.monotonic()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Body of the thread."""
+        while not stopping.is_set():
+            self.beat_s = time.monotonic()
+            if self._step():
+                for other in self._wakes:
+                    other.wake.set()
+            else:
+                self.wake.wait(IDLE_S)
+                self.wake.clear()
+
+
+class Daemon:
+    """All parts of one gateway. `start`, then `wait`, then `stop`; it may be built only once for a state directory."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self.config = config
+        self._clock = clock or SystemClock()
+        self._lock = StateLock(config.state_dir)
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+        self._open_files()
+        self._connect_parts()
+        self._socket = _listen(config.web.host, config.web.port)
+        self._server = uvicorn.Server(uvicorn.Config(make_app(self), log_level="warning", access_log=False, lifespan="off"))
+        self._rates: list[tuple[float, int]] = [(time.monotonic(), self._records())]
+
+    @property
+    def address(self) -> str:
+        """Where the HTTP interface listens, host:port."""
+        host, port = self._socket.getsockname()[:2]
+        return f"{host}:{port}"
+
+    def start(self) -> None:
+        """Start every thread; a part that fails ends the daemon (see `wait`)."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        for session in self._sessions:
+            self._spawn(session.name, session.run)
+        for loop in self._loops:
+            self._spawn(loop.name, lambda loop=loop: loop.run(self._stopping))
+        self._spawn("web", lambda: self._server.run(sockets=[self._socket]))
+
+    def wait(self, limit_s: float | None = None) -> bool:
+        """Wait until somebody calls `stop` or a part fails, at most `limit_s`; raises what the part raised."""
+        ended = self._stopping.wait(limit_s)
+        if self._failure is not None:
+            raise self._failure
+        return ended
+
+    def drain(self, limit_s: float) -> bool:
+        """Wait until every consumer has passed what is in the journal; False when that takes longer than `limit_s`."""
+        end_s = time.monotonic() + limit_s
+        while time.monotonic() < end_s and not self._stopping.is_set():
+            caught_up = not len(self._inbox) and self.watch.pos == self._journal.pos and self._store.is_caught_up
+            if caught_up and self._notify.pos == self._state.watch.book.last_transition():
+                return True
+            time.sleep(IDLE_S / 2)
+        return False
+
+    def stop(self) -> None:
+        """End every thread and give back files and sockets; what is not acknowledged comes again."""
+        self._stopping.set()
+        self._server.should_exit = True
+        self._inbox.close()
+        for session in self._sessions:
+            session.stop()
+        for thread in self._threads:
+            thread.join(STOP_S)
+        alive = [thread.name for thread in self._threads if thread.is_alive()]
+        self._executor.shutdown(wait=not alive, cancel_futures=True)
+        if alive:
+            log.error("parts that did not end within %g s: %s", STOP_S, ", ".join(alive))
+            return  # their files stay open until the process ends
+        for part in (self._store, self._notify, self.watch, *self._readers, self._state, self._journal):
+            part.close()
+        self._socket.close()
+        self._lock.close()
+
+    def request_stop(self) -> None:
+        """Let `wait` return; safe in a signal handler."""
+        self._stopping.set()
+
+    def status(self) -> dict[str, Any]:
+        """The status document of `tcm status` and `/api/status`."""
+        live = {
+            "instance": self.config.instance,
+            "state": "ready" if not self.problems() else "degraded",
+            "problems": self.problems(),
+            "ingest": {
+                "connected": all(session.is_connected and session.is_granted for session in self._sessions),
+                "records": self._records(),
+                "records_per_s": self._rate(),
+                "queue": len(self._inbox),
+                "duplicates": self._intake.duplicates,
+            },
+            "consumers": self._consumers(),
+        }
+        return live | self._state.document(self.config.rules)
+
+    def problems(self) -> dict[str, str]:
+        """What does not move, by part."""
+        found = {session.name: session.problem for session in self._sessions if session.problem}
+        for name, part in (("store", self._store), ("notify", self._notify)):
+            if part.problem:
+                found[name] = part.problem
+        for loop in self._loops:
+            idle_s = time.monotonic() - loop.beat_s
+            if idle_s > STALL_S:
+                found[loop.name] = f"no progress for {idle_s:.0f} s"
+        return found
+
+    def alerts(self, state: str | None, container: str | None) -> list[dict[str, Any]]:
+        """Published alerts."""
+        return self._state.watch.book.alerts(state, container)
+
+    def metrics(self) -> bytes:
+        """Prometheus' text form of the status."""
+        return metrics(self.status(), self.problems())
+
+    def import_recording(self, name: str, content: bytes, container: str, logger: str, start: str | None) -> dict[str, int]:
+        """Put a recording through the intake like a logger's memory; returns once all of it is journalled."""
+        done = threading.Semaphore(0)
+        deliveries, counts = import_deliveries(name, content, container, logger, start, self._clock, done.release)
+        for delivery in deliveries:
+            self._inbox.put(delivery, is_fill=True)
+        for _ in deliveries:
+            if not done.acquire(timeout=IMPORT_S):
+                raise TcmError("import", name, f"the journal did not take it within {IMPORT_S:g} s")
+        return counts
+
+    def _open_files(self) -> None:
+        state_dir = self.config.state_dir
+        self._journal = Journal(state_dir)
+        rules = self.config.rules.to_json()
+        if self._journal.last_config() != rules:
+            self._journal.append_own("config", self._clock.now_ns(), rules)
+        self.watch = Watch(state_dir, JournalReader(state_dir), self._clock)
+        self._readers = [JournalReader(state_dir), WatchReader(state_dir), WatchReader(state_dir)]
+        self._state = StateReader(state_dir)
+
+    def _connect_parts(self) -> None:
+        config, clock = self.config, self._clock
+        state_dir = config.state_dir
+        self._executor = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="store-write")
+        sink = open_sink(config)
+        journal_reader, store_reader, notify_reader = self._readers
+        self._store = Store(state_dir, journal_reader, store_reader, sink, self._executor, clock)
+        self._inbox = Inbox(lambda: writer.wake.set())
+        client_id = config.mqtt.client_id
+        live = Session("live", config.mqtt, client_id, LIVE_FILTER, self._inbox, clock)
+        fill = Session("fill", config.mqtt, f"{client_id}-fill", FILL_FILTER, self._inbox, clock, is_fill=True)
+        self._sessions = (live, fill)
+
+        def publish_ack(topic: str, payload: bytes) -> None:
+            with contextlib.suppress(TcmError):  # QoS 0: a lost acknowledgement only means a resend
+                live.publish(topic, payload)
+
+        self._notify = Notify(state_dir, notify_reader, lambda topic, data: live.publish(topic, data, qos=1, retain=True))
+        accepts = None if config.rules.ingest.unknown_loggers == "accept" else config.rules.is_registered
+        self._intake = Intake(self._journal, self._inbox, clock, publish_ack, self._sessions, accepts)
+        store = Loop("store", self._store.step)
+        notify = Loop("notify", self._notify.step)
+        watch = Loop("watch", self.watch.step, (store, notify))
+        writer = Loop("journal", self._intake.step, (watch, store))
+        self._store.on_confirmed = store.wake.set
+        self._loops = (writer, watch, store, notify)
+
+    def _spawn(self, name: str, body: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                body()
+                if not self._stopping.is_set():
+                    raise TcmError("run", name, "the thread ended by itself")
+            except BaseException as error:  # whatever ends a part ends the daemon, so that systemd starts it anew
+                self._failure = self._failure or error
+                log.critical("part %s failed: %s", name, error, exc_info=not isinstance(error, TcmError))
+            self._stopping.set()
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _records(self) -> int:
+        return self._state.journal.records()
+
+    def _rate(self) -> float:
+        """Records a second over the last few seconds of looking."""
+        now_s, count = time.monotonic(), self._records()
+        self._rates = [*(r for r in self._rates[-100:] if now_s - r[0] <= RATE_WINDOW_S), (now_s, count)]
+        first_s, first_count = self._rates[0]
+        return round((count - first_count) / (now_s - first_s), 1) if now_s - first_s > 0.1 else 0.0
+
+    def _consumers(self) -> dict[str, dict[str, float]]:
+        head, now_ns = self._journal.pos, self._clock.now_ns()
+        document = {}
+        for name, part in (("watch", self.watch), ("store", self._store)):
+            backlog = max(head - part.pos, 0)
+            lag_s = max(now_ns - part.last_received_ns, 0) / NS_PER_S if backlog and part.last_received_ns else 0.0
+            document[name] = {"pos": part.pos, "backlog": backlog, "lag_s": round(lag_s, 3)}
+        last = self._state.watch.book.last_transition()
+        document["notify"] = {"pos": self._notify.pos, "backlog": max(last - self._notify.pos, 0), "lag_s": 0.0}
+        return document
+
+
+def open_sink(config: Config) -> Sink:
+    """The store that the configuration names."""
+    settings: StoreSettings = config.store
+    if settings.kind == "embedded":
+        from monitor.sinks.embedded import EmbeddedSink  # noqa: PLC0415 - each store imports what only it needs
+
+        return EmbeddedSink(config.state_dir / "series.db")
+    from monitor.sinks.influx import InfluxSink  # noqa: PLC0415 - 0.4 s that the embedded store does not need
+
+    return InfluxSink(
+        settings.url or "",
+        settings.dialect or "v2",
+        (settings.database if settings.dialect == "v1" else settings.bucket) or "",
+        org=settings.org or "",
+        token=(settings.token() or "") if settings.dialect == "v2" else "",
+        username=settings.username or "",
+        password=settings.password() or "",
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise TcmError("listen", f"{host}:{port}", str(error), "choose another web.listen") from None

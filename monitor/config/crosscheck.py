@@ -1,0 +1,106 @@
+"""Checks between files: names given twice, references that lead nowhere, limits that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.config.problems import Problem
+from monitor.config.settings import Settings
+from monitor.config.source import M, Source
+from monitor.model.leg import Consignment, Container
+from monitor.model.limit import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All files of a configuration, right or wrong."""
+
+    settings: Source[Settings]
+    profiles: list[Source[Profile]]
+    containers: list[Source[Container]]
+    consignments: list[Source[Consignment]]
+
+
+def check_across(sources: Sources) -> list[Problem]:
+    """Everything that is wrong between the files."""
+    return [
+        *_doubles(_names(sources.profiles, "name")),
+        *_doubles(_names(sources.containers, "id")),
+        *_doubles(_logger_names(sources.containers)),
+        *_doubles(_names(sources.consignments, "id")),
+        *_lost_references(sources),
+        *_missing_limits(sources),
+    ]
+
+
+def default_limits(sources: Sources) -> str | None:
+    """The profile for containers that name none: the one that is set, else the only one there is."""
+    named = _ingest(sources).get("default_limits")
+    names = {source.name("name") for source in sources.profiles}
+    if named is None and len(names) == 1:
+        return names.pop()
+    return named if isinstance(named, str) else None
+
+
+def _ingest(sources: Sources) -> dict[str, Any]:
+    table = (sources.settings.document or {}).get("ingest")
+    return table if isinstance(table, dict) else {}
+
+
+def _names(sources: list[Source[M]], key: str) -> Iterator[tuple[str, str, str]]:
+    """(file, key, name) of each file that says its name."""
+    for source in sources:
+        name = source.text(key)
+        if name is not None:
+            yield source.file, key, name
+
+
+def _logger_names(containers: list[Source[Container]]) -> Iterator[tuple[str, str, str]]:
+    """(file, key, name) of each logger: its name is unique within the gateway."""
+    for source in containers:
+        loggers = (source.document or {}).get("logger")
+        for logger in loggers if isinstance(loggers, list) else ():
+            if isinstance(logger, dict) and isinstance(logger.get("id"), str):
+                yield source.file, f"logger.{logger['id']}.id", logger["id"]
+
+
+def _doubles(names: Iterator[tuple[str, str, str]]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for file, key, name in names:
+        if name in first:
+            yield Problem(file, key, f"expected a name of its own, {name!r} stands in {first[name]} already")
+        first.setdefault(name, file)
+
+
+def _lost_references(sources: Sources) -> Iterator[Problem]:
+    profiles = {source.name("name") for source in sources.profiles}
+    consignments = {source.name("id") for source in sources.consignments}
+    for source in sources.containers:
+        for key, known in (("limits", profiles), ("consignment", consignments)):
+            name = source.text(key)
+            if name is not None and name not in known:
+                yield Problem(source.file, key, f"expected {_one_of(known)}, got {name!r}")
+    default = _ingest(sources).get("default_limits")
+    if isinstance(default, str) and default not in profiles:
+        yield Problem(sources.settings.file, "ingest.default_limits", f"expected {_one_of(profiles)}, got {default!r}")
+
+
+def _one_of(names: set[str]) -> str:
+    return f"one of {', '.join(sorted(names))}" if names else "the name of a file's content, but the folder is empty"
+
+
+def _missing_limits(sources: Sources) -> Iterator[Problem]:
+    """Nobody may travel unwatched by mistake: where there are several profiles, whoever can send needs one of them."""
+    if sources.settings.document is None or default_limits(sources) is not None or not sources.profiles:
+        return
+    who = [
+        source.name("id") for source in sources.containers if source.document is not None and not source.text("limits")
+    ]
+    if _ingest(sources).get("unknown_loggers", "accept") == "accept":
+        who.append('loggers not registered (unknown_loggers = "accept")')
+    if who:
+        names = ", ".join(sorted({source.name("name") for source in sources.profiles}))
+        message = f"missing; expected one of {names} as limits of {', '.join(who)}"
+        yield Problem(sources.settings.file, "ingest.default_limits", message)

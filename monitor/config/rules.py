@@ -1,0 +1,104 @@
+"""Rules: the part of the configuration that changes a result, as it is journalled and read back for a replay."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import BaseModel, Field, ValidationError
+
+from monitor.config.problems import ConfigProblems, problems_of
+from monitor.config.settings import DEFAULT_INSTANCE, IngestSettings
+from monitor.model.errors import ConfigError
+from monitor.model.leg import DEFAULT_PHASE, Consignment, Container, Logger
+from monitor.model.limit import Identifier, Profile, Strict
+
+
+def canonical_json(model: BaseModel) -> bytes:
+    """The one JSON text of a model: keys as in the files, sorted, values with their units, defaults written out."""
+    content = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+NO_LIMITS = Profile.model_construct(name="no-limits", title="", rule=())  # a file must have a rule, this has none
+
+
+class Rules(Strict):
+    """Profiles, containers and consignments by id, and the questions that the other parts ask of them.
+
+    Equal rules have equal JSON and an equal `digest`, whatever files they came from.
+    """
+
+    instance: Identifier = DEFAULT_INSTANCE
+    ingest: IngestSettings = IngestSettings()
+    profiles: dict[str, Profile]
+    containers: dict[str, Container] = Field(default_factory=dict)
+    consignments: dict[str, Consignment] = Field(default_factory=dict)
+
+    def container(self, container_id: str) -> Container:
+        """The container as registered; one that is not has nothing but its id."""
+        return self.containers.get(container_id) or Container(id=container_id)
+
+    def logger(self, container_id: str, logger_id: str) -> Logger:
+        """The logger as registered in this container; one that is not has nothing but its id."""
+        return self._loggers.get((container_id, logger_id)) or Logger(id=logger_id)
+
+    def is_registered(self, container_id: str, logger_id: str) -> bool:
+        """Whether the container's file names the logger."""
+        return (container_id, logger_id) in self._loggers
+
+    def profile(self, container_id: str) -> Profile:
+        """The limits the container is watched under: its own, else the default, else NO_LIMITS."""
+        name = self.container(container_id).limits or self.ingest.default_limits
+        return NO_LIMITS if name is None else self.profiles[name]
+
+    def profile_digest(self, container_id: str) -> str:
+        """SHA-256 (hex) over the canonical JSON of the container's limits profile."""
+        return self._profile_digests[self.profile(container_id).name]
+
+    def consignment(self, container_id: str) -> Consignment | None:
+        """The consignment that the container travels in, None for none."""
+        return self.consignments.get(self.container(container_id).consignment or "")
+
+    def phase_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
+        """(start ns UTC, phase) by plan, in order of time; before the first, and without consignment: storage."""
+        consignment = self.consignment(container_id)
+        return consignment.phase_spans() if consignment else ()
+
+    def phase_at(self, container_id: str, time_ns: int) -> str:
+        """The phase by plan at a time in ns UTC; storage between legs and without consignment."""
+        consignment = self.consignment(container_id)
+        return consignment.phase_at(time_ns) if consignment else DEFAULT_PHASE
+
+    def to_json(self) -> bytes:
+        """Canonical JSON of everything that changes a result; neither secrets nor paths nor addresses are in it."""
+        return canonical_json(self)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """The rules that `to_json` wrote; ConfigError when the text is not that."""
+        place = "configuration record"
+        try:
+            document: Any = json.loads(text)
+        except ValueError as error:  # covers both wrong JSON and wrong UTF-8
+            raise ConfigError("read rules", place, f"no JSON: {error}") from error
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise ConfigProblems(problems_of(error, cls, document, place)) from error
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) over `to_json`."""
+        return hashlib.sha256(self.to_json()).hexdigest()
+
+    @cached_property
+    def _profile_digests(self) -> dict[str, str]:
+        profiles = [NO_LIMITS, *self.profiles.values()]
+        return {profile.name: hashlib.sha256(canonical_json(profile)).hexdigest() for profile in profiles}
+
+    @cached_property
+    def _loggers(self) -> dict[tuple[str, str], Logger]:
+        return {(box.id, logger.id): logger for box in self.containers.values() for logger in box.logger}

@@ -1,0 +1,128 @@
+"""From records to findings and results: the part of watch that a replay shares, without files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cbor2
+import numpy as np
+
+from monitor.config import Rules
+from monitor.consumers.points import placed_ns, shock_fields
+from monitor.detect.engine import Engine
+from monitor.model.batch import Batch, Block, Event, Finding
+from monitor.model.channel import field_name
+from monitor.model.errors import TcmError
+from monitor.model.record import Env, Record, Shock, Status
+from monitor.shock.peak import analyse
+from monitor.wire import decode
+
+SNAPSHOT_VERSION = 1
+MAX_LOGGERS = 20_000  # declared intervals and unknown channels are remembered of no more
+Anchor = Callable[[str, int], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What watch computed of a record, for the store: one point of `measurement`."""
+
+    pos: int
+    measurement: str
+    tags: tuple[tuple[str, str], ...]
+    time_ns: int
+    fields: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Judged:
+    """What a run of records led to; `origins` has (received ns, seconds since synchronisation) by position."""
+
+    findings: list[Finding] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    origins: dict[int, tuple[int, float | None]] = field(default_factory=dict)
+    readings: int = 0
+    events: int = 0
+
+
+class Judge:
+    """Decodes records, places them in time and runs the detector over all loggers of a run at once."""
+
+    def __init__(self, rules: Rules, anchor_ns: Anchor) -> None:
+        self.rules = rules
+        self._anchor_ns = anchor_ns
+        self._engine = Engine(rules)
+        self._intervals_ns: dict[str, int] = {}
+        self.unknown_channels: set[str] = set()
+        self.latest: dict[tuple[str, str], Block] = {}
+
+    def step(self, records: Sequence[Record]) -> Judged:
+        """Judge records in order. None of them is a `config` record: see `reconfigure`."""
+        batch, judged = Batch(), Judged()
+        for record in records:
+            if record.kind in ("env", "shock", "status") and record.container and record.logger:
+                self._decode(record, record.container, record.logger, batch, judged)
+        judged.readings = sum(len(block.times_ns) for block in batch.blocks)
+        judged.events = len(batch.events)
+        judged.findings = self._engine.step(batch)
+        if len(self.latest) < MAX_LOGGERS:
+            self.latest.update({(block.container, block.logger): block for block in batch.blocks if not block.is_fill})
+        return judged
+
+    def reconfigure(self, rules: Rules) -> list[Finding]:
+        """Go on under other rules; exceedances of rules that are gone end."""
+        self.rules = rules
+        return self._engine.reconfigure(rules)
+
+    def snapshot(self) -> bytes:
+        """The state as bytes for `restore`."""
+        content = {"version": SNAPSHOT_VERSION, "intervals": self._intervals_ns, "engine": self._engine.snapshot()}
+        return cbor2.dumps(content)
+
+    def restore(self, data: bytes) -> None:
+        """Take up the state of a snapshot; TcmError when another version of this program wrote it."""
+        content = cbor2.loads(data)
+        if content.get("version") != SNAPSHOT_VERSION:
+            cause = f"version {content.get('version')}, expected {SNAPSHOT_VERSION}"
+            raise TcmError(
+                "restore detector", "snapshot in watch.db", cause, "delete watch.db: it is made again from the journal"
+            )
+        self._intervals_ns = content["intervals"]
+        self._engine.restore(content["engine"])
+
+    def _decode(self, record: Record, container: str, logger: str, batch: Batch, judged: Judged) -> None:
+        message = decode(record.kind, record.payload)
+        if isinstance(message, Status):
+            if message.interval_us and len(self._intervals_ns) < MAX_LOGGERS:
+                self._intervals_ns[logger] = message.interval_us * 1000
+            return
+        judged.origins[record.pos] = (record.received_ns, message.stamp.sync_age_s)
+        start_ns = placed_ns(record, message, self._anchor_ns)
+        if isinstance(message, Env):
+            batch.blocks.append(self._block(record, container, logger, message, start_ns))
+        else:
+            event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message)
+            batch.events.append(event)
+            judged.results.append(self._shock_result(event, message))
+
+    def _block(self, record: Record, container: str, logger: str, env: Env, start_ns: int) -> Block:
+        if len(self.unknown_channels) < MAX_LOGGERS:
+            self.unknown_channels.update(channel for channel in env.channels if field_name(channel) is None)
+        return Block(
+            pos=record.pos,
+            container=container,
+            logger=logger,
+            boot=env.stamp.boot,
+            seq=env.seq,
+            is_fill=record.is_fill,
+            channels=env.channels,
+            times_ns=env.offsets_ns + start_ns,
+            values=env.values,
+            interval_ns=self._intervals_ns.get(logger) or env.interval_ns or None,
+        )
+
+    def _shock_result(self, event: Event, shock: Shock) -> Result:
+        rotation = np.array(self.rules.logger(event.container, event.logger).rotation)
+        tags = (("container", event.container), ("logger", event.logger), ("sensor", shock.accelerometer))
+        return Result(event.pos, "shock", tags, event.trigger_ns, shock_fields(analyse(shock, rotation), event))

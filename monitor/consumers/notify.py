@@ -1,0 +1,78 @@
+"""Notify: tells the world of each transition of an alert, at least once and in order."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from monitor.consumers.watch import WatchReader
+from monitor.journal.schema import open_for_writing
+from monitor.model.alert import CLEARED
+from monitor.model.errors import TcmError
+from monitor.wire import alert_topic
+
+MAX_BATCH = 100
+CONFIRM_S = 10.0  # a broker on the same network confirms in milliseconds; past this the batch is sent again
+NOTIFY_TABLES = "CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);"
+
+log = logging.getLogger(__name__)
+
+
+class Receipt(Protocol):
+    """A publication under way (paho's MQTTMessageInfo)."""
+
+    def wait_for_publish(self, timeout: float | None = None) -> None:
+        """Wait until the broker has it, or the time is over."""
+
+    def is_published(self) -> bool:
+        """Whether the broker has it."""
+
+
+class Notify:
+    """One `step`: read transitions behind the cursor, log and publish them, advance once the broker confirmed."""
+
+    def __init__(self, state_dir: Path, reader: WatchReader, publish: Callable[[str, bytes], Receipt]) -> None:
+        self._reader, self._publish = reader, publish
+        self._connection = open_for_writing(state_dir / "notify.db", NOTIFY_TABLES)
+        row = self._connection.execute("SELECT n FROM cursors WHERE name = 'mqtt'").fetchone()
+        self.pos: int = row[0] if row else 0
+        self._logged = self.pos
+        self.problem = ""
+
+    def step(self) -> bool:
+        """Publish one batch; False when nothing waited or the broker did not take it, which `problem` then says."""
+        transitions = self._reader.book.transitions(self.pos, MAX_BATCH)
+        if not transitions:
+            self.problem = ""
+            return False
+        try:
+            receipts = [receipt for n, _, alert in transitions for receipt in self._send(n, alert)]
+            for receipt in receipts:
+                receipt.wait_for_publish(CONFIRM_S)
+                if not receipt.is_published():
+                    raise TcmError("publish alerts", "", f"not confirmed within {CONFIRM_S:g} s")
+        except (TcmError, RuntimeError, ValueError) as error:  # paho raises the latter two when its queue is full
+            self.problem = str(error)
+            return False
+        self.pos = transitions[-1][0]
+        self._connection.execute("INSERT OR REPLACE INTO cursors VALUES('mqtt', ?)", (self.pos,))
+        self.problem = ""
+        return True
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._connection.close()
+
+    def _send(self, number: int, alert: dict[str, Any]) -> list[Receipt]:
+        if number > self._logged:
+            level = logging.WARNING if alert["severity"] != "info" and alert["state"] != CLEARED else logging.INFO
+            log.log(level, "alert %s %s %s: %s", alert["id"], alert["severity"], alert["state"], alert["message"])
+            self._logged = number
+        topic = alert_topic(alert["container"], alert["id"])
+        receipts = [self._publish(topic, json.dumps(alert).encode())]
+        if alert["state"] == CLEARED:
+            receipts.append(self._publish(topic, b""))  # an empty retained message takes the alert off the board
+        return receipts

@@ -1,0 +1,100 @@
+"""From records, results and transitions to the points of the InfluxDB schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model.batch import Event, Points
+from monitor.model.channel import field_name
+from monitor.model.record import Env, Record, Shock, Status
+from monitor.shock.peak import EventPeaks
+
+MAX_TIME_NS = 1 << 62  # year 2116; a placed record ends below int64 with the longest span that the wire admits
+Fields = dict[str, NDArray[np.float32] | NDArray[np.float64] | list[str] | list[bool]]
+
+
+def placed_ns(record: Record, message: Env | Shock, anchor_ns: Callable[[str, int], int | None]) -> int:
+    """When the record's first reading was taken, int64 ns UTC."""
+    anchor = anchor_ns(record.logger or "", message.stamp.boot)
+    return min(max(message.stamp.time_ns(message.seq, anchor), 0), MAX_TIME_NS)
+
+
+def env_points(record: Record, env: Env, start_ns: int) -> Points:
+    """The readings of a block, one point each; channels that the schema does not know stay in the journal only."""
+    fields: Fields = {}
+    for column, channel in enumerate(env.channels):
+        name = field_name(channel)
+        if name is not None:
+            fields[name] = env.values[:, column]
+    return Points(record.pos, "env", _tags(record), env.offsets_ns + start_ns, fields)
+
+
+def wave_points(record: Record, shock: Shock, start_ns: int) -> Points:
+    """The samples of an event as recorded, sensor axes, one point each."""
+    x_g, y_g, z_g = shock.accel_g
+    tags = (*_tags(record), ("sensor", shock.accelerometer))
+    return Points(record.pos, "shock_wave", tags, shock.offsets_ns + start_ns, {"x_g": x_g, "y_g": y_g, "z_g": z_g})
+
+
+def status_points(record: Record, status: Status) -> Points:
+    """A logger's own state, at the time of receipt: a logger without a clock has no other."""
+    fields: dict[str, Any] = {
+        "online": status.state == "online",
+        "armed": status.armed,
+        "battery_pct": status.battery_pct,
+        "memory_pct": status.memory_pct,
+        "clock": float(status.stamp.clk),
+    }
+    return one_point(record.pos, "logger", _tags(record), record.received_ns, fields)
+
+
+def shock_fields(peaks: EventPeaks, event: Event) -> dict[str, Any]:
+    """The fields of measurement `shock`: container axes, g; boot and seq as text, since floats would round them."""
+    x_g, y_g, z_g = peaks.axis_peak_g
+    return {
+        "peak_g": peaks.peak_g,
+        "peak_raw_g": peaks.peak_raw_g,
+        "peak_x_g": x_g,
+        "peak_y_g": y_g,
+        "peak_z_g": z_g,
+        "resultant_g": peaks.resultant_g,
+        "duration_ms": peaks.duration_ms,
+        "valid": not (peaks.is_clipped or peaks.is_static_estimated),
+        "boot": str(event.boot),
+        "seq": str(event.seq),
+    }
+
+
+def alert_points(number: int, at_ns: int, alert: dict[str, Any]) -> Points:
+    """A change of an alert's state as a point at its time."""
+    tags = tuple((key, str(alert[key])) for key in ("container", "logger", "channel", "rule", "severity"))
+    fields = {
+        "state": alert["state"],
+        "value": float(alert["value"]),
+        "limit": float(alert["limit"]),
+        "alert_id": alert["id"],
+        "message": alert["message"],
+    }
+    return one_point(number, "alert", tags, at_ns, fields)
+
+
+def one_point(
+    key: int, measurement: str, tags: tuple[tuple[str, str], ...], time_ns: int, fields: dict[str, Any]
+) -> Points:
+    """A single point; fields that are None are left out."""
+    columns: Fields = {name: _column(value) for name, value in fields.items() if value is not None}
+    return Points(key, measurement, tags, np.array([time_ns], dtype=np.int64), columns)
+
+
+def _column(value: str | bool | float) -> NDArray[np.float64] | list[str] | list[bool]:
+    if isinstance(value, bool):
+        return [value]
+    return [value] if isinstance(value, str) else np.array([value], dtype=np.float64)
+
+
+def _tags(record: Record) -> tuple[tuple[str, str], ...]:
+    return (("container", record.container or ""), ("logger", record.logger or ""))

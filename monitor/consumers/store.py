@@ -1,0 +1,235 @@
+"""Store: writes the journal's readings and watch's results to the sink, each confirmed before its cursor passes it."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from monitor.consumers.points import alert_points, env_points, one_point, placed_ns, status_points, wave_points
+from monitor.consumers.watch import WatchReader
+from monitor.journal import JournalReader
+from monitor.journal.schema import open_for_writing
+from monitor.model.batch import Points
+from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.errors import SinkError
+from monitor.model.record import Record, Shock, Status
+from monitor.sinks.sink import RefusedLines, Sink, TooLarge
+from monitor.wire import decode
+
+MAX_IN_FLIGHT = 2  # measured: two connections carry half as much again as one, a third nothing more
+MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
+MAX_BATCH_RESULTS = 1_000
+BACKOFF_MIN_S, BACKOFF_MAX_S = 0.5, 30.0
+STORE_TABLES = """
+CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS refused(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, measurement TEXT NOT NULL, key INTEGER NOT NULL, time_ns INTEGER NOT NULL,
+    reason TEXT NOT NULL, UNIQUE(measurement, key, time_ns));
+"""
+SOURCES = ("journal", "results", "transitions")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Write:
+    """A body under way: the points it was made of and the cursor that may pass once it is confirmed."""
+
+    source: str
+    upto: int
+    points: Sequence[Points]
+    body: Any
+    future: Future[None] | None = None
+    retry_at_ns: int = 0
+    attempts: int = 0
+    received_ns: int = 0
+
+
+class Store:
+    """One `step`: collect confirmations, then fill the free places in flight from the three sources.
+
+    Bodies are made in order; a cursor passes a body once that and all before it of its source are confirmed.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        journal: JournalReader,
+        results: WatchReader,
+        sink: Sink,
+        executor: Executor,
+        clock: Clock,
+    ) -> None:
+        self._journal, self._results, self._sink, self._executor, self._clock = journal, results, sink, executor, clock
+        self._connection = open_for_writing(state_dir / "store.db", STORE_TABLES)
+        self._connection.execute("PRAGMA synchronous=NORMAL")  # a cursor that falls back only sends bodies again
+        saved = dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
+        self.confirmed: dict[str, int] = {source: saved.get(source, 0) for source in SOURCES}
+        self._read = dict(self.confirmed)
+        self._flying: deque[Write] = deque()
+        self.problem = ""
+        self.points = 0
+        self.on_confirmed: Callable[[], None] = _nobody
+        self.last_received_ns = 0
+
+    @property
+    def pos(self) -> int:
+        """Position up to which the journal's records are confirmed."""
+        return self.confirmed["journal"]
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether nothing is under way and no source has more."""
+        return not self._flying and self._next() is None
+
+    def step(self) -> bool:
+        """Do what can be done without waiting; False when nothing could."""
+        collected = self._collect()
+        self._send_due()
+        return self._read_more() or collected
+
+    def close(self) -> None:
+        """Give files and connections back; what is not confirmed is sent again at the next start."""
+        self._connection.close()
+        self._sink.close()
+
+    def _read_more(self) -> bool:
+        did = False
+        while len(self._flying) < MAX_IN_FLIGHT:
+            write = self._next()
+            if write is None:
+                break
+            self._flying.append(write)
+            self._submit(write)
+            did = True
+        return did
+
+    def _next(self) -> Write | None:
+        records = self._journal.read(self._read["journal"], MAX_BATCH_RECORDS)
+        if records:
+            points = [made for record in records if (made := self._record_points(record)) is not None]
+            return self._write("journal", records[-1].pos, points, records[-1].received_ns)
+        results = self._results.results(self._read["results"], MAX_BATCH_RESULTS)
+        if results:
+            points = [one_point(r.pos, r.measurement, r.tags, r.time_ns, r.fields) for _, r in results]
+            return self._write("results", results[-1][0], points)
+        transitions = self._results.book.transitions(self._read["transitions"], MAX_BATCH_RESULTS)
+        if transitions:
+            points = [alert_points(n, at_ns, alert) for n, at_ns, alert in transitions]
+            return self._write("transitions", transitions[-1][0], points)
+        return None
+
+    def _write(self, source: str, upto: int, points: list[Points], received_ns: int = 0) -> Write:
+        self._read[source] = upto
+        return Write(source, upto, points, self._sink.prepare(points) if points else None, received_ns=received_ns)
+
+    def _record_points(self, record: Record) -> Points | None:
+        if record.kind not in ("env", "shock", "status"):
+            return None
+        message = decode(record.kind, record.payload)
+        if isinstance(message, Status):
+            return status_points(record, message)
+        start_ns = placed_ns(record, message, self._journal.anchor_ns)
+        if isinstance(message, Shock):
+            return wave_points(record, message, start_ns)
+        points = env_points(record, message, start_ns)
+        return points if points.fields else None
+
+    def _submit(self, write: Write) -> None:
+        if write.body is None:
+            write.future = Future()
+            write.future.set_result(None)
+        else:
+            write.future = self._executor.submit(self._sink.write, write.body)
+            write.future.add_done_callback(lambda _: self.on_confirmed())
+
+    def _send_due(self) -> None:
+        for write in self._flying:
+            if write.future is None and self._clock.mono_ns() >= write.retry_at_ns:
+                self._submit(write)
+
+    def _collect(self) -> bool:
+        """Pass the cursors over confirmed bodies, oldest first; put failed ones up for another try."""
+        for write in self._flying:
+            if write.future is not None and write.future.done() and (error := write.future.exception()) is not None:
+                self._handle(write, error)
+        passed: dict[str, int] = {}
+        while self._flying and (future := self._flying[0].future) is not None and future.done():
+            write = self._flying.popleft()
+            passed[write.source] = write.upto
+            self.points += sum(len(points.times_ns) for points in write.points)
+            self.last_received_ns = write.received_ns or self.last_received_ns
+            self.problem = ""
+        if passed:
+            self.confirmed |= passed
+            self._connection.executemany("INSERT OR REPLACE INTO cursors VALUES(?, ?)", list(passed.items()))
+        return bool(passed)
+
+    def _handle(self, write: Write, error: BaseException) -> None:
+        if isinstance(error, RefusedLines | TooLarge):
+            self._split(write, error)
+            return
+        if not isinstance(error, SinkError):
+            raise error
+        write.future = None
+        write.attempts += 1
+        write.retry_at_ns = self._clock.mono_ns() + round(_delay_s(write.attempts, error) * NS_PER_S)
+        if self.problem != str(error):
+            log.warning("%s; trying again, nothing is lost", error)
+        self.problem = str(error)
+
+    def _split(self, write: Write, error: SinkError) -> None:
+        """Send halves of what the server does not take; a single point that it refuses goes to table `refused`."""
+        first, second = _halves(list(write.points))
+        if second:
+            pieces = [
+                replace(write, points=half, body=self._sink.prepare(half), future=None) for half in (first, second)
+            ]
+        else:
+            self._refuse(first[0], error)
+            pieces = [replace(write, points=[], body=None, future=None)]
+        index = self._flying.index(write)
+        self._flying.remove(write)
+        for piece in reversed(pieces):
+            self._flying.insert(index, piece)
+
+    def _refuse(self, points: Points, error: SinkError) -> None:
+        log.error("store refuses a point of %s (record %d): %s", points.measurement, points.key, error)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO refused(measurement, key, time_ns, reason) VALUES(?, ?, ?, ?)",
+            (points.measurement, points.key, int(points.times_ns[0]), str(error)[:500]),
+        )
+
+
+def _nobody() -> None:
+    """Nobody waits for a confirmation."""
+
+
+def _delay_s(attempts: int, error: SinkError) -> float:
+    """Full jitter: anything up to a bound that doubles, and not before the server asked for it."""
+    bound_s = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(attempts, 10))
+    return max(random.uniform(0, bound_s), getattr(error, "retry_after_s", None) or 0.0)
+
+
+def _halves(points: list[Points]) -> tuple[list[Points], list[Points]]:
+    """Two halves of a body; the second is empty when there is but one point."""
+    if len(points) > 1:
+        middle = len(points) // 2
+        return points[:middle], points[middle:]
+    only = points[0]
+    middle = len(only.times_ns) // 2
+    if middle == 0:
+        return points, []
+    return [_rows(only, slice(0, middle))], [_rows(only, slice(middle, None))]
+
+
+def _rows(points: Points, rows: slice) -> Points:
+    return replace(
+        points, times_ns=points.times_ns[rows], fields={name: column[rows] for name, column in points.fields.items()}
+    )

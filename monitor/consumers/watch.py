@@ -1,0 +1,159 @@
+"""Watch: judges every record in the order of the journal and keeps alerts, results and its own state in `watch.db`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from monitor.alerts import AlertBook, raise_alert
+from monitor.alerts.book import ALERT_TABLES
+from monitor.config import Rules
+from monitor.consumers.judge import Judge, Judged, Result
+from monitor.journal import JournalReader
+from monitor.journal.schema import open_for_reading, open_for_writing
+from monitor.model.batch import Finding
+from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.errors import TcmError
+from monitor.model.record import Record
+
+SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
+WATCH_TABLES = (
+    ALERT_TABLES
+    + """
+CREATE TABLE IF NOT EXISTS results(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, pos INTEGER NOT NULL, measurement TEXT NOT NULL, tags TEXT NOT NULL,
+    time_ns INTEGER NOT NULL, fields TEXT NOT NULL, UNIQUE(pos, measurement, tags));
+CREATE TABLE IF NOT EXISTS snapshot(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, state BLOB NOT NULL);
+"""
+)
+
+
+class Watch:
+    """One `step`: read a batch, judge it, commit what it led to.
+
+    1. read the records behind the cursor;
+    2. judge them, under the rules that the journal says were in force;
+    3. write alerts, transitions and results in one transaction, idempotent by key;
+    4. at most every 10 s the judge's snapshot and the cursor go along: a restart judges again from there.
+    """
+
+    def __init__(self, state_dir: Path, reader: JournalReader, clock: Clock) -> None:
+        self._reader, self._clock = reader, clock
+        self._connection = open_for_writing(state_dir / "watch.db", WATCH_TABLES)
+        self.book = AlertBook(self._connection)
+        row = self._connection.execute("SELECT pos, state FROM snapshot").fetchone()
+        self.pos: int = row[0] if row else 0
+        self._saved_pos, self._saved_ns = self.pos, clock.mono_ns()
+        self.last_received_ns = 0
+        self.readings = self.events = 0
+        self.judge: Judge | None = None
+        if row:
+            config = reader.last_config(self.pos)
+            if config is None:
+                raise TcmError("start watch", str(state_dir), "the journal holds no configuration up to the snapshot")
+            self.judge = Judge(Rules.from_json(config), reader.anchor_ns)
+            self.judge.restore(row[1])
+
+    def step(self) -> bool:
+        """Judge one batch; False when nothing waited."""
+        records = self._reader.read(self.pos)
+        if records:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for is_config, run in groupby(records, lambda record: record.kind == "config"):
+                for finding_set in self._judge(list(run), is_config):
+                    self._keep(finding_set)
+            self._save(records[-1])
+            self._connection.execute("COMMIT")
+        return bool(records)
+
+    def close(self) -> None:
+        """Save the state where it stands, so that the next start judges nothing again."""
+        if self.judge is not None:
+            self._write_snapshot()
+        self._connection.close()
+
+    def _judge(self, run: Sequence[Record], is_config: bool) -> list[Judged]:
+        if not is_config:
+            if self.judge is None:
+                raise TcmError("watch", f"position {run[0].pos}", "no configuration stands before it in the journal")
+            return [self.judge.step(run)]
+        judged = []
+        for record in run:
+            rules = Rules.from_json(record.payload)
+            if self.judge is None:
+                self.judge = Judge(rules, self._reader.anchor_ns)
+            else:
+                judged.append(Judged(findings=self.judge.reconfigure(rules)))
+        return judged
+
+    def _keep(self, judged: Judged) -> None:
+        assert self.judge is not None  # it judged
+        for finding in judged.findings:
+            keep_finding(self.book, self.judge.rules, finding, judged)
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO results(pos, measurement, tags, time_ns, fields) VALUES(?, ?, ?, ?, ?)",
+            [_result_row(result) for result in judged.results],
+        )
+        self.readings += judged.readings
+        self.events += judged.events
+
+    def _save(self, last: Record) -> None:
+        self.pos, self.last_received_ns = last.pos, last.received_ns
+        if self._clock.mono_ns() - self._saved_ns >= SNAPSHOT_NS:
+            self._write_snapshot()
+
+    def _write_snapshot(self) -> None:
+        assert self.judge is not None  # the first record of a journal is its configuration
+        row = (self.pos, self.judge.snapshot())
+        self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES(1, ?, ?)", row)
+        self._saved_pos, self._saved_ns = self.pos, self._clock.mono_ns()
+
+
+def keep_finding(book: AlertBook, rules: Rules, finding: Finding, judged: Judged) -> None:
+    """Enter a finding into the book of alerts."""
+    if finding.change == "fired":
+        received_ns, sync_age_s = judged.origins[finding.pos]
+        book.fire(raise_alert(finding, rules, received_ns, sync_age_s), finding.time_ns)
+    else:
+        book.follow(finding)
+
+
+def _result_row(result: Result) -> tuple[Any, ...]:
+    return (
+        result.pos,
+        result.measurement,
+        json.dumps(dict(result.tags), sort_keys=True),
+        result.time_ns,
+        json.dumps(result.fields),
+    )
+
+
+class WatchReader:
+    """Read-only view of `watch.db` for the store, the notifiers, the API and the command line."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._connection: sqlite3.Connection = open_for_reading(state_dir / "watch.db")
+        self.book = AlertBook(self._connection)
+
+    def results(self, after: int, limit: int) -> list[tuple[int, Result]]:
+        """(number, result) behind number `after`, in order."""
+        rows = self._connection.execute(
+            "SELECT n, pos, measurement, tags, time_ns, fields FROM results WHERE n > ? ORDER BY n LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        return [
+            (n, Result(pos, measurement, tuple(json.loads(tags).items()), time_ns, json.loads(fields)))
+            for n, pos, measurement, tags, time_ns, fields in rows
+        ]
+
+    def last_result(self) -> int:
+        """Number of the latest result, 0 before the first."""
+        return int(self._connection.execute("SELECT coalesce(max(n), 0) FROM results").fetchone()[0])
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._connection.close()

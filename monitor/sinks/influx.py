@@ -1,0 +1,219 @@
+"""InfluxDB through influxdb-client: line protocol in, InfluxQL out.
+
+Both dialects use the client's HTTP layer (connection pool, authentication, TLS) and nothing above it: the client's
+batching mode drops data after its retries, and its synchronous mode compresses at gzip level 9. It never retries:
+who calls decides, because only the caller knows that a body is still in the journal.
+
+This module imports slowly (influxdb-client, about 0.4 s): import it only where a sink is opened.
+"""
+
+from __future__ import annotations
+
+import gzip
+import ipaddress
+from collections.abc import Sequence
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import numpy as np
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.rest import ApiException
+from numpy.typing import NDArray
+from urllib3.exceptions import HTTPError
+
+from monitor.model.batch import Points
+from monitor.model.errors import SinkError
+from monitor.sinks.line_protocol import lines
+from monitor.sinks.sink import ENV, Held, RefusedLines, TooLarge, Unavailable
+
+Dialect = Literal["v1", "v2"]
+
+_CONNECTIONS = 4  # two writes in flight, one reader, one ping
+_GZIP_LEVEL = 1  # 3.8 times smaller at 1.8 M lines/s; higher levels cost more than the link saves
+_PAGE_POINTS = 100_000  # of one answer to a query: about 4 MB of JSON
+_CAUSE_MAX = 300  # characters of a server's message that are passed on
+_RETRY_AFTER_MAX_S = 300.0  # a server's wish beyond this would look like a stalled daemon
+
+_HINTS = {
+    401: "check the token or the password",
+    403: "give this user or token write permission",
+    404: "create the database or bucket (v2: with a DBRP mapping), or correct its name",
+}
+
+
+class InfluxSink:
+    """A database (v1) or bucket (v2) of InfluxDB; safe to use from several threads.
+
+    `bucket` is the name of the v1 database, or of the v2 bucket and of its DBRP database for reading. `username` with
+    `password` is basic authentication (v1), `token` and `org` belong to v2; empty ones are not sent. `timeout_ms`
+    bounds connecting, sending and each wait for the answer. Bodies are compressed unless the server is this machine.
+    """
+
+    name = "influxdb"
+
+    def __init__(
+        self,
+        url: str,
+        dialect: Dialect,
+        bucket: str,
+        *,
+        org: str = "",
+        token: str = "",
+        username: str = "",
+        password: str = "",
+        timeout_ms: int = 10_000,
+    ) -> None:
+        self._place = f"{url} {bucket}"
+        self._bucket, self._dialect = bucket, dialect
+        self._headers = {"Content-Type": "text/plain; charset=utf-8"}
+        self._is_gzip = not _is_loopback(url)
+        if self._is_gzip:
+            self._headers["Content-Encoding"] = "gzip"
+        self._write_path = "/write" if dialect == "v1" else "/api/v2/write"
+        target = {"db": bucket} if dialect == "v1" else {"org": org, "bucket": bucket}
+        self._write_params = [(key, value) for key, value in (target | {"precision": "ns"}).items() if value]
+        # With `auth_basic` the client sends `token` as "user:password"; its own username would open a v2 session.
+        is_basic = bool(username)
+        self._client: Any = InfluxDBClient(
+            url,
+            token=f"{username}:{password}" if is_basic else token,
+            auth_basic=is_basic,
+            timeout=timeout_ms,
+            retries=False,
+            connection_pool_maxsize=_CONNECTIONS,
+        )
+
+    def prepare(self, points: Sequence[Points]) -> bytes:
+        """Line protocol, compressed for a server elsewhere; the same points always give the same bytes."""
+        try:
+            body = lines(points)
+        except (ValueError, TypeError) as error:
+            raise RefusedLines("build line protocol", self._place, str(error)) from error
+        # mtime=0: the time of compressing would make two bodies of the same points differ.
+        return gzip.compress(body, _GZIP_LEVEL, mtime=0) if self._is_gzip and body else body
+
+    def write(self, body: bytes) -> None:
+        """Send a body; returns when the server has confirmed all of it."""
+        if body:
+            self._call("write", self._write_path, "POST", self._write_params, body)
+
+    def series(
+        self, container: str, logger: str, field: str, from_ns: int, to_ns: int, measurement: str = ENV
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Read one field back, `from_ns` <= time < `to_ns`, in pages of bounded size."""
+        pages: list[list[list[Any]]] = []
+        source = (
+            f'SELECT "{_quoted(field)}" FROM "{_quoted(measurement)}"'
+            f" WHERE \"container\" = '{_quoted(container)}' AND \"logger\" = '{_quoted(logger)}'"
+        )
+        while True:
+            page, is_cut = self._page(f"{source} AND time >= {from_ns} AND time < {to_ns} ORDER BY time")
+            last_ns = page[-1][0] if page else from_ns
+            if not is_cut or last_ns == from_ns:
+                pages.append(page)
+                break
+            # Other series may have points at the last time too: the next page starts with that time again.
+            pages.append([row for row in page if row[0] < last_ns])
+            from_ns = last_ns
+        rows = [row for page in pages for row in page]
+        return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float64)
+
+    def ensure(self) -> None:
+        """Create the v1 database when it is missing; of v2 only check that the bucket can be queried.
+
+        Raises Held when the database or bucket cannot be used, Unavailable when the server does not answer.
+        """
+        if self._dialect != "v1":
+            self._query("SHOW MEASUREMENTS LIMIT 1")
+            return
+        found = self._query("SHOW DATABASES").get("series", [{}])[0].get("values", [])
+        # Asked for only when it is missing: CREATE DATABASE needs an administrator, writing does not.
+        if [self._bucket] not in found:
+            self._query(f'CREATE DATABASE "{_quoted(self._bucket)}"', method="POST")
+
+    def ping(self) -> None:
+        """Return when the server answers; says nothing of database and permission (`ensure` does)."""
+        self._call("ping", "/ping", "GET", [])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _page(self, statement: str) -> tuple[list[list[Any]], bool]:
+        """Rows [time, value] of one answer, and whether more may follow."""
+        result = self._query(f"{statement} LIMIT {_PAGE_POINTS}")
+        found = result.get("series", [])
+        rows: list[list[Any]] = found[0]["values"] if found else []
+        # `partial`: the server's own max-row-limit cut the answer.
+        return rows, len(rows) >= _PAGE_POINTS or any(one.get("partial") for one in found)
+
+    def _query(self, statement: str, method: str = "GET") -> dict[str, Any]:
+        """The one result of an InfluxQL statement; its errors come with status 200."""
+        parameters = [("db", self._bucket), ("epoch", "ns"), ("q", statement)]
+        answer = self._call("query", "/query", method, parameters)
+        try:
+            result: dict[str, Any] = answer["results"][0]
+        except (KeyError, IndexError, TypeError) as error:
+            raise self._held("query", f"no InfluxQL answer: {_cut(answer)!r}", "check the URL") from error
+        if "error" in result:
+            raise self._held("query", result["error"], _HINTS[404])
+        return result
+
+    def _call(
+        self, operation: str, path: str, method: str, parameters: list[tuple[str, str]], body: bytes | None = None
+    ) -> Any:
+        """One request; the answer, read as JSON where it is JSON. Every failure is a SinkError."""
+        headers = self._headers.copy() if body is not None else {}
+        try:
+            return self._client.api_client.call_api(
+                path, method, query_params=parameters, header_params=headers, body=body,
+                response_type="object", _return_http_data_only=True,
+            )  # fmt: skip
+        except ApiException as error:
+            raise self._failure(operation, error) from error
+        except (HTTPError, UnicodeDecodeError) as error:  # the latter: a proxy's page in another encoding
+            hint = "is the server up? Sending is tried again"
+            raise Unavailable(f"InfluxDB: {operation}", self._place, _cut(error), hint) from error
+
+    def _failure(self, operation: str, error: ApiException) -> SinkError:
+        """What the server's refusal means; a status that nobody expects is for an operator, nothing is dropped."""
+        status, cause = error.status, f"status {error.status}: {_cut(error.body or error.reason)}"
+        if status in (400, 422) and operation == "write":
+            return RefusedLines("InfluxDB: write", self._place, cause)
+        if status == 413:
+            return TooLarge(f"InfluxDB: {operation}", self._place, cause)
+        if status == 429 or status >= 500:
+            wait_s = _retry_after_s(error)
+            return Unavailable(f"InfluxDB: {operation}", self._place, cause, "sending is tried again", wait_s)
+        if status == 0:  # how the client reports a TLS failure
+            return self._held(operation, _cut(error.reason), "check the certificate and ca_file")
+        return self._held(operation, cause, _HINTS.get(status, "check that the URL is InfluxDB's"))
+
+    def _held(self, operation: str, cause: str, hint: str) -> Held:
+        return Held(f"InfluxDB: {operation}", self._place, cause, hint)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _quoted(text: str) -> str:
+    """Text to stand between quotes, single or double, in InfluxQL."""
+    for character in ("\\", "'", '"'):
+        text = text.replace(character, "\\" + character)
+    return text.replace("\n", "\\n")
+
+
+def _cut(cause: object) -> str:
+    return " ".join(str(cause).split())[:_CAUSE_MAX]
+
+
+def _retry_after_s(error: ApiException) -> float | None:
+    """The wait that the server asks for, in seconds; a date, which InfluxDB never sends, counts as none."""
+    headers: Any = error.headers
+    text = headers.get("Retry-After", "")
+    return min(float(text), _RETRY_AFTER_MAX_S) if text.isdecimal() else None

@@ -1,0 +1,83 @@
+"""What every store offers, and the ways in which a write can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model.batch import Points
+from monitor.model.errors import SinkError
+
+ENV = "env"  # the measurement of the readings, read back by default
+
+
+class RefusedLines(SinkError):  # noqa: N818 - named for what to do next; SinkError is the base
+    """The store holds at least one of these points to be wrong: bisect, quarantine the point, go on."""
+
+    def __init__(self, operation: str, place: str, cause: str) -> None:
+        super().__init__(operation, place, cause, retryable=False, hint="send halves to find the point, quarantine it")
+
+
+class TooLarge(SinkError):  # noqa: N818 - named for what to do next; SinkError is the base
+    """The body is larger than the store takes: send its halves."""
+
+    def __init__(self, operation: str, place: str, cause: str) -> None:
+        super().__init__(operation, place, cause, retryable=False, hint="send halves")
+
+
+class Held(SinkError):  # noqa: N818 - named for what to do next; SinkError is the base
+    """Nothing can be written until an operator acts: keep everything, raise an alarm, try again now and then."""
+
+    def __init__(self, operation: str, place: str, cause: str, hint: str) -> None:
+        super().__init__(operation, place, cause, retryable=True, hint=hint)
+
+
+class Unavailable(SinkError):  # noqa: N818 - named for what to do next; SinkError is the base
+    """The store is down or overloaded and the outcome unknown: send the identical body again, later.
+
+    `retry_after_s` is how long the store asked to be left alone, None when it said nothing.
+    """
+
+    def __init__(
+        self, operation: str, place: str, cause: str, hint: str = "", retry_after_s: float | None = None
+    ) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(operation, place, cause, retryable=True, hint=hint)
+
+
+class Sink(Protocol):
+    """A store of points. Writing the same points twice changes nothing."""
+
+    name: str
+
+    def prepare(self, points: Sequence[Points]) -> Any:
+        """Turn points into a body ready to be sent; no I/O, the same points give an equal body.
+
+        All points of one series and key belong into one call: the next call with that key replaces them.
+        NaN and infinities are left out. Raises RefusedLines for points that no store can hold.
+        """
+
+    def write(self, body: Any) -> None:
+        """Send a body; returns when the store has confirmed it.
+
+        May be called from two threads at once. Raises a SinkError: RefusedLines, TooLarge, Held or Unavailable.
+        """
+
+    def series(
+        self, container: str, logger: str, field: str, from_ns: int, to_ns: int, measurement: str = ENV
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Read one field back: times int64 [n] ns UTC in ascending order, `from_ns` <= time < `to_ns`, and float64 [n].
+
+        What was written as float32 may come back as another float64 that rounds to it (`astype(np.float32)` is exact).
+        Flags read as 0 and 1; what was never written is empty, not an error. Raises SinkError when the store cannot
+        be read, ValueError when the field holds text that is no number.
+        """
+
+    def ping(self) -> None:
+        """Return when the store answers; raises SinkError when it does not."""
+
+    def close(self) -> None:
+        """Release connections and files; no other call may follow or be under way."""

@@ -1,0 +1,106 @@
+"""What the daemon says of itself: the status document and Prometheus metrics made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+from monitor.config import Rules
+from monitor.consumers import WatchReader
+from monitor.journal import JournalReader
+from monitor.model.clock import rfc3339
+from monitor.model.record import Status
+from monitor.wire import decode
+
+Document = dict[str, Any]
+
+
+class StateReader:
+    """The part of the status that lies in the files, the same with and without a running daemon."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.journal = JournalReader(state_dir)
+        self.watch = WatchReader(state_dir)
+        self._file = state_dir / "journal.db"
+
+    def document(self, rules: Rules) -> Document:
+        """Journal, quarantine, gaps, loggers and open alerts."""
+        pos, head = self.journal.head()
+        return {
+            "journal": {"pos": pos, "bytes": self._file.stat().st_size, "head": head},
+            "quarantined": self.journal.quarantined(),
+            "gaps": self.journal.gaps(),
+            "loggers": list(self._loggers(rules)),
+            "alerts": self.watch.book.open_counts(),
+        }
+
+    def close(self) -> None:
+        """Give the files back."""
+        self.journal.close()
+        self.watch.close()
+
+    def _loggers(self, rules: Rules) -> Iterator[Document]:
+        statuses = self.journal.last_statuses()
+        for row in self.journal.loggers():
+            status = decode("status", statuses[row["logger"]]) if row["logger"] in statuses else None
+            known = status if isinstance(status, Status) else None
+            yield {
+                "container": row["container"],
+                "logger": row["logger"],
+                "registered": rules.is_registered(row["container"], row["logger"]),
+                "state": known.state if known else None,
+                "armed": known.armed if known else None,
+                "battery_pct": known.battery_pct if known else None,
+                "memory_pct": known.memory_pct if known else None,
+                "last_seen_at": rfc3339(row["seen_ns"]),
+                "boot": row["boot"],
+                "upto": row["upto"],
+                "next": row["next"],
+                "gap_records": row["gap_records"],
+            }
+
+
+def metrics(status: Document, problems: dict[str, str]) -> bytes:
+    """The status document in Prometheus' text form; every name begins with `tcm_`."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(status, problems))
+    return generate_latest(registry)
+
+
+class _Collector:
+    def __init__(self, status: Document, problems: dict[str, str]) -> None:
+        self._status, self._problems = status, problems
+
+    def collect(self) -> Iterator[Metric]:
+        """The families of one scrape."""
+        status = self._status
+        ingest, journal = status["ingest"], status["journal"]
+        yield _gauge("tcm_ready", "1 when every part moves", float(not self._problems))
+        yield _gauge("tcm_connected", "1 when both sessions are subscribed", float(ingest["connected"]))
+        yield _gauge("tcm_records", "env and shock records in the journal", ingest["records"])
+        yield _gauge("tcm_duplicates", "deliveries since the start that were journalled before", ingest["duplicates"])
+        yield _gauge("tcm_queue_messages", "messages waiting for the journal", ingest["queue"])
+        yield _gauge("tcm_journal_pos", "position of the last record", journal["pos"])
+        yield _gauge("tcm_journal_bytes", "size of journal.db", journal["bytes"])
+        yield _gauge("tcm_quarantined", "deliveries in quarantine", status["quarantined"])
+        yield _labelled("tcm_gap_records", "records in gaps", "state", status["gaps"])
+        yield _labelled("tcm_alerts", "open alerts", "state", status["alerts"])
+        for key, text in (("backlog", "journal positions a consumer has yet to pass"), ("lag_s", "age of its work")):
+            values = {name: consumer[key] for name, consumer in status["consumers"].items()}
+            yield _labelled(f"tcm_consumer_{key}", text, "consumer", values)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _labelled(name: str, text: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family

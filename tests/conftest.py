@@ -1,0 +1,37 @@
+"""Fixtures that several folders of tests share: real servers, one of each for the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Influxd, Mosquitto, influxd, mosquitto
+
+
+@pytest.fixture(scope="session")
+def influx_server() -> Iterator[Influxd]:
+    """An InfluxDB 1.x server that all tests share; each uses a database of its own."""
+    with influxd() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mosquitto_server() -> Iterator[Mosquitto]:
+    """A broker that all tests share; each uses topics and client ids of its own."""
+    with mosquitto() as server:
+        yield server
+
+
+@pytest.fixture
+def own_influx_server() -> Iterator[Influxd]:
+    """An InfluxDB 1.x server for a test that stops it."""
+    with influxd() as server:
+        yield server
+
+
+@pytest.fixture
+def own_mosquitto_server() -> Iterator[Mosquitto]:
+    """A broker for a test that stops it."""
+    with mosquitto() as server:
+        yield server

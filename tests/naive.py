@@ -1,0 +1,128 @@
+"""Slow, obvious twins of the kernels: plain loops over readings, to be read against the definitions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model.batch import Block, Finding
+from monitor.model.limit import ThresholdRule
+
+
+@dataclass
+class Lane:
+    """One stream under one rule."""
+
+    mode: str = "idle"
+    first_ns: int = 0
+    last_ns: int = 0
+    peak: float = 0.0
+
+
+class NaiveThreshold:
+    """Twin of the threshold machine for one rule; every growing peak is told at once."""
+
+    def __init__(self, rule: ThresholdRule, spans: Sequence[tuple[int, str]] = ()) -> None:
+        self.rule, self.spans = rule, spans
+        self.lanes: dict[tuple[str, str, bool, str], Lane] = {}
+        self.findings: list[Finding] = []
+
+    def feed(self, blocks: Iterable[Block]) -> list[Finding]:
+        """Judge blocks reading by reading; the findings so far."""
+        for block in blocks:
+            for row, time_ns in enumerate(block.times_ns.tolist()):
+                for column, channel in enumerate(block.channels):
+                    value = float(block.values[row, column])
+                    if self.rule.judges(channel) and not math.isnan(value):
+                        self._reading(block, channel, time_ns, value)
+        return self.findings
+
+    def _reading(self, block: Block, channel: str, time_ns: int, value: float) -> None:
+        lane = self.lanes.setdefault((block.container, block.logger, block.is_fill, channel), Lane())
+        sign = self.rule.sign
+        is_watched = self.rule.phases is None or self._phase(time_ns) in self.rule.phases
+        beyond = is_watched and value * sign > float(np.float32(self.rule.limit)) * sign
+        clears = not is_watched or value * sign <= float(np.float32(self.rule.clear)) * sign
+
+        def tell(change: str) -> None:
+            self.findings.append(
+                Finding(change, self.rule.id, block.container, block.logger, channel, None, lane.first_ns, time_ns,
+                        value, lane.peak, block.pos, block.boot, block.seq)
+            )  # fmt: skip
+
+        spacing_ns = time_ns - lane.last_ns
+        is_gap = spacing_ns <= 0 or (block.interval_ns is not None and spacing_ns > 2.5 * block.interval_ns)
+        if lane.mode == "firing":
+            if clears:
+                tell("cleared")
+                lane.mode = "idle"
+            elif value * sign > lane.peak * sign:
+                lane.peak = value
+                tell("peak")
+        elif not beyond:
+            lane.mode = "idle"
+        else:
+            if lane.mode == "idle" or is_gap:
+                lane.mode, lane.first_ns, lane.peak = "pending", time_ns, value
+            lane.peak = max(lane.peak * sign, value * sign) * sign
+            if time_ns - lane.first_ns >= round(self.rule.for_s * 1e9):
+                lane.mode = "firing"
+                tell("fired")
+        lane.last_ns = time_ns
+
+    def _phase(self, time_ns: int) -> str:
+        phase = "storage"
+        for start_ns, name in self.spans:
+            if time_ns >= start_ns:
+                phase = name
+        return phase
+
+
+def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> list[float]:
+    """Twin of `monitor.shock.static.static_vector`."""
+    width = max(round(0.1 * fs_hz), 1)
+    if pre == 0:
+        return [float(np.median(axis)) for axis in accel_g]
+    if pre <= width:
+        return [sum(axis[:pre].tolist()) / pre for axis in accel_g]
+    windows = []
+    for start in range(pre - width + 1):
+        pieces = [axis[start : start + width].tolist() for axis in accel_g]
+        mean = [sum(piece) / width for piece in pieces]
+        spread = sum(sum((v - m) ** 2 for v in piece) for piece, m in zip(pieces, mean, strict=True))
+        windows.append((spread, mean))
+    if any(0.5 <= math.hypot(*mean) <= 1.5 for _, mean in windows):
+        windows = [(spread, mean) for spread, mean in windows if math.hypot(*mean) >= 0.3]
+    return min(windows, key=lambda window: window[0])[1]
+
+
+def peak(samples: Sequence[float]) -> float:
+    """The sample of largest magnitude, signed, the earliest of equals."""
+    largest = samples[0]
+    for sample in samples:
+        if abs(sample) > abs(largest):
+            largest = sample
+    return largest
+
+
+def resultant(accel_g: NDArray[np.float64]) -> float:
+    """Largest length of the vector over time."""
+    return max(math.sqrt(x * x + y * y + z * z) for x, y, z in accel_g.T.tolist())
+
+
+def duration_around(samples: Sequence[float], fs_hz: float, level: float, index: int) -> float:
+    """Twin of `monitor.shock.duration.around_s`: walk out from `index` to the crossings on either side."""
+
+    def walk(step: int) -> float:
+        at = index
+        while 0 <= at + step < len(samples) and np.float32(samples[at + step]) > np.float32(level):
+            at += step
+        if not 0 <= at + step < len(samples):
+            return float(at)
+        return at + step * (samples[at] - level) / (samples[at] - samples[at + step])
+
+    return (walk(1) - walk(-1)) / fs_hz

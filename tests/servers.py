@@ -1,0 +1,277 @@
+"""Real servers for tests: on free ports of 127.0.0.1, data in temporary folders, ended by whoever started them."""
+
+from __future__ import annotations
+
+import getpass
+import http.client
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+HOST = "127.0.0.1"
+START_LIMIT_S = 20.0
+STOP_LIMIT_S = 20.0
+LOG_TAIL = 2000  # characters of a server's log shown when it does not start
+SEEN_MAX = 1000  # requests that a gateway remembers
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float, what: str) -> None:
+    """Return as soon as `condition` holds; TimeoutError that names `what` when it does not within `limit_s`."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {limit_s} s for: {what}")
+        time.sleep(0.01)
+
+
+class Server:
+    """A program that can be stopped and started again on the same port with the same data."""
+
+    def __init__(self, command: list[str], folder: Path, port: int, is_up: Callable[[], bool]) -> None:
+        self.port, self.folder = port, folder
+        self._command, self._is_up = command, is_up
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the program and wait until it answers."""
+        log = self.folder / "log.txt"
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(self._command, stdout=out, stderr=out, cwd=self.folder)
+        try:
+            wait_until(self._is_up_or_dead, START_LIMIT_S, f"{self._command[0]} to answer on port {self.port}")
+            if self._process.poll() is not None:
+                raise RuntimeError(f"{self._command[0]} ended at once")
+        except (TimeoutError, RuntimeError) as error:
+            self.kill()
+            raise RuntimeError(f"{error}; its log ends: {log.read_text(errors='replace')[-LOG_TAIL:]}") from error
+
+    def stop(self) -> None:
+        """End the program in order (SIGTERM) and wait for it; does nothing when it has ended."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the program as a crash would (SIGKILL)."""
+        self._end(signal.SIGKILL)
+
+    def _is_up_or_dead(self) -> bool:
+        return self._is_up() or (self._process is not None and self._process.poll() is not None)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_LIMIT_S)
+
+
+class Mosquitto(Server):
+    @property
+    def url(self) -> str:
+        return f"mqtt://{HOST}:{self.port}"
+
+
+class Influxd(Server):
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+
+@contextmanager
+def mosquitto(*extra_lines: str) -> Iterator[Mosquitto]:
+    """A Mosquitto broker, started; `extra_lines` are added to its configuration."""
+    program = _program("mosquitto", "mosquitto")
+    with tempfile.TemporaryDirectory(prefix="tcm-mosquitto-") as name:
+        folder, port = Path(name), free_port()
+        config = folder / "mosquitto.conf"
+        # `user`: started as root the broker would become a user that cannot write to this folder.
+        lines = [
+            *(f"listener {port} {HOST}", "allow_anonymous true", f"user {getpass.getuser()}"),
+            *("persistence true", f"persistence_location {folder}/", "max_queued_messages 0", *extra_lines),
+        ]
+        config.write_text("\n".join(lines) + "\n")
+        server = Mosquitto([program, "-c", str(config)], folder, port, lambda: _accepts(port))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def influxd() -> Iterator[Influxd]:
+    """An InfluxDB 1.x server without databases, started."""
+    program = _program("influxd", "influxdb")
+    with tempfile.TemporaryDirectory(prefix="tcm-influxd-") as name:
+        folder, port = Path(name), free_port()
+        config = folder / "influxdb.conf"
+        config.write_text(_INFLUXD_CONFIG.format(folder=folder, host=HOST, port=port, rpc_port=free_port()))
+        server = Influxd([program, "-config", str(config)], folder, port, lambda: _pings(port))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+_INFLUXD_CONFIG = """
+reporting-disabled = true
+bind-address = "{host}:{rpc_port}"
+[meta]
+  dir = "{folder}/meta"
+[data]
+  dir = "{folder}/data"
+  wal-dir = "{folder}/wal"
+  cache-max-memory-size = "256m"
+  query-log-enabled = false
+[http]
+  bind-address = "{host}:{port}"
+  auth-enabled = false
+  log-enabled = false
+[monitor]
+  store-enabled = false
+[continuous_queries]
+  enabled = false
+[subscriber]
+  enabled = false
+[logging]
+  level = "warn"
+"""
+
+
+class Gateway:
+    """InfluxDB 2's `/api/v2/write` and `/query` in front of an InfluxDB 1 server.
+
+    `answer` (status, headers), when set, is given instead of forwarding; `hold`, when set, is called before each
+    answer. `seen` holds (path, headers) of the latest requests, `client_ports` one number for each connection so far.
+    """
+
+    def __init__(self, backend_port: int, org: str, bucket: str, token: str) -> None:
+        self.backend_port, self.org, self.bucket, self.token = backend_port, org, bucket, token
+        self.answer: tuple[int, dict[str, str]] | None = None
+        self.hold: Callable[[], object] | None = None
+        self.seen: deque[tuple[str, dict[str, str]]] = deque(maxlen=SEEN_MAX)
+        self.client_ports: set[int] = set()
+        self.url = ""
+
+    def reply(
+        self, method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        self.seen.append((target, headers))
+        if self.hold is not None:
+            self.hold()
+        if self.answer is not None:
+            return *self.answer, b'{"error": "as the test wishes"}'
+        path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
+        if path != "/ping" and headers.get("Authorization") != f"Token {self.token}":
+            return 401, {}, b'{"code": "unauthorized", "message": "unauthorized access"}'
+        if path == "/api/v2/write":
+            if query.get("org") != [self.org] or query.get("bucket") != [self.bucket]:
+                return 404, {}, b'{"code": "not found", "message": "bucket not found"}'
+            target = "/write?" + urlencode({"db": self.bucket, "precision": query["precision"][0]})
+        elif path not in ("/query", "/ping"):
+            return 404, {}, b'{"code": "not found", "message": "path not found"}'
+        return self._forward(method, target, headers.get("Content-Encoding"), body)
+
+    def _forward(
+        self, method: str, target: str, encoding: str | None, body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection(HOST, self.backend_port, timeout=START_LIMIT_S)
+        try:
+            connection.request(method, target, body, {"Content-Encoding": encoding} if encoding else {})
+            response = connection.getresponse()
+            return response.status, {}, response.read()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def influx_v2_gateway(
+    backend: Influxd, org: str = "tcm", bucket: str = "tcm", token: str = "test-token"
+) -> Iterator[Gateway]:
+    """A gateway with which a v2 client writes to InfluxDB 1; `bucket` is the name of the database behind."""
+    gateway = Gateway(backend.port, org, bucket, token)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # keep-alive, as InfluxDB does
+
+        def handle_one_request(self) -> None:
+            try:
+                super().handle_one_request()
+            except (ConnectionResetError, BrokenPipeError):
+                self.close_connection = True  # the client gave up, which some tests want
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing on stderr."""
+
+        def do_POST(self) -> None:
+            gateway.client_ports.add(self.client_address[1])
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, headers, answer = gateway.reply(self.command, self.path, dict(self.headers), body)
+            self.send_response(status)
+            for key, value in headers.items():
+                self.send_header(key, value)
+            if status != 204:
+                self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            if status != 204:
+                self.wfile.write(answer)
+
+        do_GET = do_POST  # noqa: N815 - the name that http.server calls
+
+    server = ThreadingHTTPServer((HOST, 0), Handler)
+    server.daemon_threads = True
+    gateway.url = f"http://{HOST}:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield gateway
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(STOP_LIMIT_S)
+
+
+def _program(name: str, package: str) -> str:
+    """Where the program is; Debian keeps brokers in /usr/sbin, which is not on every user's path."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise RuntimeError(f"{name} is not installed: apt-get install {package}")
+    return found
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _pings(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=1.0)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == 204
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

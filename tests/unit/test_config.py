@@ -1,0 +1,320 @@
+"""Configuration: the example loads, and whatever is wrong is said at once, with file, key and what was expected."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+
+from monitor.config import ConfigProblems, MqttSettings, Rules, load_config, load_profile, read_secret, warnings_of
+from monitor.model.clock import parse_rfc3339
+from monitor.model.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[2] / "config"
+BEFORE_JOURNEY = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+MINIMAL = 'state_dir = "var"\n[mqtt]\nurl = "mqtt://broker"\n'
+PROFILE = """
+name = "basic"
+[[rule]]
+id = "warm"
+kind = "threshold"
+channel = "temperature.air"
+above = "25 degC"
+severity = "alarm"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the example that a test may spoil."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "config"))
+
+
+@pytest.fixture
+def minimal(tmp_path: Path) -> Path:
+    """The least that loads: required keys and one limits profile."""
+    write(tmp_path / "monitor.toml", MINIMAL)
+    write(tmp_path / "limits" / "basic.toml", PROFILE)
+    return tmp_path / "monitor.toml"
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def problems(path: Path) -> dict[tuple[str, str], str]:
+    """(name of the file, key) -> message of everything that keeps `path` from loading."""
+    with pytest.raises(ConfigProblems) as caught:
+        load_config(path)
+    return {(Path(problem.file).name, problem.key): problem.message for problem in caught.value.problems}
+
+
+def test_the_example_loads_without_warnings() -> None:
+    """What the demo runs and people copy is right as it stands."""
+    config = load_config(EXAMPLE / "monitor.toml")
+    assert warnings_of(config, BEFORE_JOURNEY) == []
+    assert sorted(config.rules.containers) == ["C-101", "C-102", "C-103"]
+    loggers = [logger.id for box in config.rules.containers.values() for logger in box.logger]
+    assert loggers == [f"L-{number:02}" for number in range(1, 13)]
+    assert config.rules.logger("C-103", "L-12").serial == "SN-0053"
+    assert config.rules.logger("C-101", "L-01").calibration["shock.a"].accuracy == 0.1
+    assert (config.mqtt.host, config.mqtt.port, config.mqtt.tls) == ("127.0.0.1", 1883, False)
+    assert (config.web.host, config.web.port, config.store.kind) == ("127.0.0.1", 8700, "embedded")
+
+
+def test_units_are_read_into_the_units_used_inside() -> None:
+    """5 hPa is 500 Pa, 10 min are 600 s, 5 ms are 0.005 s."""
+    rules = {rule.id: rule for rule in load_profile(EXAMPLE / "limits" / "flight-hardware.toml").rule}
+    low, shock = rules["differential-low-warning"], rules["shock-x"]
+    assert low.kind == "threshold" and (low.below, low.clear, low.for_s) == (500.0, 600.0, 600.0)
+    assert shock.kind == "shock" and (shock.peak_g, shock.lowpass_hz, shock.min_duration_s) == (3.5, 100.0, 0.005)
+
+
+def test_everything_wrong_in_all_files_is_reported_at_once(folder: Path) -> None:
+    """One run of the check is enough to mend a folder: each mistake has its file, its key and what was expected."""
+    settings, limits = folder / "monitor.toml", folder / "limits" / "flight-hardware.toml"
+    change(settings, 'state_dir = "../var"', 'stat_dir = "../var"')
+    change(settings, "mqtt://127.0.0.1:1883", "http://127.0.0.1:1883")
+    change(settings, 'default_limits = "flight-hardware"', 'default_limits = "flight"')
+    change(limits, 'above = "25 degC"', 'above = "25 hPa"')
+    change(limits, 'clear = "29 degC"', 'clear = "31 degC"')
+    change(limits, 'for = "10 min"', 'for = "10 g"')
+    change(limits, 'severity = "warning"', 'severity = "severe"\ndwell = "5 s"')
+    change(limits, 'kind = "shock"', 'kind = "rate"')
+    change(limits, 'id = "shock-x"', "# no id")
+    change(folder / "containers" / "C-101.toml", 'limits = "flight-hardware"', 'limits = "flight-hardwear"')
+    change(folder / "containers" / "C-101.toml", 'accuracy = "0.3 K"', 'accuracy = "0.3 Pa"')
+    change(folder / "containers" / "C-102.toml", 'consignment = "exomars-return"', 'consignment = "exomars"')
+    change(folder / "containers" / "C-102.toml", 'id = "L-05"', 'id = "L-01"')
+    change(folder / "containers" / "C-103.toml", 'id = "C-103"', 'id = "C-101"')
+    change(folder / "consignments" / "exomars-return.toml", "2026-11-23T06:00:00Z", "2026-11-23T06:00:00")
+    write(folder / "limits" / "second.toml", "name = \n")
+    expected = {
+        ("monitor.toml", "state_dir"): "missing",
+        ("monitor.toml", "stat_dir"): "unknown key; expected one of instance, state_dir, limits",
+        ("monitor.toml", "mqtt.url"): "mqtt://127.0.0.1:1883",
+        ("monitor.toml", "ingest.default_limits"): "expected one of flight-hardware, second, got 'flight'",
+        ("flight-hardware.toml", "rule.temperature-high-warning.above"): "units degC; 'hPa' is no unit of temperature",
+        ("flight-hardware.toml", "rule.temperature-high-warning.for"): "'g' is no unit of time",
+        (
+            "flight-hardware.toml",
+            "rule.temperature-high-warning.severity",
+        ): "expected 'info', 'warning' or 'alarm', got 'severe'",
+        ("flight-hardware.toml", "rule.temperature-high-warning.dwell"): "unknown key; expected one of id, severity",
+        ("flight-hardware.toml", "rule.temperature-high-alarm.clear"): "expected a level at or below the limit 30",
+        ("flight-hardware.toml", "rule.shock-resultant.kind"): "expected one of threshold, shock, got 'rate'",
+        ("flight-hardware.toml", "rule[15].id"): "missing",
+        ("C-101.toml", "limits"): "expected one of flight-hardware, second, got 'flight-hardwear'",
+        ("C-101.toml", "logger.L-01.calibration.temperature.air.accuracy"): "'Pa' is no unit of temperature",
+        ("C-102.toml", "consignment"): "expected one of exomars-return, got 'exomars'",
+        ("C-102.toml", "logger.L-01.id"): "'L-01' stands in",
+        ("C-103.toml", "id"): "'C-101' stands in",
+        ("exomars-return.toml", "leg.turin-airport.planned_start"): "expected a time with its zone",
+        ("second.toml", "line 1, column 8"): "expected TOML: Invalid value",
+    }
+    found = problems(settings)
+    assert set(found) == set(expected)
+    assert {place: message for place, message in expected.items() if message not in found[place]} == {}
+
+
+def test_the_error_has_one_problem_a_line(minimal: Path) -> None:
+    """The text is what a terminal shows."""
+    write(minimal, MINIMAL + "colour = 1\n[web]\nlisten = 8700\n")
+    with pytest.raises(ConfigProblems) as caught:
+        load_config(minimal)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(caught.value.problems) == 2
+    assert "monitor.toml: mqtt.colour: unknown key" in lines[0]
+    assert "monitor.toml: web.listen: expected text in quotes, got 8700" in lines[1]
+
+
+def test_required_keys_are_enough(minimal: Path) -> None:
+    """All else has a default; the only profile there is becomes the default."""
+    config = load_config(minimal)
+    assert (config.instance, config.mqtt.client_id, config.web.listen) == (
+        "gateway-1",
+        "tcm-gateway-1",
+        "127.0.0.1:8700",
+    )
+    assert config.rules.profile("anything").name == "basic"
+    assert [warning.key for warning in warnings_of(config)] == ["containers"]
+
+
+def test_missing_tables_and_folders_are_named(tmp_path: Path) -> None:
+    """A folder that is named must exist."""
+    write(tmp_path / "monitor.toml", 'state_dir = "var"\ncontainers = "boxes"\n')
+    found = problems(tmp_path / "monitor.toml")
+    assert found["monitor.toml", "mqtt"] == "missing; expected this table with url"
+    assert "expected a folder of TOML files" in found["monitor.toml", "containers"]
+    assert "expected a readable file" in problems(tmp_path / "absent.toml")["absent.toml", ""]
+
+
+def test_default_limits_are_required_where_nothing_else_says_them(minimal: Path) -> None:
+    """With two profiles somebody must choose, for unknown loggers and for containers that name none."""
+    write(minimal.parent / "limits" / "other.toml", PROFILE.replace("basic", "other"))
+    write(minimal.parent / "containers" / "a.toml", 'id = "C-1"\n')
+    message = problems(minimal)["monitor.toml", "ingest.default_limits"]
+    assert "one of basic, other as limits of C-1, loggers not registered" in message
+    write(minimal, MINIMAL + '[ingest]\nunknown_loggers = "quarantine"\n')
+    write(minimal.parent / "containers" / "a.toml", 'id = "C-1"\nlimits = "other"\n')
+    rules = load_config(minimal).rules
+    assert rules.profile("C-1").name == "other"
+    assert rules.profile("C-2").rule == ()
+
+
+def test_only_state_dir_and_broker_are_required(tmp_path: Path) -> None:
+    """A gateway may start with two keys: it stores everything and says that nothing is judged."""
+    write(tmp_path / "monitor.toml", 'state_dir = "var"\n[mqtt]\nurl = "mqtt://localhost"\n')
+    config = load_config(tmp_path / "monitor.toml")
+    assert config.rules.profile("C-1").rule == ()
+    assert "nothing is judged" in " ".join(problem.message for problem in warnings_of(config))
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "expected"),
+    [
+        ('[store]\nkind = "influxdb"\n', "store.url", "kind influxdb requires it"),
+        ('[store]\nkind = "influxdb"\nurl = "http://a"\ndialect = "v1"\n', "store.database", "with dialect v1"),
+        ('[store]\nkind = "influxdb"\nurl = "http://a"\ndialect = "v2"\norg = "o"\n', "store.bucket", "dialect v2"),
+        ('[store]\nkind = "influxdb"\nurl = "a:b"\ndialect = "v3"\n', "store.dialect", "expected v1 or v2"),
+        ('[store]\ntoken_file = "absent"\n', "store.token_file", "expected a file that holds the secret"),
+        ('[web]\nlisten = "127.0.0.1"\n', "web.listen", "an address and a port"),
+        ('[ingest]\nunknown_loggers = "drop"\n', "ingest.unknown_loggers", "expected 'accept' or 'quarantine'"),
+        ("ca_file = 'ca.pem'\n", "mqtt.ca_file", "expected only with mqtts://"),
+        ("password_file = 'p'\n", "mqtt.username", "missing"),
+        ("protocol = 5\n", "mqtt.protocol", "expected '5' or '3.1.1', got 5"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(minimal: Path, table: str, key: str, expected: str) -> None:
+    """Each table says which of its keys is wrong or missing and why."""
+    write(minimal, MINIMAL + table)
+    assert expected in problems(minimal)["monitor.toml", key]
+
+
+def test_paths_are_relative_to_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the program is started does not matter."""
+    monkeypatch.chdir(folder.parent)
+    config = load_config(Path("config/monitor.toml"))
+    assert config.state_dir == folder.parent / "var"
+    assert config.files["containers", "C-101"] == "config/containers/C-101.toml"
+
+
+def test_the_broker_s_port_follows_the_scheme() -> None:
+    """1883 for mqtt, 8883 for mqtts, unless the address says otherwise."""
+    assert MqttSettings(url="mqtts://broker").port == 8883
+    assert MqttSettings(url="mqtts://broker").tls
+    assert MqttSettings(url="mqtt://[::1]:2000").host == "::1"
+    assert MqttSettings(url="mqtt://[::1]:2000").port == 2000
+
+
+def test_a_secret_that_others_can_read_is_refused(minimal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says the command that mends it; an environment variable goes before the file."""
+    path = minimal.parent / "mqtt.password"
+    write(path, "open sesame\n")
+    write(minimal, MINIMAL + 'username = "u"\npassword_file = "mqtt.password"\n')
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        read_secret(path)
+    assert "chmod 600" in problems(minimal)["monitor.toml", "mqtt.password_file"]
+    path.chmod(0o600)
+    assert load_config(minimal).mqtt.password() == "open sesame"
+    monkeypatch.setenv("TCM_MQTT_PASSWORD", "from outside")
+    assert load_config(minimal).mqtt.password() == "from outside"
+
+
+def test_rules_survive_the_journal() -> None:
+    """What a replay reads equals what was in force, digest included, and carries no address or path."""
+    rules = load_config(EXAMPLE / "monitor.toml").rules
+    text = rules.to_json()
+    again = Rules.from_json(text)
+    assert again == rules
+    assert (again.to_json(), again.digest) == (text, rules.digest)
+    assert again.profile_digest("C-101") == rules.profile_digest("C-101")
+    assert b"127.0.0.1" not in text and b"/var" not in text
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"[]", b'{"profiles": {"a": {"name": "a"}}}', b"{"])
+def test_a_record_that_is_no_configuration_is_an_error(text: bytes) -> None:
+    """A damaged journal row does not end in a traceback."""
+    with pytest.raises(ConfigError):
+        Rules.from_json(text)
+
+
+def test_the_digest_follows_what_changes_a_result(folder: Path) -> None:
+    """Another limit is another digest; another spelling, address or order of files is not."""
+    settings, limits = folder / "monitor.toml", folder / "limits" / "flight-hardware.toml"
+    before = load_config(settings).rules
+    change(settings, "127.0.0.1:8700", "127.0.0.1:8701")
+    change(limits, '"10 min"', '"600 s"')
+    (folder / "containers" / "C-101.toml").rename(folder / "containers" / "renamed.toml")
+    assert load_config(settings).digest == before.digest
+    change(limits, 'above = "30 degC"', 'above = "30.1 degC"')
+    after = load_config(settings).rules
+    assert after.digest != before.digest
+    assert after.profile_digest("C-101") != before.profile_digest("C-101")
+
+
+def test_phases_follow_the_plan() -> None:
+    """The leg under way gives the phase; before, after and without consignment it is storage."""
+    rules = load_config(EXAMPLE / "monitor.toml").rules
+    expected = {
+        "2026-11-23T05:59:59Z": "storage",
+        "2026-11-23T06:00:00Z": "road",
+        "2026-11-23T11:00:00Z": "handling",
+        "2026-11-23T20:00:00Z": "air",
+        "2027-01-01T00:00:00Z": "storage",
+    }
+    assert {time: rules.phase_at("C-102", parse_rfc3339(time)) for time in expected} == expected
+    for start_ns, phase in rules.phase_spans("C-102"):
+        assert rules.phase_at("C-102", start_ns) == phase
+    assert rules.phase_spans("C-999") == ()
+    assert rules.phase_at("C-999", parse_rfc3339("2026-11-23T06:00:00Z")) == "storage"
+
+
+def test_what_is_not_registered_has_defaults() -> None:
+    """An unknown container or logger is known by its id alone and watched under the default limits."""
+    rules = load_config(EXAMPLE / "monitor.toml").rules
+    assert rules.is_registered("C-101", "L-01")
+    assert not rules.is_registered("C-102", "L-01")
+    assert rules.logger("C-102", "L-01").serial is None
+    assert rules.container("C-999").armed
+    assert rules.profile("C-999").name == "flight-hardware"
+
+
+def test_warnings_name_what_is_hardly_meant(folder: Path) -> None:
+    """Each leads to file and key: missing and late calibration, defaults in use, disarmed, papers that run out."""
+    box = folder / "containers" / "C-101.toml"
+    change(box, 'id = "C-101"', 'id = "C-101"\narmed = false')
+    change(box, "due = 2027-03-02", "due = 2026-10-01")
+    change(folder / "consignments" / "exomars-return.toml", "expires = 2027-01-31", "expires = 2026-12-01")
+    write(folder / "containers" / "C-104.toml", 'id = "C-104"\n[[logger]]\nid = "L-13"\n')
+    found = warnings_of(load_config(folder / "monitor.toml"), BEFORE_JOURNEY)
+    assert [(Path(warning.file).name, warning.key) for warning in found] == [
+        ("C-101.toml", "armed"),
+        ("C-101.toml", "logger.L-01.calibration.temperature.air.due"),
+        ("C-104.toml", "limits"),
+        ("C-104.toml", "consignment"),
+        ("C-104.toml", "logger.L-13.calibration"),
+        ("exomars-return.toml", "documents"),
+    ]
+
+
+def test_a_consignment_s_legs_follow_each_other(folder: Path) -> None:
+    """Legs that overlap, or a custodian who is no party, would make hand-overs ambiguous."""
+    path = folder / "consignments" / "exomars-return.toml"
+    change(path, "planned_start = 2026-11-23T11:00:00Z", "planned_start = 2026-11-23T10:00:00Z")
+    message = problems(folder / "monitor.toml")["exomars-return.toml", "leg.departure-handling.planned_start"]
+    assert message == "expected a time not before leg turin-airport ends"
+    change(path, "planned_start = 2026-11-23T10:00:00Z", "planned_start = 2026-11-23T11:00:00Z")
+    change(path, 'custodian = "owner-a"', 'custodian = "owner-c"')
+    message = problems(folder / "monitor.toml")["exomars-return.toml", "leg.turin-airport.custodian"]
+    assert message == "expected one of the parties owner-a, owner-b, got 'owner-c'"

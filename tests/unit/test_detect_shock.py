@@ -1,0 +1,130 @@
+"""Shock rules: what an event must do to exceed one, and what is then told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from monitor.detect import shock as detect_shock
+from monitor.detect.engine import Engine
+from monitor.model.batch import Batch, Event, Finding
+from monitor.model.leg import Logger, Row
+from monitor.model.limit import Profile
+from monitor.model.record import Shock, Stamp
+
+S = 1_000_000_000
+FS_HZ = 5000.0
+TURNED: tuple[Row, Row, Row] = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))  # sensor x is container y
+
+
+class View:
+    """One profile of shock rules; loggers are turned so that sensor x is container y; on the road from 10 s on."""
+
+    def __init__(self, *rules: dict[str, object]) -> None:
+        tables = [{"id": f"r{i}", "kind": "shock", "severity": "alarm"} | rule for i, rule in enumerate(rules)]
+        self._profile = Profile.model_validate({"name": "p", "rule": tables})
+
+    def profile(self, container_id: str) -> Profile:
+        return self._profile
+
+    def phase_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
+        return ((10 * S, "road"),)
+
+    def logger(self, container_id: str, logger_id: str) -> Logger:
+        return Logger(id=logger_id, rotation=TURNED)
+
+
+def event(accel_g: NDArray[np.float64], start_ns: int = 0, pos: int = 3) -> Event:
+    """An event of samples in g on sensor axes, [3, n], in steps of 1/1024 g, triggered at sample 1000."""
+    counts = np.rint(accel_g * 1024).astype(np.int16)
+    shock = Shock(Stamp(7, 0, 0, 2), 30, 0, 0, FS_HZ, 1000, np.full(3, 1 / 1024), 16.0, counts, "a", 2.0, 0)
+    return Event(pos, "c", "l", 7, 30, start_ns, shock)
+
+
+def pulse(peak_g: float, length_ms: float = 11.0) -> NDArray[np.float64]:
+    """A half-sine on sensor x from sample 1000 on, over 1 g of gravity on sensor z."""
+    accel_g = np.zeros((3, 3000))
+    accel_g[2] = 1.0
+    samples = round(length_ms * 1e-3 * FS_HZ)
+    accel_g[0, 1000 : 1000 + samples + 1] = peak_g * np.sin(np.pi * np.arange(samples + 1) / samples)
+    return accel_g
+
+
+def changes(rule: dict[str, object], accel_g: NDArray[np.float64], start_ns: int = 0) -> list[str]:
+    """What one rule tells of an event."""
+    return [f.change for f in Engine(View(rule)).step(Batch(events=[event(accel_g, start_ns)]))]
+
+
+def test_an_exceeded_rule_fires_and_clears_within_the_event() -> None:
+    """`fired` at the first sample beyond the level and `cleared` at its end, the peak signed on container axes."""
+    fired, cleared = Engine(View({"axis": "y", "peak": "3 g"})).step(Batch(events=[event(pulse(-5.0), S)]))
+    beyond_ns = S + (1000 + 12) * 200_000  # 55 samples of 0.2 ms; 5 sin(pi k / 55) > 3 from k = 12 on
+    assert fired == Finding(
+        "fired", "r0", "c", "l", "shock.a", "y", beyond_ns, beyond_ns, fired.peak, fired.peak, 3, 7, 30
+    )
+    assert fired.peak == pytest.approx(-5.0, abs=0.003)
+    assert (cleared.change, cleared.start_ns, cleared.time_ns) == ("cleared", beyond_ns, S + 2999 * 200_000)
+    assert cleared.peak == fired.peak
+
+
+def test_static_part_does_not_count() -> None:
+    """1 g of gravity on z is no shock on z nor in the resultant."""
+    assert changes({"axis": "z", "peak": "0.1 g"}, pulse(5.0)) == []
+    assert changes({"axis": "resultant", "peak": "5 g"}, pulse(5.0)) == []
+    assert changes({"axis": "resultant", "peak": "4.9 g"}, pulse(5.0)) == ["fired", "cleared"]
+
+
+def test_a_peak_equal_to_the_level_does_not_exceed_it() -> None:
+    """2 g against 2 g is within; a count more is beyond."""
+    accel_g = np.zeros((3, 3000))
+    accel_g[0, 1500] = 2.0
+    assert changes({"axis": "y", "peak": "2 g"}, accel_g) == []
+    accel_g[0, 1500] += 1 / 1024
+    assert changes({"axis": "y", "peak": "2 g"}, accel_g) == ["fired", "cleared"]
+
+
+@pytest.mark.parametrize(("length_ms", "peak", "fires"), [(1, "0.7 g", False), (1, "0.6 g", True), (11, "4.7 g", True)])
+def test_lowpass_takes_the_short_pulse(length_ms: float, peak: str, fires: bool) -> None:
+    """Through 100 Hz 5 g are 0.63 g when they last 1 ms and 4.82 g when 11 ms."""
+    found = changes({"axis": "y", "peak": peak, "lowpass": "100 Hz"}, pulse(5.0, length_ms))
+    assert found == (["fired", "cleared"] if fires else [])
+
+
+@pytest.mark.parametrize(("duration", "fires"), [("6.4 ms", True), ("6.6 ms", False)])
+def test_min_duration_is_the_longest_time_above_the_level(duration: str, fires: bool) -> None:
+    """5 g over 11 ms stay 6.49 ms above 3 g; two such pulses are not added up."""
+    accel_g = pulse(5.0)
+    accel_g[0, 2000:2056] = accel_g[0, 1000:1056]
+    found = changes({"axis": "y", "peak": "3 g", "min_duration": duration}, accel_g)
+    assert found == (["fired", "cleared"] if fires else [])
+
+
+def test_phase_is_that_at_the_trigger() -> None:
+    """A rule for the road judges an event whose trigger lies in it, though its first sample does not."""
+    rule: dict[str, object] = {"axis": "y", "peak": "3 g", "phases": ["road"]}
+    assert changes(rule, pulse(5.0), 10 * S - 100_000_000) == ["fired", "cleared"]
+    assert changes(rule, pulse(5.0), 10 * S - 300_000_000) == []
+
+
+def test_each_corner_is_filtered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four rules at two corners filter an event twice."""
+    corners: list[float] = []
+
+    def counted(accel_g: NDArray[np.float64], fs_hz: float, corner_hz: float) -> NDArray[np.float64]:
+        corners.append(corner_hz)
+        return accel_g
+
+    monkeypatch.setattr(detect_shock, "lowpass", counted)
+    rules: list[dict[str, object]] = [
+        {"axis": axis, "peak": "1 g", "lowpass": low} for axis in ("x", "y") for low in ("100 Hz", "50 Hz")
+    ]
+    Engine(View(*rules, {"axis": "y", "peak": "1 g"})).step(Batch(events=[event(pulse(5.0))]))
+    assert corners == [100.0, 50.0]
+
+
+def test_events_stand_in_journal_order_and_empty_ones_are_passed_over() -> None:
+    """Findings follow the records' positions, each event's `fired` before its `cleared`."""
+    events = [event(pulse(5.0), pos=9), event(np.zeros((3, 0)), pos=5), event(pulse(5.0), pos=4)]
+    found = Engine(View({"axis": "y", "peak": "3 g"})).step(Batch(events=events))
+    assert [(f.pos, f.change) for f in found] == [(4, "fired"), (4, "cleared"), (9, "fired"), (9, "cleared")]

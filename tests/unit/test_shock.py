@@ -1,0 +1,188 @@
+"""Shock algorithms: vectors from the definitions, a real recording, and the plain twins."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from monitor.model.record import Shock, Stamp
+from monitor.shock.duration import around_s, longest_s, stretches
+from monitor.shock.filter import lowpass
+from monitor.shock.peak import analyse, is_clipped, motion
+from monitor.shock.static import static_vector
+from tests import naive
+
+RECORDING = Path(__file__).parents[1] / "data" / "recordings" / "ssx70065" / "accel_ch32.csv.gz"
+TURNED = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # sensor x is container y
+Signal = NDArray[np.float64]
+
+
+def half_sine(peak_g: float, length_ms: float, fs_hz: float = 5000.0, before_s: float = 0.2) -> Signal:
+    """A half-sine pulse between stretches of rest of 0.2 s, float64 [n]."""
+    times_s = np.arange(round((2 * before_s + length_ms * 1e-3) * fs_hz) + 1) / fs_hz - before_s
+    phase = times_s / (length_ms * 1e-3)
+    return np.where((phase >= 0) & (phase <= 1), peak_g * np.sin(np.pi * phase), 0.0)
+
+
+def event(accel_g: Signal, fs_hz: float = 5000.0, pre: int = 1000, range_g: float = 100.0) -> Shock:
+    """An event record of samples in g, [3, n], in steps of 1/1024 g."""
+    scale = np.full(3, 1 / 1024)
+    counts = np.rint(accel_g / scale[:, None]).clip(-32768, 32767).astype(np.int16)
+    return Shock(Stamp(1, 0, 0, 2), 5, 0, 0, fs_hz, pre, scale, range_g, counts, "a", 2.0, 0)
+
+
+def on_axis(signal_g: Signal, axis: int, static_g: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Signal:
+    """A signal on one axis over a static vector, float64 [3, n]."""
+    accel_g = np.repeat(np.array(static_g)[:, None], len(signal_g), axis=1)
+    accel_g[axis] += signal_g
+    return accel_g
+
+
+@pytest.mark.parametrize(("length_ms", "expected_g"), [(1.0, 0.63), (11.0, 4.82)])
+def test_lowpass_of_a_half_sine(length_ms: float, expected_g: float) -> None:
+    """A 5 g half-sine through 100 Hz: 1 ms leaves 0.63 g, 11 ms leaves 4.82 g."""
+    assert lowpass(half_sine(5.0, length_ms), 5000.0, 100.0).max() == pytest.approx(expected_g, abs=0.005)
+
+
+@given(st.floats(5.0, 1000.0), st.floats(0.3, 2.0))
+def test_lowpass_has_the_butterworth_response(corner_hz: float, ratio: float) -> None:
+    """A sine in the middle of a long record leaves 1 / (1 + (tan/tan)^8) of its amplitude, undelayed: half at the corner.
+
+    The bilinear transform warps frequency f to tan(pi f / fs); forward and backward square the 4th-order response.
+    """
+    fs_hz = 5000.0
+    sine_hz = min(corner_hz * ratio, 2400.0)
+    times_s = np.arange(-round(20 / corner_hz * fs_hz), round(20 / corner_hz * fs_hz) + 1) / fs_hz
+    warped = np.tan(np.pi * sine_hz / fs_hz) / np.tan(np.pi * corner_hz / fs_hz)
+    middle = len(times_s) // 2
+    filtered = lowpass(np.cos(2 * np.pi * sine_hz * times_s), fs_hz, corner_hz)
+    assert filtered[middle] == pytest.approx(1 / (1 + warped**8), abs=2e-3)
+
+
+def test_lowpass_leaves_what_it_cannot_filter() -> None:
+    """A corner from half the rate on changes nothing; records of one sample and of a few are filtered."""
+    signal_g = half_sine(5.0, 11.0)
+    assert lowpass(signal_g, 200.0, 100.0) is signal_g
+    for samples in (1, 2, 15, 16):
+        assert lowpass(np.ones((3, samples)), 5000.0, 100.0) == pytest.approx(np.ones((3, samples)))
+
+
+def test_durations_of_a_half_sine() -> None:
+    """5 g over 11 ms last 10.30 ms at 10 % of the peak and 6.49 ms above 3 g."""
+    signal_g = half_sine(5.0, 11.0)
+    peaks = analyse(event(on_axis(signal_g, 2)), np.eye(3))
+    assert peaks.duration_ms == pytest.approx(10.30, abs=0.005)
+    assert 1e3 * longest_s(signal_g, 5000.0, 3.0) == pytest.approx(6.49, abs=0.005)
+
+
+def test_stretches_compare_as_float32_and_end_with_the_record() -> None:
+    """25.1 is not beyond 25.1, NaN never is; a stretch at an end of the record is bounded by it."""
+    signal = np.array([26.0, 25.1, np.nan, 25.2, 26.0])
+    assert stretches(signal, 25.1).tolist() == [[0, 1], [3, 5]]
+    assert longest_s(np.array([2.0, 2.0, 0.0]), 1.0, 1.0) == 1.5
+    assert longest_s(np.zeros(3), 1.0, 1.0) == 0.0
+    assert around_s(np.zeros(3), 1.0, 1.0, 1) == 0.0
+
+
+def test_peaks_of_a_real_recording() -> None:
+    """ssx70065 on Y: raw +11.3125 g; static removed -10.717 g, its positive peak being +10.291 g."""
+    with gzip.open(RECORDING, "rt") as file:
+        rows = np.loadtxt(file, delimiter=",", skiprows=2)
+    scale = 1 / 128  # the sensor's step: the file's values are multiples of 0.0078125 g
+    counts = np.rint(rows[:, 1:].T / scale).astype(np.int16)
+    pre = int(np.argmax(np.abs(rows[:, 2]) > 3.0))
+    shock = Shock(Stamp(1, 0, 0, 2), 1, 0, 0, 3071.843, pre, np.full(3, scale), 100.0, counts, "a", 3.0, 0)
+    peaks = analyse(shock, np.eye(3))
+    assert peaks.axis_peak_raw_g[1] == peaks.peak_raw_g == 11.3125
+    assert peaks.peak_g == peaks.axis_peak_g[1] == pytest.approx(-10.717, abs=0.001)
+    assert motion(shock, np.eye(3)).dynamic_g[1].max() == pytest.approx(10.291, abs=0.001)
+    assert peaks.peak_offset_ns == round(28807 * 1e9 / 3071.843)
+    assert not peaks.is_static_estimated
+    assert not peaks.is_clipped
+
+
+def test_resultant_is_the_largest_length_at_one_time() -> None:
+    """Separate pulses of 2, 2 and 1 g give 2 g, not 3 g."""
+    accel_g = np.zeros((3, 3000))
+    for axis, (at, peak_g) in enumerate(((1200, 2.0), (1600, 2.0), (2000, 1.0))):
+        accel_g[axis, at] = peak_g
+    assert analyse(event(accel_g), np.eye(3)).resultant_g == 2.0
+
+
+def test_peaks_are_on_container_axes() -> None:
+    """A pulse on sensor x over gravity on sensor y shows on container y, signed, with gravity on container -x."""
+    peaks = analyse(event(on_axis(half_sine(-5.0, 11.0, before_s=0.2), 0, (0.0, 1.0, 0.0))), TURNED)
+    assert peaks.static_g == (-1.0, 0.0, 0.0)
+    assert peaks.axis_peak_g == pytest.approx((0.0, -5.0, 0.0), abs=0.005)
+    assert peaks.axis_peak_raw_g == pytest.approx((-1.0, -5.0, 0.0), abs=0.005)
+    assert peaks.peak_offset_ns == pytest.approx(0.2055e9, abs=0.2e6)
+
+
+def test_static_without_pre_trigger_is_the_median_and_flagged() -> None:
+    """Nothing before the trigger: the median of the record, said to be an estimate; a short one is taken whole."""
+    accel_g = on_axis(half_sine(5.0, 11.0), 0, (0.0, 0.0, 1.0))
+    assert static_vector(accel_g, 5000.0, 0).is_estimated
+    assert static_vector(accel_g, 5000.0, 0).vector_g.tolist() == [0.0, 0.0, 1.0]
+    short = static_vector(np.array([[1.0, 3.0, 50.0]] * 3), 5000.0, 2)
+    assert (short.vector_g.tolist(), short.is_estimated) == ([2.0, 2.0, 2.0], False)
+
+
+def test_free_fall_before_the_trigger_is_no_baseline() -> None:
+    """Rest at 1 g with some noise, then a quieter fall at 0 g: the static vector is the rest's."""
+    rng = np.random.default_rng(1)
+    rest = np.array([[0.0], [0.0], [1.0]]) + 0.02 * rng.standard_normal((3, 1000))
+    fall = 0.001 * rng.standard_normal((3, 1500))
+    accel_g = np.concatenate((rest, fall, np.full((3, 50), 30.0)), axis=1)
+    assert static_vector(accel_g, 5000.0, 2500).vector_g == pytest.approx([0, 0, 1], abs=0.01)
+
+
+def test_an_ac_coupled_sensor_has_its_baseline_near_zero() -> None:
+    """Without rest near 1 g before the trigger a quiet 0 g is the baseline and no fall."""
+    accel_g = 0.001 * np.random.default_rng(1).standard_normal((3, 3000))
+    assert static_vector(accel_g, 5000.0, 2500).vector_g == pytest.approx([0, 0, 0], abs=0.001)
+
+
+@pytest.mark.parametrize("count", [-32768, 32767])
+def test_a_count_at_a_rail_is_clipped(count: int) -> None:
+    """A rail of the converter or the declared full scale mark an event as clipped; an undeclared range does not."""
+    quiet = event(np.zeros((3, 100)))
+    assert not is_clipped(quiet)
+    quiet.counts[1, 50] = count
+    assert is_clipped(quiet)
+    assert is_clipped(event(np.full((3, 100), 16.0), range_g=16.0))
+    assert not is_clipped(event(np.full((3, 100), 15.9), range_g=16.0))
+    assert not is_clipped(event(np.full((3, 100), 16.0), range_g=0.0))
+
+
+def test_an_event_without_samples_is_an_error() -> None:
+    """There is nothing to analyse in it, and the error says so."""
+    with pytest.raises(ValueError, match="expected at least one sample"):
+        analyse(event(np.zeros((3, 0))), np.eye(3))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 400), st.sampled_from([50.0, 100.0, 333.0]))
+def test_analysis_equals_its_plain_twins(seed: int, samples: int, fs_hz: float) -> None:
+    """On random records static vector, peaks, resultant and duration are what plain loops give."""
+    rng = np.random.default_rng(seed)
+    gravity = rng.choice([0.0, 0.0, 1.0, 3.0])
+    accel_g = np.cumsum(rng.standard_normal((3, samples)), axis=1) * 0.1 + np.array([[0.0], [0.0], [gravity]])
+    shock = event(accel_g, fs_hz=fs_hz, pre=int(rng.integers(0, samples + 1)))
+    expected_g = np.array(naive.static_vector(shock.accel_g, fs_hz, shock.pre))
+    peaks = analyse(shock, np.eye(3))
+    assert peaks.static_g == pytest.approx(expected_g, abs=1e-9)
+    dynamic_g = shock.accel_g - np.array(peaks.static_g)[:, None]
+    assert peaks.axis_peak_g == tuple(naive.peak(axis.tolist()) for axis in dynamic_g)
+    assert peaks.resultant_g == pytest.approx(naive.resultant(dynamic_g))
+    axis = int(np.abs(peaks.axis_peak_g).argmax())
+    pulse_g = (dynamic_g[axis] * np.sign(peaks.peak_g)).tolist()
+    index = round(peaks.peak_offset_ns * 1e-9 * fs_hz)
+    if peaks.peak_g != 0:
+        expected_s = naive.duration_around(pulse_g, fs_hz, 0.1 * abs(peaks.peak_g), index)
+        assert peaks.duration_ms == pytest.approx(1e3 * expected_s, abs=1e-6)
