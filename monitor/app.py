@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import socket
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import uvicorn
 
-from monitor.config import Config, StoreSettings
+from monitor.config import Config
 from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.consumers.store import MAX_IN_FLIGHT
 from monitor.ingest import Inbox, Intake, Session
@@ -22,7 +23,7 @@ from monitor.ingest.importing import import_deliveries
 from monitor.journal import Journal, JournalReader, StateLock
 from monitor.model.clock import NS_PER_S, Clock, SystemClock
 from monitor.model.errors import TcmError
-from monitor.sinks.sink import Sink
+from monitor.sinks.opening import open_sink
 from monitor.telemetry import StateReader, metrics
 from monitor.web import make_app
 from monitor.wire import FILL_FILTER, LIVE_FILTER
@@ -70,7 +71,9 @@ class Daemon:
         self._open_files()
         self._connect_parts()
         self._socket = _listen(config.web.host, config.web.port)
-        self._server = uvicorn.Server(uvicorn.Config(make_app(self), log_level="warning", access_log=False, lifespan="off"))
+        self._server = uvicorn.Server(
+            uvicorn.Config(make_app(self), log_level="warning", access_log=False, lifespan="off")
+        )
         self._rates: list[tuple[float, int]] = [(time.monotonic(), self._records())]
 
     @property
@@ -85,7 +88,7 @@ class Daemon:
         for session in self._sessions:
             self._spawn(session.name, session.run)
         for loop in self._loops:
-            self._spawn(loop.name, lambda loop=loop: loop.run(self._stopping))
+            self._spawn(loop.name, functools.partial(loop.run, self._stopping))
         self._spawn("web", lambda: self._server.run(sockets=[self._socket]))
 
     def wait(self, limit_s: float | None = None) -> bool:
@@ -119,10 +122,9 @@ class Daemon:
         if alive:
             log.error("parts that did not end within %g s: %s", STOP_S, ", ".join(alive))
             return  # their files stay open until the process ends
-        for part in (self._store, self._notify, self.watch, *self._readers, self._state, self._journal):
+        readers = (self._watch_reader, self._store_reader, self._results_reader, self._notify_reader, self._state)
+        for part in (self._store, self._notify, self.watch, *readers, self._journal, self._socket, self._lock):
             part.close()
-        self._socket.close()
-        self._lock.close()
 
     def request_stop(self) -> None:
         """Let `wait` return; safe in a signal handler."""
@@ -135,7 +137,7 @@ class Daemon:
             "state": "ready" if not self.problems() else "degraded",
             "problems": self.problems(),
             "ingest": {
-                "connected": all(session.is_connected and session.is_granted for session in self._sessions),
+                "connected": all(session.is_connected for session in self._sessions),
                 "records": self._records(),
                 "records_per_s": self._rate(),
                 "queue": len(self._inbox),
@@ -165,7 +167,9 @@ class Daemon:
         """Prometheus' text form of the status."""
         return metrics(self.status(), self.problems())
 
-    def import_recording(self, name: str, content: bytes, container: str, logger: str, start: str | None) -> dict[str, int]:
+    def import_recording(
+        self, name: str, content: bytes, container: str, logger: str, start: str | None
+    ) -> dict[str, int]:
         """Put a recording through the intake like a logger's memory; returns once all of it is journalled."""
         done = threading.Semaphore(0)
         deliveries, counts = import_deliveries(name, content, container, logger, start, self._clock, done.release)
@@ -178,22 +182,19 @@ class Daemon:
 
     def _open_files(self) -> None:
         state_dir = self.config.state_dir
-        self._journal = Journal(state_dir)
-        rules = self.config.rules.to_json()
-        if self._journal.last_config() != rules:
-            self._journal.append_own("config", self._clock.now_ns(), rules)
-        self.watch = Watch(state_dir, JournalReader(state_dir), self._clock)
-        self._readers = [JournalReader(state_dir), WatchReader(state_dir), WatchReader(state_dir)]
+        self._journal = open_journal(self.config, self._clock)
+        self._watch_reader, self._store_reader = JournalReader(state_dir), JournalReader(state_dir)
+        self.watch = Watch(state_dir, self._watch_reader, self._clock)
+        self._results_reader, self._notify_reader = WatchReader(state_dir), WatchReader(state_dir)
         self._state = StateReader(state_dir)
 
     def _connect_parts(self) -> None:
         config, clock = self.config, self._clock
         state_dir = config.state_dir
         self._executor = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="store-write")
-        sink = open_sink(config)
-        journal_reader, store_reader, notify_reader = self._readers
-        self._store = Store(state_dir, journal_reader, store_reader, sink, self._executor, clock)
-        self._inbox = Inbox(lambda: writer.wake.set())
+        sink = open_sink(config.store, state_dir)
+        self._store = Store(state_dir, self._store_reader, self._results_reader, sink, self._executor, clock)
+        self._inbox = Inbox()
         client_id = config.mqtt.client_id
         live = Session("live", config.mqtt, client_id, LIVE_FILTER, self._inbox, clock)
         fill = Session("fill", config.mqtt, f"{client_id}-fill", FILL_FILTER, self._inbox, clock, is_fill=True)
@@ -203,13 +204,16 @@ class Daemon:
             with contextlib.suppress(TcmError):  # QoS 0: a lost acknowledgement only means a resend
                 live.publish(topic, payload)
 
-        self._notify = Notify(state_dir, notify_reader, lambda topic, data: live.publish(topic, data, qos=1, retain=True))
+        self._notify = Notify(
+            state_dir, self._notify_reader, lambda topic, data: live.publish(topic, data, qos=1, retain=True)
+        )
         accepts = None if config.rules.ingest.unknown_loggers == "accept" else config.rules.is_registered
         self._intake = Intake(self._journal, self._inbox, clock, publish_ack, self._sessions, accepts)
         store = Loop("store", self._store.step)
         notify = Loop("notify", self._notify.step)
         watch = Loop("watch", self.watch.step, (store, notify))
         writer = Loop("journal", self._intake.step, (watch, store))
+        self._inbox.on_arrival = writer.wake.set
         self._store.on_confirmed = store.wake.set
         self._loops = (writer, watch, store, notify)
 
@@ -250,24 +254,13 @@ class Daemon:
         return document
 
 
-def open_sink(config: Config) -> Sink:
-    """The store that the configuration names."""
-    settings: StoreSettings = config.store
-    if settings.kind == "embedded":
-        from monitor.sinks.embedded import EmbeddedSink  # noqa: PLC0415 - each store imports what only it needs
-
-        return EmbeddedSink(config.state_dir / "series.db")
-    from monitor.sinks.influx import InfluxSink  # noqa: PLC0415 - 0.4 s that the embedded store does not need
-
-    return InfluxSink(
-        settings.url or "",
-        settings.dialect or "v2",
-        (settings.database if settings.dialect == "v1" else settings.bucket) or "",
-        org=settings.org or "",
-        token=(settings.token() or "") if settings.dialect == "v2" else "",
-        username=settings.username or "",
-        password=settings.password() or "",
-    )
+def open_journal(config: Config, clock: Clock) -> Journal:
+    """The journal, with the configuration in force as its last `config` record; the caller holds the lock."""
+    journal = Journal(config.state_dir)
+    rules = config.rules.to_json()
+    if journal.last_config() != rules:
+        journal.append_own("config", clock.now_ns(), rules)
+    return journal
 
 
 def _listen(host: str, port: int) -> socket.socket:

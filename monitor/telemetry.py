@@ -26,13 +26,13 @@ class StateReader:
     def __init__(self, state_dir: Path) -> None:
         self.journal = JournalReader(state_dir)
         self.watch = WatchReader(state_dir)
-        self._file = state_dir / "journal.db"
+        self._files = (state_dir / "journal.db", state_dir / "journal.db-wal")
 
     def document(self, rules: Rules) -> Document:
         """Journal, quarantine, gaps, loggers and open alerts."""
         pos, head = self.journal.head()
         return {
-            "journal": {"pos": pos, "bytes": self._file.stat().st_size, "head": head},
+            "journal": {"pos": pos, "bytes": _size_bytes(*self._files), "head": head},
             "quarantined": self.journal.quarantined(),
             "gaps": self.journal.gaps(),
             "loggers": list(self._loggers(rules)),
@@ -63,6 +63,10 @@ class StateReader:
                 "next": row["next"],
                 "gap_records": row["gap_records"],
             }
+
+
+def _size_bytes(*files: Path) -> int:
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def metrics(status: Document, problems: dict[str, str]) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import cbor2
@@ -15,7 +16,7 @@ from monitor.detect.engine import Engine
 from monitor.model.batch import Batch, Block, Event, Finding
 from monitor.model.channel import field_name
 from monitor.model.errors import TcmError
-from monitor.model.record import Env, Record, Shock, Status
+from monitor.model.record import Env, Record, Status
 from monitor.shock.peak import analyse
 from monitor.wire import decode
 
@@ -37,8 +38,12 @@ class Result:
 
 @dataclass(slots=True)
 class Judged:
-    """What a run of records led to; `origins` has (received ns, seconds since synchronisation) by position."""
+    """What a run of records led to under `rules`.
 
+    `origins` has, by position, when a record was received (ns) and how long its clock went unsynchronised (s).
+    """
+
+    rules: Rules
     findings: list[Finding] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     origins: dict[int, tuple[int, float | None]] = field(default_factory=dict)
@@ -46,20 +51,36 @@ class Judged:
     events: int = 0
 
 
+def _as_journalled(rules: Rules) -> Rules:
+    return rules
+
+
 class Judge:
     """Decodes records, places them in time and runs the detector over all loggers of a run at once."""
 
-    def __init__(self, rules: Rules, anchor_ns: Anchor) -> None:
-        self.rules = rules
-        self._anchor_ns = anchor_ns
-        self._engine = Engine(rules)
+    def __init__(
+        self, rules: Rules | None, anchor_ns: Anchor, adapt: Callable[[Rules], Rules] = _as_journalled
+    ) -> None:
+        """Without `rules` the first record is a configuration; `adapt` may change what the journal says."""
+        self._anchor_ns, self._adapt = anchor_ns, adapt
+        self._rules = rules
+        self._engine = Engine(rules) if rules else None
         self._intervals_ns: dict[str, int] = {}
         self.unknown_channels: set[str] = set()
         self.latest: dict[tuple[str, str], Block] = {}
 
-    def step(self, records: Sequence[Record]) -> Judged:
-        """Judge records in order. None of them is a `config` record: see `reconfigure`."""
-        batch, judged = Batch(), Judged()
+    def step(self, records: Sequence[Record]) -> Iterator[Judged]:
+        """Judge records in order, each run between two configurations under the rules that were in force."""
+        for is_config, run in groupby(records, lambda record: record.kind == "config"):
+            if is_config:
+                yield from (self._reconfigure(record) for record in run)
+            else:
+                yield self._judge(run)
+
+    def _judge(self, records: Iterable[Record]) -> Judged:
+        if self._engine is None or self._rules is None:
+            raise TcmError("judge", "journal", "no configuration stands before the first record")
+        batch, judged = Batch(), Judged(self._rules)
         for record in records:
             if record.kind in ("env", "shock", "status") and record.container and record.logger:
                 self._decode(record, record.container, record.logger, batch, judged)
@@ -70,13 +91,17 @@ class Judge:
             self.latest.update({(block.container, block.logger): block for block in batch.blocks if not block.is_fill})
         return judged
 
-    def reconfigure(self, rules: Rules) -> list[Finding]:
+    def _reconfigure(self, record: Record) -> Judged:
         """Go on under other rules; exceedances of rules that are gone end."""
-        self.rules = rules
-        return self._engine.reconfigure(rules)
+        self._rules = self._adapt(Rules.from_json(record.payload))
+        if self._engine is None:
+            self._engine = Engine(self._rules)
+            return Judged(self._rules)
+        return Judged(self._rules, self._engine.reconfigure(self._rules))
 
     def snapshot(self) -> bytes:
         """The state as bytes for `restore`."""
+        assert self._engine is not None  # nothing is saved before something was judged
         content = {"version": SNAPSHOT_VERSION, "intervals": self._intervals_ns, "engine": self._engine.snapshot()}
         return cbor2.dumps(content)
 
@@ -89,6 +114,7 @@ class Judge:
                 "restore detector", "snapshot in watch.db", cause, "delete watch.db: it is made again from the journal"
             )
         self._intervals_ns = content["intervals"]
+        assert self._engine is not None  # made with the rules in force at the snapshot
         self._engine.restore(content["engine"])
 
     def _decode(self, record: Record, container: str, logger: str, batch: Batch, judged: Judged) -> None:
@@ -104,7 +130,7 @@ class Judge:
         else:
             event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message)
             batch.events.append(event)
-            judged.results.append(self._shock_result(event, message))
+            judged.results.append(_shock_result(event, judged.rules))
 
     def _block(self, record: Record, container: str, logger: str, env: Env, start_ns: int) -> Block:
         if len(self.unknown_channels) < MAX_LOGGERS:
@@ -122,7 +148,8 @@ class Judge:
             interval_ns=self._intervals_ns.get(logger) or env.interval_ns or None,
         )
 
-    def _shock_result(self, event: Event, shock: Shock) -> Result:
-        rotation = np.array(self.rules.logger(event.container, event.logger).rotation)
-        tags = (("container", event.container), ("logger", event.logger), ("sensor", shock.accelerometer))
-        return Result(event.pos, "shock", tags, event.trigger_ns, shock_fields(analyse(shock, rotation), event))
+
+def _shock_result(event: Event, rules: Rules) -> Result:
+    rotation = np.array(rules.logger(event.container, event.logger).rotation)
+    tags = (("container", event.container), ("logger", event.logger), ("sensor", event.shock.accelerometer))
+    return Result(event.pos, "shock", tags, event.trigger_ns, shock_fields(analyse(event.shock, rotation), event))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,7 @@ from monitor.config import Rules
 from monitor.consumers.judge import Judge, Judged, Result
 from monitor.journal import JournalReader
 from monitor.journal.schema import open_for_reading, open_for_writing
-from monitor.model.batch import Finding
 from monitor.model.clock import NS_PER_S, Clock
-from monitor.model.errors import TcmError
 from monitor.model.record import Record
 
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
@@ -47,15 +43,12 @@ class Watch:
         self.book = AlertBook(self._connection)
         row = self._connection.execute("SELECT pos, state FROM snapshot").fetchone()
         self.pos: int = row[0] if row else 0
-        self._saved_pos, self._saved_ns = self.pos, clock.mono_ns()
+        self._saved_ns = clock.mono_ns()
         self.last_received_ns = 0
         self.readings = self.events = 0
-        self.judge: Judge | None = None
+        config = reader.last_config(self.pos) if row else None
+        self.judge = Judge(Rules.from_json(config) if config else None, reader.anchor_ns)
         if row:
-            config = reader.last_config(self.pos)
-            if config is None:
-                raise TcmError("start watch", str(state_dir), "the journal holds no configuration up to the snapshot")
-            self.judge = Judge(Rules.from_json(config), reader.anchor_ns)
             self.judge.restore(row[1])
 
     def step(self) -> bool:
@@ -63,37 +56,20 @@ class Watch:
         records = self._reader.read(self.pos)
         if records:
             self._connection.execute("BEGIN IMMEDIATE")
-            for is_config, run in groupby(records, lambda record: record.kind == "config"):
-                for finding_set in self._judge(list(run), is_config):
-                    self._keep(finding_set)
+            for judged in self.judge.step(records):
+                self._keep(judged)
             self._save(records[-1])
             self._connection.execute("COMMIT")
         return bool(records)
 
     def close(self) -> None:
         """Save the state where it stands, so that the next start judges nothing again."""
-        if self.judge is not None:
+        if self.pos:
             self._write_snapshot()
         self._connection.close()
 
-    def _judge(self, run: Sequence[Record], is_config: bool) -> list[Judged]:
-        if not is_config:
-            if self.judge is None:
-                raise TcmError("watch", f"position {run[0].pos}", "no configuration stands before it in the journal")
-            return [self.judge.step(run)]
-        judged = []
-        for record in run:
-            rules = Rules.from_json(record.payload)
-            if self.judge is None:
-                self.judge = Judge(rules, self._reader.anchor_ns)
-            else:
-                judged.append(Judged(findings=self.judge.reconfigure(rules)))
-        return judged
-
     def _keep(self, judged: Judged) -> None:
-        assert self.judge is not None  # it judged
-        for finding in judged.findings:
-            keep_finding(self.book, self.judge.rules, finding, judged)
+        keep_findings(self.book, judged)
         self._connection.executemany(
             "INSERT OR IGNORE INTO results(pos, measurement, tags, time_ns, fields) VALUES(?, ?, ?, ?, ?)",
             [_result_row(result) for result in judged.results],
@@ -107,19 +83,19 @@ class Watch:
             self._write_snapshot()
 
     def _write_snapshot(self) -> None:
-        assert self.judge is not None  # the first record of a journal is its configuration
         row = (self.pos, self.judge.snapshot())
         self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES(1, ?, ?)", row)
-        self._saved_pos, self._saved_ns = self.pos, self._clock.mono_ns()
+        self._saved_ns = self._clock.mono_ns()
 
 
-def keep_finding(book: AlertBook, rules: Rules, finding: Finding, judged: Judged) -> None:
-    """Enter a finding into the book of alerts."""
-    if finding.change == "fired":
-        received_ns, sync_age_s = judged.origins[finding.pos]
-        book.fire(raise_alert(finding, rules, received_ns, sync_age_s), finding.time_ns)
-    else:
-        book.follow(finding)
+def keep_findings(book: AlertBook, judged: Judged) -> None:
+    """Enter findings into the book of alerts."""
+    for finding in judged.findings:
+        if finding.change == "fired":
+            received_ns, sync_age_s = judged.origins[finding.pos]
+            book.fire(raise_alert(finding, judged.rules, received_ns, sync_age_s), finding.time_ns)
+        else:
+            book.follow(finding)
 
 
 def _result_row(result: Result) -> tuple[Any, ...]:

@@ -24,15 +24,19 @@ class Delivery:
     acknowledge: Callable[[], None]
 
 
+def _nobody() -> None:
+    """Nobody waits for arrivals."""
+
+
 class Inbox:
     """Filled by network threads, emptied by the one intake; its lock is held for microseconds."""
 
-    def __init__(self, on_arrival: Callable[[], None] = lambda: None) -> None:
+    def __init__(self) -> None:
         self._live: deque[Delivery] = deque()
         self._fill: deque[Delivery] = deque()
         self._bytes = 0
         self._room = threading.Condition()
-        self._on_arrival = on_arrival
+        self.on_arrival: Callable[[], None] = _nobody
         self._closed = False
 
     def put(self, delivery: Delivery, *, is_fill: bool) -> bool:
@@ -44,7 +48,7 @@ class Inbox:
                 return False
             (self._fill if is_fill else self._live).append(delivery)
             self._bytes += len(delivery.payload)
-        self._on_arrival()
+        self.on_arrival()
         return True
 
     def take(self, limit: int) -> list[Delivery]:

@@ -22,11 +22,9 @@ UNREGISTERED = "logger: not registered in any container file, and [ingest] unkno
 class Link(Protocol):
     """What the intake needs of the live session."""
 
-    is_granted: bool
-
     @property
     def is_connected(self) -> bool:
-        """Whether the connection stands."""
+        """Whether the connection stands and the subscription is granted."""
 
 
 class Intake:
@@ -74,7 +72,7 @@ class Intake:
         self._next_tick_ns = mono_ns + TICK_NS
         tick = {
             "mono_ns": mono_ns,
-            "connected": bool(self._links) and all(link.is_connected and link.is_granted for link in self._links),
+            "connected": bool(self._links) and all(link.is_connected for link in self._links),
             "queue": len(self._inbox),
         }
         self._journal.append_own("tick", self._clock.now_ns(), json.dumps(tick).encode())

@@ -36,7 +36,11 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """Connects for ever; `run` is the body of a thread of its own and only returns after `stop`."""
+    """Connects for ever; `run` is the body of a thread of its own and only returns after `stop`.
+
+    `granted` is set while the subscription stands, `problem` says what is wrong, "" for nothing. A session on trial
+    leaves nothing behind on the broker.
+    """
 
     def __init__(
         self,
@@ -48,29 +52,30 @@ class Session:
         clock: Clock,
         *,
         is_fill: bool = False,
+        is_trial: bool = False,
     ) -> None:
         self.name = name
         self._settings, self._filter, self._inbox, self._clock = settings, topic_filter, inbox, clock
-        self._is_fill = is_fill
+        self._is_fill, self._is_trial = is_fill, is_trial
         self._generation = 0
         self._settled_at_s = 0.0
         self._lock = threading.Lock()
-        self.is_granted = False
+        self.granted = threading.Event()
         self.problem = "not connected yet"
         self.dropped = 0
         self._client = self._make_client(client_id)
 
     @property
     def is_connected(self) -> bool:
-        """Whether the broker accepted the connection and it stands."""
-        return self._client.is_connected()
+        """Whether the connection stands and the subscription is granted."""
+        return self._client.is_connected() and self.granted.is_set()
 
     def run(self) -> None:
         """Serve the connection until `stop`; a broker that is not there is tried again for ever."""
         properties = None
         if self._client.protocol == MQTTProtocolVersion.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.SessionExpiryInterval = 0 if self._is_trial else SESSION_EXPIRY_S
             properties.ReceiveMaximum = RECEIVE_MAXIMUM
             properties.MaximumPacketSize = MAX_PACKET_BYTES
         clean: dict[str, Any] = {"clean_start": False, "properties": properties} if properties else {}
@@ -83,7 +88,7 @@ class Session:
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> paho.MQTTMessageInfo:
         """Hand a message to the broker; TcmError while there is no connection (nothing is queued then)."""
-        if not self.is_connected:
+        if not self._client.is_connected():
             raise TcmError("publish", topic, f"broker {self._settings.url}: {self.problem or 'not connected'}")
         return self._client.publish(topic, payload, qos=qos, retain=retain)
 
@@ -93,7 +98,7 @@ class Session:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            clean_session=None if is_v5 else False,
+            clean_session=None if is_v5 else self._is_trial,
             protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
             manual_ack=True,
         )
@@ -131,12 +136,15 @@ class Session:
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         with self._lock:
             self._generation += 1
-        self.is_granted = False
+        self.granted.clear()
         self.problem = f"connection lost: {reason}"
 
     def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, codes: list[Any], _properties: Any) -> None:
-        self.is_granted = bool(codes) and not codes[0].is_failure
-        self.problem = "" if self.is_granted else f"subscription to {self._filter} refused: {codes}"
+        if codes and not codes[0].is_failure:
+            self.problem = ""
+            self.granted.set()
+        else:
+            self.problem = f"subscription to {self._filter} refused: {', '.join(map(str, codes))}"
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         try:

@@ -33,7 +33,9 @@ class Backend(Protocol):
     def metrics(self) -> bytes:
         """Prometheus' text form of the status."""
 
-    def import_recording(self, name: str, content: bytes, container: str, logger: str, start: str | None) -> dict[str, int]:
+    def import_recording(
+        self, name: str, content: bytes, container: str, logger: str, start: str | None
+    ) -> dict[str, int]:
         """Put a recording through the intake; returns when it is journalled."""
 
 
@@ -80,7 +82,9 @@ def _alerts(backend: Backend) -> Handler:
     async def answer(request: Request) -> Response:
         state, container = request.query_params.get("state") or None, request.query_params.get("container") or None
         if state is not None and state not in STATES:
-            return JSONResponse({"error": f"state: expected one of {', '.join(STATES)}, got {state!r}"}, status_code=400)
+            return JSONResponse(
+                {"error": f"state: expected one of {', '.join(STATES)}, got {state!r}"}, status_code=400
+            )
         return JSONResponse(await run_in_threadpool(backend.alerts, state, container))
 
     return answer

@@ -1,0 +1,87 @@
+"""What all commands share: the configuration option, JSON, errors, and the running daemon as a client sees it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from monitor.config import Config
+
+DEFAULT_CONFIG = Path("config/monitor.toml")
+ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+PIPE_WIDTH = 200
+HTTP_TIMEOUT_S = 10.0
+MAX_ANSWER_BYTES = 64 << 20
+
+
+def load(path: Path) -> Config:
+    """The configuration; ConfigProblems (a TcmError, exit 2) with everything that is wrong with it."""
+    from monitor.config import load_config
+
+    return load_config(path)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def console() -> Console:
+    """Where tables go: the terminal's width, or wide enough for whole lines in a pipe."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def fail(error: Exception) -> NoReturn:
+    """Say on standard error what is wrong, and end with status 2."""
+    print(f"tcm: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def ask_daemon(config: Config, path: str, body: bytes | None = None, limit_s: float = HTTP_TIMEOUT_S) -> Any | None:
+    """The daemon's JSON answer to GET (or POST with a body), None when no daemon listens.
+
+    Raises TcmError when it refuses the request.
+    """
+    from monitor.model.errors import TcmError
+
+    url = f"http://{config.web.listen}{path}"
+    request = urllib.request.Request(url, data=body)  # the scheme is ours, http on the configured address
+    try:
+        with urllib.request.urlopen(request, timeout=limit_s) as answer:  # as above
+            return json.loads(answer.read(MAX_ANSWER_BYTES))
+    except urllib.error.HTTPError as error:
+        detail = error.read(1000).decode(errors="replace")
+        raise TcmError("ask the daemon", url, f"{error.code} {detail}") from None
+    except (urllib.error.URLError, OSError):
+        return None
+    except ValueError as error:
+        raise TcmError(
+            "ask the daemon", url, f"its answer is no JSON: {error}", "does another program listen there?"
+        ) from None
+
+
+def query(**values: str | None) -> str:
+    """A query string of the values that are given, "" for none."""
+    given = {key: value for key, value in values.items() if value}
+    return f"?{urllib.parse.urlencode(given)}" if given else ""
+
+
+def require_state(config: Config) -> None:
+    """TcmError when the state directory holds no journal yet."""
+    from monitor.model.errors import TcmError
+
+    if not (config.state_dir / "watch.db").exists():
+        raise TcmError("read state", str(config.state_dir), "no daemon has run on it yet", "start one with: tcm run")

@@ -1,0 +1,94 @@
+"""`tcm replay` and `tcm import`: recordings and journals through the same code as live."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, ask_daemon, load, print_json, query
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+
+IMPORT_S = 150.0  # a little longer than the daemon gives itself
+
+
+def replay(
+    source: Annotated[Path, typer.Argument(help="A state directory, or a recording (file or folder).")],
+    limits: Annotated[
+        Path | None, typer.Option("--limits", help="Limits file to judge by; default: as journalled.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which alerts would these limits raise? Exit 1 when an alarm fires.
+
+    Example: tcm replay var --limits config/limits/flight-hardware.toml
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from monitor.cli.alerts import show
+    from monitor.replaying import replay_source
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        task = progress.add_task("replay", total=None)
+        result = replay_source(source, limits, lambda done, total: progress.update(task, completed=done, total=total))
+    if as_json:
+        print_json(result)
+    else:
+        show(result["alerts"])
+        print(f"{result['readings']} readings, {result['events']} events in {result['seconds']} s")
+    sys.exit(1 if any(alert["severity"] == "alarm" for alert in result["alerts"]) else 0)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="environment.csv or accel_<name>.csv[.gz]")],
+    container: Annotated[str, typer.Option(help="The container's id.")],
+    logger: Annotated[str, typer.Option(help="The logger's id.")],
+    start: Annotated[str | None, typer.Option(help="When the recording began, RFC 3339; default: now.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a logger's CSV into the journal. Example: tcm import environment.csv --container C-101 --logger L-01"""
+    from monitor.model.errors import TcmError
+
+    loaded = load(config)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise TcmError("import", str(file), str(error)) from None
+    path = f"/api/import{query(name=file.name, container=container, logger=logger, start=start)}"
+    counts = ask_daemon(loaded, path, content, IMPORT_S)
+    if counts is None:
+        counts = _import_directly(loaded, file.name, content, container, logger, start)
+    if as_json:
+        print_json(counts)
+    else:
+        print(", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+def _import_directly(
+    config: Config, name: str, content: bytes, container: str, logger: str, start: str | None
+) -> dict[str, Any]:
+    """Without a daemon: under the lock of the state directory, through the same intake."""
+    from monitor.app import open_journal
+    from monitor.ingest import Inbox, Intake
+    from monitor.ingest.importing import import_deliveries
+    from monitor.journal import StateLock
+    from monitor.model.clock import SystemClock
+
+    clock = SystemClock()
+    deliveries, counts = import_deliveries(name, content, container, logger, start, clock, lambda: None)
+    with StateLock(config.state_dir):
+        journal = open_journal(config, clock)
+        inbox = Inbox()
+        intake = Intake(journal, inbox, clock, lambda _topic, _payload: None, ())
+        for delivery in deliveries:
+            inbox.put(delivery, is_fill=True)
+        while len(inbox):
+            intake.step()
+        journal.close()
+    return counts

@@ -1,0 +1,73 @@
+"""`tcm status`: what the daemon, or without one the state directory, says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from monitor.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    ask_daemon,
+    console,
+    load,
+    print_json,
+    require_state,
+)
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Show the state of the daemon and its loggers. Example: tcm status --json"""
+    loaded = load(config)
+    document = ask_daemon(loaded, "/api/status") or _offline(loaded)
+    if as_json:
+        print_json(document)
+    else:
+        _show(document)
+
+
+def _offline(config: Config) -> dict[str, Any]:
+    """The document as far as the files tell it; consumers' positions are in files of their own and not asked for."""
+    from monitor.telemetry import StateReader
+
+    require_state(config)
+    reader = StateReader(config.state_dir)
+    records = reader.journal.records()
+    head = {
+        "instance": config.instance,
+        "state": "stopped",
+        "problems": {"daemon": f"not running; read from {config.state_dir}"},
+        "ingest": {"connected": False, "records": records, "records_per_s": 0.0, "queue": 0, "duplicates": 0},
+        "consumers": {},
+    }
+    document = head | reader.document(config.rules)
+    reader.close()
+    return document
+
+
+def _show(document: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    out = console()
+    out.print(f"{document['instance']}: {document['state']}", style="bold", highlight=False)
+    for part, problem in document["problems"].items():
+        out.print(f"  {part}: {problem}", style="yellow", highlight=False)
+    ingest, journal, gaps = document["ingest"], document["journal"], document["gaps"]
+    out.print(
+        f"records {ingest['records']} ({ingest['records_per_s']}/s), queue {ingest['queue']}, "
+        f"journal at {journal['pos']}, quarantined {document['quarantined']}, "
+        f"missing {gaps['open'] + gaps['requested']}, lost {gaps['lost']}, "
+        f"alerts firing {document['alerts']['firing']}",
+        highlight=False,
+    )
+    for name, consumer in document["consumers"].items():
+        out.print(f"  {name}: at {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
+    table = Table("container", "logger", "state", "last seen", "settled up to", "missing")
+    for row in document["loggers"]:
+        name = row["logger"] if row["registered"] else f"{row['logger']} (unregistered)"
+        cells = (row["container"], name, row["state"], row["last_seen_at"], row["upto"], row["gap_records"])
+        table.add_row(*(str(cell) for cell in cells))
+    out.print(table)
