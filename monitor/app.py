@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging
 import socket
 import sys
@@ -15,7 +16,8 @@ from typing import Any
 
 import uvicorn
 
-from monitor.config import Config
+from monitor.alerts.book import MAX_LISTED
+from monitor.config import Config, Rules
 from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.consumers.store import MAX_IN_FLIGHT
 from monitor.ingest import Inbox, Intake, Session
@@ -23,6 +25,7 @@ from monitor.ingest.importing import import_deliveries
 from monitor.journal import Journal, JournalReader, StateLock
 from monitor.model.clock import NS_PER_S, Clock, SystemClock
 from monitor.model.errors import TcmError
+from monitor.model.limit import ShockRule
 from monitor.sinks.opening import open_sink
 from monitor.telemetry import StateReader, metrics
 from monitor.web import make_app
@@ -32,7 +35,7 @@ SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four thre
 IDLE_S = 0.1  # how often a part without work looks at time: acknowledgements and ticks fall due without a message
 STALL_S = 30.0  # a step does a bounded piece of work, tens of ms; one that takes this long is stuck
 STOP_S = 15.0  # longer than a write's time-out, shorter than systemd's patience
-RATE_WINDOW_S = 5.0
+RATE_WINDOW_S = 10.0
 IMPORT_S = 120.0
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,7 @@ class Daemon:
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
+        _prepare_filters(config.rules)
         self._open_files()
         self._connect_parts()
         self._socket = _listen(config.web.host, config.web.port)
@@ -158,6 +162,15 @@ class Daemon:
             if idle_s > STALL_S:
                 found[loop.name] = f"no progress for {idle_s:.0f} s"
         return found
+
+    def latest(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Each (container, logger)'s latest reading: value by channel."""
+        blocks = self.watch.judge.latest.copy()  # copied in one step: watch's thread goes on writing
+        return {key: dict(zip(block.channels, block.values[-1].tolist(), strict=True)) for key, block in blocks.items()}
+
+    def transitions(self, after: int) -> list[tuple[int, int, dict[str, Any]]]:
+        """(number, time ns, alert as it was then) of the changes of alerts behind number `after`."""
+        return self._state.watch.book.transitions(after, MAX_LISTED)
 
     def alerts(self, state: str | None, container: str | None) -> list[dict[str, Any]]:
         """Published alerts."""
@@ -252,6 +265,12 @@ class Daemon:
         last = self._state.watch.book.last_transition()
         document["notify"] = {"pos": self._notify.pos, "backlog": max(last - self._notify.pos, 0), "lag_s": 0.0}
         return document
+
+
+def _prepare_filters(rules: Rules) -> None:
+    """Import scipy.signal (over 1 s) now when a rule filters shocks, and not when the first one comes."""
+    if any(isinstance(rule, ShockRule) and rule.lowpass_hz for p in rules.profiles.values() for rule in p.rule):
+        importlib.import_module("scipy.signal")
 
 
 def open_journal(config: Config, clock: Clock) -> Journal:

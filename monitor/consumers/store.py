@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 from collections import deque
@@ -9,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from monitor.consumers.points import alert_points, env_points, one_point, placed_ns, status_points, wave_points
 from monitor.consumers.watch import WatchReader
@@ -39,12 +39,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Write:
-    """A body under way: the points it was made of and the cursor that may pass once it is confirmed."""
+    """Points under way, how to send them, and the cursor that may pass once that is confirmed.
+
+    `send` runs in a thread of the pool; without it there is nothing to send.
+    """
 
     source: str
     upto: int
     points: Sequence[Points]
-    body: Any
+    send: Callable[[], None] | None
     future: Future[None] | None = None
     retry_at_ns: int = 0
     attempts: int = 0
@@ -72,8 +75,9 @@ class Store:
         saved = dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
         self.confirmed: dict[str, int] = {source: saved.get(source, 0) for source in SOURCES}
         self._read = dict(self.confirmed)
-        self._flying: deque[Write] = deque()
-        self.problem = ""
+        # First of all the store is opened; until it answers nothing is read.
+        self._flying: deque[Write] = deque([Write("journal", self._read["journal"], [], sink.open)])
+        self.problem = "not opened yet"
         self.points = 0
         self.on_confirmed: Callable[[], None] = _nobody
         self.last_received_ns = 0
@@ -85,8 +89,9 @@ class Store:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether nothing is under way and no source has more."""
-        return not self._flying and self._next() is None
+        """Whether everything in the journal and in watch's file is confirmed."""
+        heads = (self._journal.head()[0], self._results.last_result(), self._results.book.last_transition())
+        return tuple(self.confirmed[source] for source in SOURCES) == heads
 
     def step(self) -> bool:
         """Do what can be done without waiting; False when nothing could."""
@@ -127,7 +132,19 @@ class Store:
 
     def _write(self, source: str, upto: int, points: list[Points], received_ns: int = 0) -> Write:
         self._read[source] = upto
-        return Write(source, upto, points, self._sink.prepare(points) if points else None, received_ns=received_ns)
+        return Write(source, upto, points, self._sending(points), received_ns=received_ns)
+
+    def _sending(self, points: Sequence[Points]) -> Callable[[], None] | None:
+        """Make the body, once: every try sends the same. Points that no store can hold are refused one by one."""
+        if not points:
+            return None
+        try:
+            return functools.partial(self._sink.write, self._sink.prepare(points))
+        except RefusedLines as error:
+            if len(points) == 1:
+                self._refuse(points[0], error)
+                return None
+            return self._sending([one for one in points if self._sending([one]) is not None])
 
     def _record_points(self, record: Record) -> Points | None:
         if record.kind not in ("env", "shock", "status"):
@@ -142,11 +159,11 @@ class Store:
         return points if points.fields else None
 
     def _submit(self, write: Write) -> None:
-        if write.body is None:
+        if write.send is None:
             write.future = Future()
             write.future.set_result(None)
         else:
-            write.future = self._executor.submit(self._sink.write, write.body)
+            write.future = self._executor.submit(write.send)
             write.future.add_done_callback(lambda _: self.on_confirmed())
 
     def _send_due(self) -> None:
@@ -188,12 +205,10 @@ class Store:
         """Send halves of what the server does not take; a single point that it refuses goes to table `refused`."""
         first, second = _halves(list(write.points))
         if second:
-            pieces = [
-                replace(write, points=half, body=self._sink.prepare(half), future=None) for half in (first, second)
-            ]
+            pieces = [replace(write, points=half, send=self._sending(half), future=None) for half in (first, second)]
         else:
             self._refuse(first[0], error)
-            pieces = [replace(write, points=[], body=None, future=None)]
+            pieces = [replace(write, points=[], send=None, future=None)]
         index = self._flying.index(write)
         self._flying.remove(write)
         for piece in reversed(pieces):

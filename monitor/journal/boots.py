@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 OPEN, FILLED, LOST = "open", "filled", "lost"
-MAX_GAPS = 4_096  # of one boot: 4 096 rows of about 40 bytes, rewritten when one changes
+MAX_GAPS = 4_096  # of one boot, then none is opened or cut in two, only filled from an end; rows of about 40 bytes
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
 
 
@@ -38,8 +38,11 @@ class Boot:
         return seq >= self.next or self._gap_at(seq) is not None
 
     def can_take(self, seq: int) -> bool:
-        """False when `seq` would open one gap more than a boot may have."""
-        return seq <= self.next or len(self.gaps) < MAX_GAPS
+        """False when `seq` would open one gap more than a boot may have, or cut one in two."""
+        if len(self.gaps) < MAX_GAPS or seq == self.next:
+            return True
+        index = self._gap_at(seq)
+        return seq < self.next and (index is None or seq in self.gaps[index][:2])
 
     def settle(self, seq: int) -> None:
         """`seq` is in the journal or in quarantine."""
@@ -61,23 +64,25 @@ class Boot:
 
     def declare_lost(self, kept: list[tuple[int, int]], below: int) -> None:
         """Open seqs under `below` that lie outside the ranges `kept` are gone from the logger's memory."""
+        ranges = _joined([*kept, (below, self.next)])
         pieces: list[tuple[int, int, str]] = []
         for first, last, state in self.gaps:
-            if state != OPEN or first >= below:
+            if state != OPEN:
                 pieces.append((first, last, state))
                 continue
             at = first
-            for kept_first, kept_last in sorted([*kept, (below, last)]):
+            for kept_first, kept_last in ranges[bisect_left(ranges, first, key=lambda kept_range: kept_range[1]) :]:
+                if kept_first > last:
+                    break
                 low, high = max(kept_first, at), min(kept_last, last)
-                if low > high:
-                    continue
                 if at < low:
                     pieces.append((at, low - 1, LOST))
                 pieces.append((low, high, OPEN))
                 at = high + 1
             if at <= last:
                 pieces.append((at, last, LOST))
-        if pieces != self.gaps:
+        is_too_fine = bool(kept) and len(pieces) > max(len(self.gaps), MAX_GAPS)  # they stay open, which claims nothing
+        if pieces != self.gaps and not is_too_fine:
             self._replace(0, len(self.gaps), pieces)
 
     def _gap_at(self, seq: int) -> int | None:
@@ -97,6 +102,17 @@ class Boot:
                 joined.append((first, last, state))
         self.gaps[low:high] = joined
         self.gaps_changed = True
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same seqs as disjoint ranges in order."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        elif first <= last:
+            joined.append((first, last))
+    return joined
 
 
 class Boots:

@@ -40,20 +40,22 @@ def open_for_writing(path: Path, tables: str) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
-            hint = "use the program that wrote it, or another state_dir"
-            raise JournalError("open", str(path), f"schema version {version}, expected {SCHEMA_VERSION}", hint)
+        _check_version(path, connection, (0, SCHEMA_VERSION))
         connection.executescript(tables)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     except (sqlite3.Error, OSError) as error:
-        hint = "check the disk and the file's owner; restore the file from a backup if it is damaged"
-        raise JournalError("open", str(path), str(error), hint) from None
+        raise damaged(path, error) from None
     return connection
 
 
+def damaged(path: Path, error: Exception) -> JournalError:
+    """The error of a file that SQLite cannot use."""
+    hint = "check the disk and the file's owner; restore the file from a backup if it is damaged"
+    return JournalError("open", str(path), str(error), hint)
+
+
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open `path` read-only; JournalError when it is not there or no database."""
+    """Open `path` read-only; JournalError when it is not there, no database, or another version's."""
     try:
         connection = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro",
@@ -64,6 +66,14 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         )
         connection.execute("PRAGMA wal_autocheckpoint=0")  # only the writer checkpoints (SQLite's WAL-reset bug)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        _check_version(path, connection, (SCHEMA_VERSION,))
     except sqlite3.Error as error:
         raise JournalError("open", str(path), str(error), "is this the daemon's state directory?") from None
     return connection
+
+
+def _check_version(path: Path, connection: sqlite3.Connection, known: tuple[int, ...]) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in known:
+        hint = "use the program that wrote it, or another state_dir"
+        raise JournalError("open", str(path), f"schema version {version}, expected {SCHEMA_VERSION}", hint)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monitor.journal.boots import Boots
 from monitor.journal.chain import GENESIS, Field, digest, link
-from monitor.journal.schema import JOURNAL_TABLES, open_for_writing
+from monitor.journal.schema import JOURNAL_TABLES, damaged, open_for_writing
 from monitor.journal.settle import Arrival, Commit, Refused, Settlement, Usable
 from monitor.model.errors import JournalError
 
@@ -27,8 +27,11 @@ class Journal:
         self._path = state_dir / "journal.db"
         self._connection = open_for_writing(self._path, JOURNAL_TABLES)
         self._boots = Boots(self._connection)
-        self.pos, self._chain = self._last("records")
-        self._quarantine_pos, self._quarantine_chain = self._last("quarantine")
+        try:
+            self.pos, self._chain = self._last("records")
+            self._quarantine_pos, self._quarantine_chain = self._last("quarantine")
+        except sqlite3.Error as error:
+            raise damaged(self._path, error) from None
         self._rows: list[tuple[Field, ...]] = []
 
     def append(self, arrivals: Sequence[Usable | Refused]) -> Commit:

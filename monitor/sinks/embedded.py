@@ -96,6 +96,9 @@ class EmbeddedSink:
         """Read one field back, `from_ns` <= time < `to_ns`; of two values at one time the later key's stands."""
         return read_series(self._path, container, logger, field, from_ns, to_ns, measurement)
 
+    def open(self) -> None:
+        """Nothing is left to do: the file was opened when this was made."""
+
     def ping(self) -> None:
         """Return when the file can be read."""
         try:

@@ -118,6 +118,13 @@ class InfluxSink:
         rows = [row for page in pages for row in page]
         return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float64)
 
+    def open(self) -> None:
+        """v1: create the database when it is missing. v2: only ask for an answer, as a token may be for writing only."""
+        if self._dialect == "v1":
+            self.ensure()
+        else:
+            self.ping()
+
     def ensure(self) -> None:
         """Create the v1 database when it is missing; of v2 only check that the bucket can be queried.
 

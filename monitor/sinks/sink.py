@@ -76,6 +76,9 @@ class Sink(Protocol):
         be read, ValueError when the field holds text that is no number.
         """
 
+    def open(self) -> None:
+        """Make ready for the first write; raises SinkError when the store does not answer or cannot be used."""
+
     def ping(self) -> None:
         """Return when the store answers; raises SinkError when it does not."""
 

@@ -231,7 +231,7 @@ def _offsets(content: Content, rows: int, stamp: Stamp) -> tuple[NDArray[np.int6
         if offsets_us[0] != 0 or first_us < 0:
             raise WireError("dt: expected us after t0, the first 0 and none negative")
     else:
-        interval_us = _integer(content, "dt", SPAN_LIMIT_NS)
+        interval_us = _integer(content, "dt", SPAN_LIMIT_NS // 1000)
         interval_ns, last_us = interval_us * 1000, interval_us * (rows - 1)
     if last_us * 1000 >= SPAN_LIMIT_NS or max(stamp.t0_ns, stamp.mono_ns) + last_us * 1000 >= TIME_LIMIT_NS:
         raise WireError("dt: the last reading's time does not fit 63 bits of ns")

@@ -1,0 +1,15 @@
+"""The project's figures: each is measured here, with real servers that the benchmark starts and ends itself.
+
+    python -m benchmarks.ingest     points a second from the broker's backlog into InfluxDB, beside what that server
+                                    takes by itself; processor time and memory of the daemon
+    python -m benchmarks.latency    ms from publishing a reading beyond a limit to receiving its alert, beside a plain
+                                    message through the same broker
+
+Both run from the repository with the base install and need `mosquitto`, the first one `influxd` 1.x too. `--json`
+prints one object for programs.
+
+How to read them: broker, InfluxDB, daemon and the benchmark share one machine, so absolute figures say as much about
+it as about the daemon. Compare the ratios, which come from the same run: `ratio_to_server` (1 means that the daemon is
+as fast as the server it writes to) and `idle_p50_ms` beside `broker_p50_ms` (the difference is the daemon's part).
+Give the machine nothing else to do, and distrust a run whose rounds differ by more than a tenth.
+"""

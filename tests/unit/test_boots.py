@@ -1,0 +1,202 @@
+"""Boots and their gaps against a naive model that keeps a state for every single seq."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from itertools import groupby, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.journal.boots import FILLED, LOST, MAX_GAPS, OPEN, Boot, Boots
+from monitor.journal.schema import JOURNAL_TABLES
+
+Range = tuple[int, int]
+
+
+class NaiveBoot:
+    """What is known of each seq: settled in order, or open, filled, lost."""
+
+    def __init__(self) -> None:
+        self.states: list[str] = []  # "" is settled without ever having been a gap
+
+    def settle(self, seq: int) -> None:
+        self.expect(seq)
+        if seq == len(self.states):
+            self.states.append("")
+        elif self.states[seq] in (OPEN, LOST):
+            self.states[seq] = FILLED
+
+    def expect(self, next_seq: int) -> None:
+        while len(self.states) < next_seq:
+            self.states.append(OPEN)
+
+    def declare_lost(self, kept: list[Range], below: int) -> None:
+        for seq, state in enumerate(self.states[:below]):
+            if state == OPEN and not any(first <= seq <= last for first, last in kept):
+                self.states[seq] = LOST
+
+    @property
+    def upto(self) -> int:
+        return next((seq for seq, state in enumerate(self.states) if state == OPEN), len(self.states)) - 1
+
+    @property
+    def gaps(self) -> list[tuple[int, int, str]]:
+        ranges = []
+        for state, run in groupby(enumerate(self.states), lambda item: item[1]):
+            seqs = [seq for seq, _ in run]
+            ranges.append((seqs[0], seqs[-1], state))
+        return [gap for gap in ranges if gap[2]]
+
+
+SEQS = st.integers(0, 40)
+RANGES = st.lists(st.tuples(SEQS, SEQS).map(lambda pair: (min(pair), max(pair))), max_size=4)
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("settle"), SEQS),
+        st.tuples(st.just("oldest"), SEQS),
+        st.tuples(st.just("birth"), SEQS, RANGES),
+        st.tuples(st.just("save")),
+    ),
+    max_size=40,
+)
+
+
+def memory() -> sqlite3.Connection:
+    """The tables of a journal, in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(JOURNAL_TABLES)
+    return connection
+
+
+def apply(boot: Boot | NaiveBoot, action: tuple[object, ...]) -> None:
+    """Do the same to the boot and to its model."""
+    match action:
+        case ("settle", int(seq)):
+            boot.settle(seq)
+        case ("oldest", int(oldest)):
+            boot.declare_lost([], oldest)
+        case ("birth", int(next_seq), list(held)):
+            boot.expect(next_seq)
+            boot.declare_lost(held, next_seq)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ACTIONS)
+def test_a_boot_equals_its_naive_model(actions: list[tuple[object, ...]]) -> None:
+    """Whatever comes in whatever order: upto, next and the gaps are those of a table with one row a seq."""
+    boots, model = Boots(memory()), NaiveBoot()
+    for action in actions:
+        boot = boots.get("C", "L", 7)
+        before = {seq for seq in range(42) if boot.is_new(seq)}
+        assert before == {s for s in range(42) if s >= len(model.states) or model.states[s] in (OPEN, LOST)}
+        apply(boot, action)
+        apply(model, action)
+        if action[0] == "save":
+            boots.save()
+        assert (boot.upto, boot.next, boot.gaps) == (model.upto, len(model.states), model.gaps)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ACTIONS)
+def test_the_ranges_stay_disjoint_in_order_and_joined(actions: list[tuple[object, ...]]) -> None:
+    """No range is empty, none touches another of its state, none lies beyond `next`."""
+    boot = Boot("C")
+    for action in actions:
+        apply(boot, action)
+        assert all(0 <= first <= last < boot.next for first, last, _ in boot.gaps)
+        for (_, last, state), (first, _, following) in pairwise(boot.gaps):
+            assert last < first
+            assert not (last + 1 == first and state == following)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ACTIONS)
+def test_what_is_saved_comes_back(actions: list[tuple[object, ...]]) -> None:
+    """A daemon that starts anew knows each boot as the one before it did."""
+    connection = memory()
+    boots = Boots(connection)
+    boot = boots.get("C", "L", 7)
+    for number, action in enumerate(actions):
+        apply(boot, action)
+        boot.seen_ns, boot.oldest, boot.anchor_ns = number, number // 2, number - 5
+        if action[0] == "save":
+            boots.save()
+            boot = boots.get("C", "L", 7)
+    boots.save()
+    again = Boots(connection).get("another", "L", 7)
+    fields = ("container", "oldest", "next", "anchor_ns", "seen_ns", "gaps", "upto")
+    assert [getattr(again, name) for name in fields] == [getattr(boot, name) for name in fields]
+    assert connection.execute("SELECT upto FROM boots").fetchall() == [(boot.upto,)]
+
+
+def test_boots_and_loggers_are_kept_apart() -> None:
+    """The same seq of another boot or logger is another record."""
+    connection = memory()
+    boots = Boots(connection)
+    boots.get("C", "L", 1).settle(3)
+    boots.get("C", "L", 2).settle(0)
+    boots.get("C", "M", 1).settle(1)
+    boots.save()
+    again = Boots(connection)
+    assert [again.get("C", *key).next for key in (("L", 1), ("L", 2), ("M", 1), ("M", 2))] == [4, 1, 2, 0]
+    assert Boots(connection).with_open_gaps("L") == {1}
+
+
+def test_the_cache_forgets_only_what_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a cache of two, five boots keep their state."""
+    monkeypatch.setattr("monitor.journal.boots.MAX_CACHED_BOOTS", 2)
+    boots = Boots(memory())
+    for round_ in range(3):
+        for number in range(5):
+            boots.get("C", "L", number).settle(2 * round_)
+        boots.save()
+    assert [boots.get("C", "L", number).gaps for number in range(5)] == [[(1, 1, OPEN), (3, 3, OPEN)]] * 5
+
+
+def test_the_number_of_gaps_is_bounded_when_every_other_record_is_missing() -> None:
+    """Past MAX_GAPS a record that would open one more gap is not taken; those that close gaps are, to the last."""
+    boot = Boot("C")
+    boot.expect(1)
+    for seq in range(1, 2 * MAX_GAPS + 200, 2):
+        if boot.can_take(seq):
+            boot.settle(seq)
+    assert len(boot.gaps) == MAX_GAPS
+    assert not boot.can_take(boot.next + 1)
+    assert boot.can_take(boot.next)
+    for seq in range(boot.next):
+        assert boot.can_take(seq)
+        boot.settle(seq)
+    assert boot.upto == boot.next - 1
+
+
+def test_the_number_of_gaps_is_bounded_when_one_gap_is_cut_to_pieces() -> None:
+    """Records out of the midst of a long gap cannot make the list grow for ever; in order they fill it whole."""
+    boot = Boot("C")
+    size = 10 * MAX_GAPS
+    boot.expect(size)
+    seqs = random.Random(1).sample(range(size), 5 * MAX_GAPS)
+    for seq in seqs:
+        if boot.can_take(seq):
+            boot.settle(seq)
+    assert len(boot.gaps) <= 3 * MAX_GAPS
+    for seq in range(size):
+        assert boot.can_take(seq)
+        boot.settle(seq)
+    assert boot.gaps == [(0, size - 1, FILLED)]
+
+
+def test_the_number_of_gaps_is_bounded_whatever_a_logger_says_it_holds() -> None:
+    """Births whose `held` cuts one gap into ever more pieces leave it as it is in the end."""
+    boot = Boot("C")
+    boot.expect(1 << 50)
+    last = (1 << 50) - 1
+    for _ in range(30):
+        first, end, _ = [gap for gap in boot.gaps if gap[2] == OPEN][-1]
+        width = max((end - first) // 1023, 2)
+        cuts = [(first + n * width, first + n * width + width - 2) for n in range(512)]
+        boot.declare_lost([(0, first - 1), *cuts, (cuts[-1][1] + 2, last)], last + 1)
+    assert len(boot.gaps) <= 3 * MAX_GAPS
+    assert {state for _, _, state in boot.gaps} <= {OPEN, LOST}

@@ -1,0 +1,400 @@
+"""The intake on a real journal: nothing is acknowledged before it is durable, and no logger is told too often."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.ingest import Inbox, Intake
+from monitor.ingest.inbox import MAX_INBOX_BYTES, MAX_INBOX_MESSAGES, Delivery
+from monitor.ingest.intake import MAX_COMMIT_RECORDS
+from monitor.journal import Journal, JournalReader
+from monitor.model.errors import JournalError
+from tests.unit.test_wire import S, Content, env, pack, shock, status
+
+WAIT_S = 20.0  # for threads that only have to be scheduled
+
+
+@dataclass
+class ManualClock:
+    """Time passes when the test says so; calendar time runs ahead of steady time."""
+
+    mono: int = 0
+
+    def now_ns(self) -> int:
+        return 1_000_000 * S + self.mono
+
+    def mono_ns(self) -> int:
+        return self.mono
+
+
+@dataclass
+class Wire:
+    """A connection that stands or not."""
+
+    is_connected: bool = True
+
+
+def nothing() -> None:
+    """Nobody asks whether this was acknowledged."""
+
+
+def delivery(
+    kind: str, payload: bytes | Content, logger: str = "L", acknowledge: Callable[[], None] = nothing, *,
+    is_fill: bool = False, is_retained: bool = False, is_prompt: bool = False, topic: str | None = None,
+) -> Delivery:  # fmt: skip
+    """A message as the session hands it over."""
+    topic = topic or f"tcm/v1/C/{logger}/up/{'fill/' if is_fill else ''}{kind}"
+    data = payload if isinstance(payload, bytes) else pack(payload)
+    return Delivery(1_000_000 * S, topic, data, is_retained, is_prompt, acknowledge)
+
+
+@dataclass
+class Bench:
+    """An intake with its surroundings."""
+
+    folder: Path
+    accepts: Callable[[str, str], bool] | None = None
+    links: tuple[Wire, ...] = (Wire(), Wire())
+    clock: ManualClock = field(default_factory=ManualClock)
+    inbox: Inbox = field(default_factory=Inbox)
+    sent: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.journal = Journal(self.folder)
+        self.intake = Intake(self.journal, self.inbox, self.clock, self.publish, self.links, self.accepts)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self.sent.append((topic, payload))
+
+    def put(self, *deliveries: Delivery) -> None:
+        for each in deliveries:
+            self.inbox.put(each, is_fill="/up/fill/" in each.topic)
+
+    def take(self, *deliveries: Delivery) -> list[tuple[str, int, int]]:
+        """One step with these; (logger, boot, upto) of the acknowledgements that it sent."""
+        self.put(*deliveries)
+        self.intake.step()
+        return self.acks()
+
+    def acks(self) -> list[tuple[str, int, int]]:
+        acks = [(topic.split("/")[3], cbor2.loads(payload)) for topic, payload in self.sent]
+        self.sent.clear()
+        return [(logger, ack["boot"], ack["upto"]) for logger, ack in acks]
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """What another connection sees now."""
+        connection = sqlite3.connect(f"{(self.folder / 'journal.db').as_uri()}?mode=ro", uri=True)
+        try:
+            return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+
+    def stored(self) -> list[tuple[Any, ...]]:
+        return self.rows("SELECT logger, boot, seq FROM records WHERE kind != 'tick' ORDER BY pos")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """An intake on an empty journal, its first tick made."""
+    made = Bench(tmp_path)
+    assert made.take() == []
+    return made
+
+
+def test_nothing_is_acknowledged_before_another_connection_can_read_it(bench: Bench) -> None:
+    """At the PUBACK and at the acknowledgement all rows of the commit are in the file, quarantine included."""
+    seen: list[tuple[str, int, int]] = []
+
+    def look(what: str) -> None:
+        records, quarantine = bench.stored(), bench.rows("SELECT pos FROM quarantine")
+        seen.append((what, len(records), len(quarantine)))
+
+    published: list[bytes] = []
+
+    def publish(topic: str, payload: bytes) -> None:
+        look(topic.rpartition("/")[2])
+        published.append(payload)
+
+    intake = Intake(bench.journal, bench.inbox, bench.clock, publish, ())
+    bench.put(*(delivery("env", env(seq), acknowledge=lambda: look("puback")) for seq in range(3)))
+    bench.put(delivery("env", b"rubbish", acknowledge=lambda: look("puback")))
+    intake.step()
+    assert seen == [("puback", 3, 1)] * 4 + [("ack", 3, 1)]
+    assert cbor2.loads(published[0]) == {"v": 1, "boot": 1, "upto": 2, "want": [], "now": bench.clock.now_ns()}
+
+
+def test_a_commit_that_fails_acknowledges_nothing(bench: Bench) -> None:
+    """As on a full disk: no PUBACK, no acknowledgement, and the error ends the part."""
+    freed: list[int] = []
+    bench.journal._connection.execute("PRAGMA max_page_count = 20")
+    bench.put(delivery("env", env(0, pad=bytes(500_000)), acknowledge=lambda: freed.append(0)))
+    with pytest.raises(JournalError):
+        bench.intake.step()
+    assert (freed, bench.acks(), bench.stored()) == ([], [], [])
+
+
+def test_one_acknowledgement_a_second_with_the_latest_state(bench: Bench) -> None:
+    """The first at once; those of the next second become one, sent when it is over."""
+    assert bench.take(delivery("env", env(0))) == [("L", 1, 0)]
+    for seq in (1, 2, 3):
+        bench.clock.mono += S // 4
+        assert bench.take(delivery("env", env(seq))) == []
+    bench.clock.mono += S // 4 - 1
+    assert bench.take() == []
+    bench.clock.mono += 1
+    assert bench.take() == [("L", 1, 3)]
+    bench.clock.mono += 5 * S
+    assert bench.take() == []
+
+
+def test_each_logger_has_a_second_of_its_own(bench: Bench) -> None:
+    """One that talks much delays no other's acknowledgement."""
+    assert bench.take(delivery("env", env(0)), delivery("env", env(0), "M")) == [("L", 1, 0), ("M", 1, 0)]
+    assert bench.take(delivery("env", env(1)), delivery("env", env(0), "N")) == [("N", 1, 0)]
+
+
+def test_two_boots_of_a_logger_are_acknowledged_one_after_the_other(bench: Bench) -> None:
+    """Each is told its latest state, neither is forgotten."""
+    assert bench.take(delivery("env", env(0, boot=5)), delivery("env", env(0, boot=6), is_fill=True)) == [("L", 5, 0)]
+    assert bench.take(delivery("env", env(1, boot=6), is_fill=True)) == []
+    bench.clock.mono += S
+    assert bench.take() == [("L", 6, 1)]
+
+
+def test_a_duplicate_is_acknowledged_too(bench: Bench) -> None:
+    """Or the logger would send it for ever, its acknowledgement being lost."""
+    bench.take(delivery("env", env(0)))
+    bench.clock.mono += S
+    assert bench.take(delivery("env", env(0))) == [("L", 1, 0)]
+    assert bench.intake.duplicates == 1
+
+
+def test_births_are_acknowledged_at_once(bench: Bench) -> None:
+    """Whatever was told a moment ago, and for each boot whose memory the birth tells of."""
+    assert bench.take(delivery("env", env(0))) == [("L", 1, 0)]
+    birth = status(2, next=0, held=[[1, 3, 4]])
+    assert sorted(bench.take(delivery("status", birth))) == [("L", 1, 2), ("L", 2, -1)]
+    assert bench.take(delivery("status", status(3))) == [("L", 3, -1)]
+
+
+def test_no_older_state_follows_the_acknowledgement_of_a_birth(bench: Bench) -> None:
+    """What waited for its second is overtaken by the birth, and must not come after it."""
+    bench.take(delivery("env", env(0)))
+    bench.clock.mono += S // 10
+    assert bench.take(delivery("env", env(1))) == []
+    assert bench.take(delivery("env", env(2)), delivery("status", status(1, next=3, held=[]))) == [("L", 1, 2)]
+    bench.clock.mono += S
+    assert bench.take() == []
+
+
+def test_a_retained_status_seen_before_is_no_birth(bench: Bench) -> None:
+    """The broker hands it out at every start of the daemon; nobody waits for an answer."""
+    birth = status(1, next=0, held=[])
+    assert bench.take(delivery("status", birth)) == [("L", 1, -1)]
+    assert bench.take(delivery("status", birth, is_retained=True)) == []
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from("LM"), st.integers(0, 12), st.sampled_from(["env", "birth", "bad"]), st.integers(0, 1500)
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(EVENTS)
+def test_acknowledgements_are_true_rare_and_never_go_back(
+    tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, int, str, int]]
+) -> None:
+    """On any traffic: what is told is settled, grows, comes once a second save for births, and ends at the latest."""
+    bench = Bench(tmp_path_factory.mktemp("state"))
+    told: dict[str, int] = {}
+    told_ns: dict[str, int] = {}
+    latest: dict[str, int] = {}
+
+    def check(births: set[str]) -> None:
+        latest.update(dict(bench.rows("SELECT logger, upto FROM boots")))
+        for logger, _, upto in bench.acks():
+            assert upto == latest[logger]
+            assert upto >= told.get(logger, -1)
+            told[logger] = upto
+            if logger not in births:
+                assert bench.clock.mono - told_ns.get(logger, -S) >= S
+                told_ns[logger] = bench.clock.mono
+
+    for logger, seq, what, wait_ms in events:
+        bench.clock.mono += wait_ms * 1_000_000
+        content = {"env": env(seq), "bad": env(seq, dt="?"), "birth": status(1, next=seq, held=[[1, seq, seq + 1]])}[
+            what
+        ]
+        bench.put(delivery("status" if what == "birth" else "env", content, logger))
+        bench.intake.step()
+        check({logger} if what == "birth" else set())
+    for _ in range(3):
+        bench.clock.mono += S
+        bench.intake.step()
+        check(set())
+    assert told == latest
+
+
+def test_live_comes_before_fill(bench: Bench) -> None:
+    """A long back-fill waits while anything live is there; each lane keeps its order."""
+    bench.put(*(delivery("env", env(seq), is_fill=True) for seq in range(600)))
+    bench.put(*(delivery("env", env(seq)) for seq in range(900, 903)))
+    for expected in ([900, 901, 902], list(range(500)), list(range(500, 600))):
+        before = len(bench.stored())
+        assert bench.intake.step()
+        assert [seq for _, _, seq in bench.stored()[before:]] == expected
+    assert not bench.intake.step()
+    assert MAX_COMMIT_RECORDS == 500
+
+
+def test_unknown_loggers_are_quarantined_when_the_configuration_says_so(tmp_path: Path) -> None:
+    """Kept with the reason, and settled, so that they do not send the same for ever."""
+    bench = Bench(tmp_path, accepts=lambda container, logger: (container, logger) == ("C", "L"))
+    acks = bench.take(
+        delivery("env", env(0)), delivery("env", env(0), "X"), delivery("shock", shock(1), "X"), delivery("status", status(), "X")
+    )  # fmt: skip
+    assert acks == [("L", 1, 0), ("X", 1, 1)]
+    assert bench.stored() == [("L", 1, 0)]
+    reasons = bench.rows("SELECT topic, reason FROM quarantine")
+    assert [topic for topic, _ in reasons] == [f"tcm/v1/C/X/up/{kind}" for kind in ("env", "shock", "status")]
+    assert {reason for _, reason in reasons} == {
+        "logger: not registered in any container file, and [ingest] unknown_loggers is quarantine"
+    }
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (delivery("env", b""), "CBOR: "),
+        (delivery("env", bytes(2 << 20)), "size: "),
+        (delivery("env", env(0, dt="?")), "dt: "),
+        (delivery("env", env(0), topic="tcm/v1/C/L/up/nonsense"), "topic: "),
+        (delivery("env", env(0), topic="tcm/v1/ä/L/up/env"), "topic: "),
+        (delivery("status", b"", is_retained=True), "CBOR: "),
+        (delivery("env", env(0, ch=["\N{SNOWMAN}" * 129])), "ch: "),
+    ],
+)
+def test_what_cannot_be_used_is_kept_and_freed(bench: Bench, bad: Delivery, reason: str) -> None:
+    """Quarantine has the bytes and a reason, the broker's window its place back, and good neighbours are stored."""
+    freed: list[int] = []
+    good = delivery("env", env(0, boot=9), acknowledge=lambda: freed.append(1))
+    bench.take(Delivery(bad.received_ns, bad.topic, bad.payload, bad.is_retained, False, lambda: freed.append(0)), good)
+    ((topic, payload, text),) = bench.rows("SELECT topic, payload, reason FROM quarantine")
+    assert (topic, payload) == (bad.topic, bad.payload)
+    assert text.startswith(reason)
+    assert (freed, bench.intake.quarantined, bench.intake.records) == ([0, 1], 1, 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=30) | st.just("tcm/v1/C/L/up/env"), st.binary(max_size=60)), max_size=5))
+def test_any_message_is_kept(tmp_path_factory: pytest.TempPathFactory, messages: list[tuple[str, bytes]]) -> None:
+    """No topic and no payload ends the intake; every delivery is a row."""
+    bench = Bench(tmp_path_factory.mktemp("state"))
+    bench.take(*(delivery("env", payload, topic=topic or "/") for topic, payload in messages))
+    assert len(bench.rows("SELECT pos FROM quarantine")) == len(messages)
+
+
+def test_a_tick_every_ten_seconds(tmp_path: Path) -> None:
+    """With steady time, links and queue; the first at the start, then when ten seconds have passed."""
+    bench = Bench(tmp_path)
+    bench.put(delivery("env", env(0)), delivery("env", env(0), is_fill=True))
+    for mono_s in (0, 5, 9.9, 10, 19, 20, 47, 48, 57):
+        bench.clock.mono = round(mono_s * S)
+        bench.links[1].is_connected = mono_s < 40
+        bench.intake.step()
+    ticks = [json.loads(payload) for (payload,) in bench.rows("SELECT payload FROM records WHERE kind = 'tick'")]
+    assert [(tick["mono_ns"] // S, tick["connected"], tick["queue"]) for tick in ticks] == [
+        (0, True, 2),
+        (10, True, 0),
+        (20, True, 0),
+        (47, False, 0),
+        (57, False, 0),
+    ]
+
+
+def test_a_step_without_work_says_so(bench: Bench) -> None:
+    """Its thread may sleep then."""
+    assert not bench.intake.step()
+    bench.put(delivery("env", env(0)))
+    assert bench.intake.step()
+    assert not bench.intake.step()
+
+
+def test_prompt_and_retained_reach_the_journal(bench: Bench) -> None:
+    """What anchors a boot's clock is what the session said of the message."""
+    bench.take(delivery("env", env(1, mono=7), is_prompt=True))
+    reader = JournalReader(bench.folder)
+    assert reader.anchor_ns("L", 1) == 1_000_000 * S - 7
+    reader.close()
+
+
+def put_in_thread(inbox: Inbox, each: Delivery, *, is_fill: bool) -> tuple[threading.Thread, list[bool]]:
+    """A network thread that is at `put`; its answer when it has come back."""
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(inbox.put(each, is_fill=is_fill)), daemon=True)
+    thread.start()
+    return thread, answers
+
+
+def full_inbox(*, by_bytes: bool) -> Inbox:
+    inbox = Inbox()
+    count = 64 if by_bytes else MAX_INBOX_MESSAGES
+    payload = bytes(MAX_INBOX_BYTES // 64) if by_bytes else b""
+    for n in range(count):
+        assert inbox.put(delivery("env", payload), is_fill=bool(n % 2))
+    return inbox
+
+
+@pytest.mark.parametrize("by_bytes", [True, False])
+@pytest.mark.parametrize("is_fill", [True, False])
+def test_a_full_inbox_makes_the_network_wait_until_something_is_taken(by_bytes: bool, is_fill: bool) -> None:
+    """Bounded by messages and by bytes; one taken delivery makes room for one."""
+    inbox = full_inbox(by_bytes=by_bytes)
+    before = len(inbox)
+    thread, answers = put_in_thread(inbox, delivery("env", b"x"), is_fill=is_fill)
+    thread.join(0.05)
+    assert thread.is_alive()
+    assert len(inbox) == before
+    assert len(inbox.take(1)) == 1
+    thread.join(WAIT_S)
+    assert (answers, len(inbox)) == ([True], before)
+
+
+def test_close_lets_a_waiting_network_thread_go() -> None:
+    """Its message stays unacknowledged and comes again; from then on nothing is taken in."""
+    inbox = full_inbox(by_bytes=False)
+    thread, answers = put_in_thread(inbox, delivery("env", b"x"), is_fill=False)
+    inbox.close()
+    thread.join(WAIT_S)
+    assert answers == [False]
+    assert not inbox.put(delivery("env", b"x"), is_fill=False)
+    assert len(inbox) == MAX_INBOX_MESSAGES
+
+
+def test_an_arrival_is_announced_and_drained_means_no_live_one_waits() -> None:
+    """The writer is woken once for each; fill does not count against promptness."""
+    inbox, woken = Inbox(), []
+    inbox.on_arrival = lambda: woken.append(len(inbox))
+    assert inbox.is_drained
+    inbox.put(delivery("env", b"1"), is_fill=True)
+    assert inbox.is_drained
+    inbox.put(delivery("env", b"2"), is_fill=False)
+    assert not inbox.is_drained
+    assert [each.payload for each in inbox.take(9)] == [b"2"]
+    assert inbox.is_drained
+    assert [each.payload for each in inbox.take(9)] == [b"1"]
+    assert (inbox.take(9), woken) == ([], [1, 2])

@@ -1,0 +1,558 @@
+"""The journal on a real file: what becomes a record, what is settled, and the chain that proves it."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.journal import Commit, Journal, JournalReader, Refused, StateLock, Usable
+from monitor.journal.reader import MAX_BATCH_BYTES
+from monitor.journal.settle import IDENTITY_CONFLICT
+from monitor.model.errors import JournalError
+from monitor.wire import decode
+from tests.unit.test_wire import Content, env, pack, shock, status
+
+Row = tuple[Any, ...]
+Gap = tuple[int, int, int, str]
+
+
+def arrival(
+    kind: str, content: Content, received_ns: int = 1000, logger: str = "L", *, is_prompt: bool = False,
+    is_retained: bool = False, is_fill: bool = False,
+) -> Usable:  # fmt: skip
+    """A message of container C as the intake hands it to the journal."""
+    payload = pack(content)
+    topic = f"tcm/v1/C/{logger}/up/{'fill/' if is_fill else ''}{kind}"
+    return Usable(received_ns, topic, payload, is_retained, is_prompt, "C", logger, kind, decode(kind, payload))
+
+
+def refused(content: Content, seq: int | None = None, boot: int = 1, reason: str = "v: too new") -> Refused:
+    """A message that cannot be used; with `seq` it settles that one."""
+    settles = None if seq is None else ("C", "L", boot, seq)
+    return Refused(1000, "tcm/v1/C/L/up/env", pack(content), reason=reason, settles=settles)
+
+
+def seqs(*numbers: int, boot: int = 1, oldest: int = 0) -> list[Usable | Refused]:
+    """Blocks with these seqs; of `oldest` none is older than itself."""
+    return [arrival("env", env(seq, boot, oldest=min(oldest, seq))) for seq in numbers]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """An empty journal."""
+    made = Journal(tmp_path)
+    yield made
+    made.close()
+
+
+def rows(folder: Path, statement: str) -> list[Row]:
+    """What any other program sees in the file."""
+    connection = sqlite3.connect(f"{(folder / 'journal.db').as_uri()}?mode=ro", uri=True)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def stored(folder: Path) -> list[Row]:
+    return rows(folder, "SELECT kind, boot, seq FROM records ORDER BY pos")
+
+
+def gaps(folder: Path) -> list[Gap]:
+    return rows(folder, 'SELECT boot, "from", "to", state FROM gaps ORDER BY logger, boot, "from"')
+
+
+def test_a_record_lies_in_the_journal_as_it_came(tmp_path: Path, journal: Journal) -> None:
+    """All columns, the payload to the byte."""
+    content = env(0)
+    commit = journal.append([arrival("env", content, is_fill=True)])
+    assert commit == Commit(inserted=1, upto={("C", "L", 1): 0})
+    columns = "pos, received_ns, container, logger, boot, seq, kind, topic, payload"
+    expected = (1, 1000, "C", "L", 1, 0, "env", "tcm/v1/C/L/up/fill/env", pack(content))
+    assert rows(tmp_path, f"SELECT {columns} FROM records") == [expected]
+    reader = JournalReader(tmp_path)
+    (record,) = reader.read(0)
+    assert record.is_fill
+    assert record.payload == pack(content)
+    reader.close()
+
+
+@pytest.mark.parametrize("is_one_commit", [True, False])
+def test_a_duplicate_is_counted_and_acknowledged_again(tmp_path: Path, journal: Journal, is_one_commit: bool) -> None:
+    """Whether in one transaction or in a later one: one row, and the logger is told once more."""
+    if is_one_commit:
+        commit = journal.append(seqs(0, 0))
+        assert (commit.inserted, commit.duplicates) == (1, 1)
+    else:
+        journal.append(seqs(0))
+        commit = journal.append(seqs(0))
+        assert (commit.inserted, commit.duplicates) == (0, 1)
+    assert commit.upto == {("C", "L", 1): 0}
+    assert stored(tmp_path) == [("env", 1, 0)]
+
+
+@pytest.mark.parametrize("is_one_commit", [True, False])
+def test_of_two_payloads_under_one_identity_the_first_stands(
+    tmp_path: Path, journal: Journal, is_one_commit: bool
+) -> None:
+    """The second goes to quarantine, each delivery as a row of its own, and the seq stays settled."""
+    first, second = arrival("env", env(0)), arrival("env", env(0, values=[[99.0]]))
+    if is_one_commit:
+        commit = journal.append([first, second, second])
+    else:
+        journal.append([first])
+        commit = journal.append([second, second])
+    assert (commit.quarantined, commit.upto) == (2, {("C", "L", 1): 0})
+    assert rows(tmp_path, "SELECT payload FROM records") == [(first.payload,)]
+    expected = [(second.payload, IDENTITY_CONFLICT)] * 2
+    assert rows(tmp_path, "SELECT payload, reason FROM quarantine") == expected
+    assert IDENTITY_CONFLICT.startswith("monitor.identity-conflict")
+
+
+def test_env_and_shock_share_one_counter(tmp_path: Path, journal: Journal) -> None:
+    """An event under a block's seq is another payload under the same identity."""
+    commit = journal.append([arrival("env", env(0)), arrival("shock", shock(1)), arrival("shock", shock(0))])
+    assert (commit.inserted, commit.quarantined, commit.upto) == (2, 1, {("C", "L", 1): 1})
+    assert stored(tmp_path) == [("env", 1, 0), ("shock", 1, 1)]
+
+
+def test_a_quarantined_message_with_identity_settles_its_seq(tmp_path: Path, journal: Journal) -> None:
+    """So the logger may free it; one without identity settles nothing."""
+    commit = journal.append([*seqs(0), refused(env(1, v=2), 1), refused(env(2)), *seqs(3)])
+    assert (commit.inserted, commit.quarantined, commit.upto) == (2, 2, {("C", "L", 1): 1})
+    assert gaps(tmp_path) == [(1, 2, 2, "open")]
+
+
+def test_a_good_copy_of_a_quarantined_record_is_stored(tmp_path: Path, journal: Journal) -> None:
+    """What was once refused for a flaw is taken when it comes whole, and only once."""
+    journal.append([refused(env(0, v=2), 0)])
+    commit = journal.append(seqs(0, 0))
+    assert (commit.inserted, commit.duplicates, commit.quarantined) == (1, 1, 0)
+    assert stored(tmp_path) == [("env", 1, 0)]
+
+
+def test_a_retained_status_equal_to_the_last_is_not_journalled_again(tmp_path: Path, journal: Journal) -> None:
+    """Every start of the daemon receives it again; a different one is news, and so is the first after that."""
+    birth, will = status(), status(state="offline")
+    journal.append([arrival("status", birth)])
+    same = journal.append([arrival("status", birth, is_retained=True), arrival("status", birth, is_retained=True)])
+    assert (same.inserted, same.duplicates, same.upto) == (0, 2, {})
+    other = journal.append([arrival("status", will, is_retained=True), arrival("status", birth, is_retained=True)])
+    assert (other.inserted, other.statuses, other.duplicates) == (2, 2, 0)
+    assert journal.append([arrival("status", birth)]).inserted == 1
+    assert journal.append([arrival("status", birth, logger="M", is_retained=True)]).inserted == 1
+    assert len(stored(tmp_path)) == 5
+
+
+def birth(next_seq: int, held: list[list[int]], boot: int = 1) -> Usable:
+    return arrival("status", status(boot, next=next_seq, held=held))
+
+
+def test_a_birth_declares_lost_what_lies_below_next_and_outside_held(tmp_path: Path, journal: Journal) -> None:
+    """What is held stays open; of seqs from `next` on the birth says nothing."""
+    journal.append(seqs(0, 9, 20))
+    commit = journal.append([birth(12, [[1, 2, 3], [1, 6, 6]])])
+    expected = [(1, 1, "lost"), (2, 3, "open"), (4, 5, "lost"), (6, 6, "open"), (7, 8, "lost"), (10, 11, "lost")]
+    assert gaps(tmp_path) == [(1, *gap) for gap in expected] + [(1, 12, 19, "open")]
+    assert (commit.upto, commit.births) == ({("C", "L", 1): 1}, {("C", "L", 1)})
+
+
+def test_a_birth_opens_gaps_for_what_it_made_and_holds(tmp_path: Path, journal: Journal) -> None:
+    """Records that the daemon never heard of are missing from then on, those that are gone are lost."""
+    commit = journal.append([birth(10, [[1, 4, 9]])])
+    assert gaps(tmp_path) == [(1, 0, 3, "lost"), (1, 4, 9, "open")]
+    assert commit.upto == {("C", "L", 1): 3}
+
+
+def test_a_birth_speaks_of_older_boots_too(tmp_path: Path, journal: Journal) -> None:
+    """Of a boot that it still holds the ranges are open, of one that it does not name all that was open is lost."""
+    journal.append([*seqs(0, 5, boot=1), *seqs(0, 5, boot=2)])
+    commit = journal.append([birth(1, [[2, 3, 3], [3, 7, 8]], boot=4)])
+    assert gaps(tmp_path) == [
+        (1, 1, 4, "lost"),
+        *((2, 1, 2, "lost"), (2, 3, 3, "open"), (2, 4, 4, "lost")),
+        *((3, 0, 6, "lost"), (3, 7, 8, "open")),
+        (4, 0, 0, "lost"),
+    ]
+    assert commit.births == {("C", "L", boot) for boot in (2, 3, 4)}
+    assert commit.upto == {("C", "L", 1): 5, ("C", "L", 2): 2, ("C", "L", 3): 6, ("C", "L", 4): 0}
+
+
+def test_a_birth_says_nothing_of_other_loggers(tmp_path: Path, journal: Journal) -> None:
+    """Their boots may have the same number."""
+    journal.append(seqs(0, 5))
+    journal.append([arrival("status", status(1, next=9, held=[]), logger="M")])
+    assert gaps(tmp_path) == [(1, 1, 4, "open"), (1, 0, 8, "lost")]
+
+
+@pytest.mark.parametrize("state", ["offline", "sleeping"])
+def test_a_status_without_memory_changes_no_gap(tmp_path: Path, journal: Journal, state: str) -> None:
+    """A will was written before any of it happened."""
+    journal.append(seqs(0, 5))
+    commit = journal.append([arrival("status", status(state=state))])
+    assert gaps(tmp_path) == [(1, 1, 4, "open")]
+    assert commit.births == set()
+
+
+def test_oldest_declares_lost_what_the_logger_no_longer_held(tmp_path: Path, journal: Journal) -> None:
+    """Below `oldest` of a later record, never more; an older copy's smaller `oldest` takes nothing back."""
+    journal.append(seqs(0, 5))
+    commit = journal.append(seqs(9, oldest=3))
+    assert gaps(tmp_path) == [(1, 1, 2, "lost"), (1, 3, 4, "open"), (1, 6, 8, "open")]
+    assert commit.upto == {("C", "L", 1): 2}
+    journal.append(seqs(6, oldest=1))
+    assert gaps(tmp_path) == [(1, 1, 2, "lost"), (1, 3, 4, "open"), (1, 6, 6, "filled"), (1, 7, 8, "open")]
+
+
+def test_a_lost_record_that_comes_all_the_same_is_stored(tmp_path: Path, journal: Journal) -> None:
+    """Its gap becomes filled; also after a restart, below `upto`."""
+    journal.append(seqs(0, 5, oldest=5))
+    journal.close()
+    again = Journal(tmp_path)
+    commit = again.append([arrival("env", env(3), is_fill=True)])
+    assert (commit.inserted, commit.upto) == (1, {("C", "L", 1): 5})
+    assert gaps(tmp_path) == [(1, 1, 2, "lost"), (1, 3, 3, "filled"), (1, 4, 4, "lost")]
+    assert again.append(seqs(3)).duplicates == 1
+    again.close()
+
+
+def test_a_restart_knows_what_is_settled(tmp_path: Path, journal: Journal) -> None:
+    """Duplicates, gaps and the last status are those of the file."""
+    journal.append([*seqs(0, 1, 4), arrival("status", status())])
+    journal.close()
+    again = Journal(tmp_path)
+    commit = again.append([*seqs(0, 1, 4, 5), arrival("status", status(), is_retained=True)])
+    assert (commit.inserted, commit.duplicates, commit.upto) == (1, 4, {("C", "L", 1): 1})
+    again.close()
+
+
+def anchor(folder: Path) -> int | None:
+    (row,) = rows(folder, "SELECT anchor_ns FROM boots")
+    value: int | None = row[0]
+    return value
+
+
+def test_the_first_prompt_message_sets_the_anchor_once(tmp_path: Path, journal: Journal) -> None:
+    """Receive time less mono; neither what was queued nor what comes later moves it."""
+    journal.append([arrival("env", env(0, mono=10), 1000)])
+    assert anchor(tmp_path) is None
+    journal.append([arrival("env", env(1, mono=20), 2000, is_prompt=True)])
+    assert anchor(tmp_path) == 1980
+    journal.append([arrival("env", env(2, mono=30), 9000, is_prompt=True)])
+    assert anchor(tmp_path) == 1980
+    journal.close()
+    again = Journal(tmp_path)
+    again.append([arrival("status", status(mono=40), 9999, is_prompt=True)])
+    assert anchor(tmp_path) == 1980
+    again.close()
+
+
+def test_a_prompt_status_sets_the_anchor(tmp_path: Path, journal: Journal) -> None:
+    """The birth is mostly a boot's first message."""
+    journal.append([arrival("status", status(mono=40), 1000, is_prompt=True)])
+    assert anchor(tmp_path) == 960
+
+
+@pytest.mark.parametrize("clk", [0, 1])
+def test_a_reading_without_a_clock_has_an_anchor_at_once(tmp_path: Path, journal: Journal, clk: int) -> None:
+    """Where nothing prompt came before, what is at hand must do: whoever judges it later sees the same time."""
+    journal.append(
+        [arrival("env", env(0, clk=clk, mono=10), 1000), arrival("env", env(1, clk=clk), 5000, is_prompt=True)]
+    )
+    assert anchor(tmp_path) == 990
+
+
+def test_readers_take_batches_bounded_by_records_and_bytes(tmp_path: Path, journal: Journal) -> None:
+    """In order, nothing left out, at most `limit` records and one payload more than the bytes."""
+    journal.append([arrival("env", env(seq, pad=bytes(900_000))) for seq in range(20)])
+    journal.append(seqs(*range(20, 40)))
+    reader = JournalReader(tmp_path)
+    assert [record.pos for record in reader.read(0, 3)] == [1, 2, 3]
+    batches, pos = [], 0
+    while batch := reader.read(pos):
+        batches.append(batch)
+        pos = batch[-1].pos
+    assert [record.pos for batch in batches for record in batch] == list(range(1, 41))
+    assert all(sum(len(record.payload) for record in batch[:-1]) < MAX_BATCH_BYTES for batch in batches)
+    assert len(batches) == 3
+    reader.close()
+
+
+def test_a_reader_does_not_hold_the_journal(tmp_path: Path, journal: Journal) -> None:
+    """Between reads no transaction stays open: the writer can shorten its WAL, and news is seen at once."""
+    reader = JournalReader(tmp_path)
+    journal.append(seqs(0))
+    assert len(reader.read(0, 1)) == 1
+    journal.append(seqs(1))
+    assert reader.head()[0] == 2
+    busy = journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert busy == (0, 0, 0)
+    reader.close()
+
+
+def test_the_reader_counts_what_status_shows(tmp_path: Path, journal: Journal) -> None:
+    """Records, quarantine, gaps by state, loggers with their latest boot, last statuses, configurations in force."""
+    journal.append_own("config", 1, b"{1}")
+    journal.append([*seqs(0, 3, oldest=2), refused(env(9)), arrival("status", status()), arrival("status", status(2))])
+    journal.append([arrival("env", env(0, boot=2), 2000)])
+    journal.append_own("config", 1, b"{2}")
+    reader = JournalReader(tmp_path)
+    assert (reader.records(), reader.quarantined()) == (3, 1)
+    assert reader.gaps() == {"open": 1, "requested": 0, "filled": 0, "lost": 1}
+    (row,) = reader.loggers()
+    assert (row["container"], row["logger"], row["boot"], row["seen_ns"], row["gap_records"]) == ("C", "L", 2, 2000, 1)
+    assert reader.last_statuses() == {"L": pack(status(2))}
+    assert (reader.last_config(), reader.last_config(3), reader.last_config(0)) == (b"{2}", b"{1}", None)
+    assert reader.head()[1] == rows(tmp_path, "SELECT hex(chain) FROM records ORDER BY pos DESC")[0][0].lower()
+    reader.close()
+
+
+def measured(value: object) -> bytes:
+    """A field with its length before it: u32 big-endian; numbers are 8 bytes big-endian, NULL is nothing."""
+    if value is None:
+        data = b""
+    elif isinstance(value, int):
+        data = value.to_bytes(8, "big")
+    else:
+        data = value.encode() if isinstance(value, str) else bytes(value)  # type: ignore[call-overload]  # BLOB
+    return len(data).to_bytes(4, "big") + data
+
+
+CHAINED = {
+    "records": "pos, received_ns, container, logger, boot, seq, kind, topic, payload",
+    "quarantine": "pos, received_ns, topic, payload, reason",
+}
+
+
+def first_break(folder: Path, table: str) -> int | None:
+    """Recompute digests and chain of a table from its rows alone; the position of the first that does not fit."""
+    before = bytes(32)
+    for row in rows(folder, f"SELECT {CHAINED[table]}, digest, chain FROM {table} ORDER BY pos"):
+        *fields, digest, chain = row
+        wanted = hashlib.sha256(b"".join(map(measured, fields))).digest()
+        before = hashlib.sha256(before + wanted).digest()
+        if (digest, chain) != (wanted, before):
+            return int(row[0])
+    return None
+
+
+def fill(folder: Path) -> None:
+    """A journal with every kind of record and three rows of quarantine, written by two daemons in turn."""
+    for boot in (1, 2):
+        journal = Journal(folder)
+        journal.append_own("config", 5, b'{"r":"\xc3\xbc"}')
+        journal.append(
+            [arrival("env", env(0, boot)), arrival("shock", shock(1, boot)), arrival("status", status(boot))]
+        )
+        journal.append([refused(env(7, boot), reason="ch: überall"), refused(env(8), 8), *seqs(2, 2, boot=boot)])
+        journal.append_own("tick", 6, b"")
+        journal.append([])
+        journal.close()
+
+
+@pytest.mark.parametrize("table", CHAINED)
+def test_digests_and_chain_are_those_of_the_architecture(tmp_path: Path, table: str) -> None:
+    """Recomputed by other code from the rows alone, across a restart."""
+    fill(tmp_path)
+    assert len(rows(tmp_path, f"SELECT pos FROM {table}")) == {"records": 12, "quarantine": 4}[table]
+    assert first_break(tmp_path, table) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [(table, column) for table, columns in CHAINED.items() for column in columns.split(", ")[1:]]
+)
+def test_any_changed_field_breaks_the_chain(tmp_path: Path, table: str, column: str) -> None:
+    """One column of the second row changed by hand, its digest left as it was."""
+    fill(tmp_path)
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        (value,) = connection.execute(f"SELECT {column} FROM {table} WHERE pos = 2").fetchone()
+        changed = value + 1000 if isinstance(value, int) else value[:-1] + type(value)(value[:1])
+        changed = changed if changed != value else value + value
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE pos = 2", (changed,))
+    assert first_break(tmp_path, table) == 2
+
+
+@pytest.mark.parametrize("table", CHAINED)
+def test_a_row_taken_out_breaks_the_chain(tmp_path: Path, table: str) -> None:
+    """Every digest is right by itself, the chain is not."""
+    fill(tmp_path)
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        connection.execute(f"DELETE FROM {table} WHERE pos = 2")
+    assert first_break(tmp_path, table) == 3
+
+
+@pytest.mark.parametrize("table", CHAINED)
+def test_neighbouring_fields_cannot_be_shifted(table: str, tmp_path: Path) -> None:
+    """The lengths in the digest tell ("ab", "c") from ("a", "bc")."""
+    fill(tmp_path)
+    before = rows(tmp_path, f"SELECT digest FROM {table} WHERE pos = 1")
+    pair = {"records": ("kind", "payload"), "quarantine": ("topic", "reason")}[table]
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        first, second = connection.execute(f"SELECT {pair[0]}, {pair[1]} FROM {table} WHERE pos = 1").fetchone()
+        second = second.decode() if isinstance(second, bytes) else second
+        moved = (first + second[:1], second[1:].encode())
+        connection.execute(f"UPDATE {table} SET {pair[0]} = ?, {pair[1]} = ? WHERE pos = 1", moved)
+    assert before == rows(tmp_path, f"SELECT digest FROM {table} WHERE pos = 1")
+    assert first_break(tmp_path, table) == 1
+
+
+MESSAGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("good"), st.integers(1, 2), st.integers(0, 8), st.integers(0, 9), st.booleans()),
+        st.tuples(st.just("bad"), st.integers(1, 2), st.integers(0, 8), st.just(0), st.booleans()),
+        st.tuples(st.just("birth"), st.integers(1, 2), st.integers(0, 9), st.integers(0, 9), st.booleans()),
+    ),
+    max_size=30,
+)
+
+
+def message(what: str, boot: int, seq: int, other: int, flag: bool) -> Usable | Refused:
+    """A message of a generated scene."""
+    if what == "good":
+        return arrival("env", env(seq, boot, oldest=min(other, seq), values=[[float(flag)]]))
+    if what == "bad":
+        return refused(env(seq, boot, v=2), seq if flag else None, boot)
+    held = [[boot, min(seq, other), max(seq, other)]] if flag else []
+    return arrival("status", status(boot, next=seq, held=held))
+
+
+def contents(folder: Path) -> list[list[Row]]:
+    return [rows(folder, f"SELECT * FROM {table}") for table in ("records", "quarantine", "boots", "gaps")]
+
+
+@settings(max_examples=40, deadline=None)
+@given(MESSAGES, st.data())
+def test_commits_and_restarts_change_nothing(
+    tmp_path_factory: pytest.TempPathFactory, scene: list[tuple[str, int, int, int, bool]], data: st.DataObject
+) -> None:
+    """However arrivals are cut into transactions and daemons: the same rows, chains, boots and gaps."""
+    whole, pieces = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("pieces")
+    arrivals = [message(*item) for item in scene]
+    journal = Journal(whole)
+    journal.append(arrivals)
+    journal.close()
+    journal = Journal(pieces)
+    while arrivals:
+        size = data.draw(st.integers(1, len(arrivals)))
+        journal.append(arrivals[:size])
+        arrivals = arrivals[size:]
+        if data.draw(st.booleans()):
+            journal.close()
+            journal = Journal(pieces)
+    journal.close()
+    assert contents(whole) == contents(pieces)
+    assert first_break(whole, "records") is first_break(whole, "quarantine") is None
+
+
+def test_what_is_not_committed_is_not_there(tmp_path: Path) -> None:
+    """A process killed inside a transaction leaves the commits before it, whole, and the next daemon goes on."""
+    script = (
+        "import os, sys; from pathlib import Path; from monitor.journal import Journal;"
+        "from tests.unit.test_journal import seqs;"
+        "journal = Journal(Path(sys.argv[1])); journal.append(seqs(0, 1));"
+        "journal._connection.execute('BEGIN IMMEDIATE'); [journal.add(a, 1, 2) for a in seqs(2)]; journal._flush();"
+        "os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
+    journal = Journal(tmp_path)
+    assert journal.append(seqs(1, 2)) == Commit(inserted=1, duplicates=1, upto={("C", "L", 1): 2})
+    assert first_break(tmp_path, "records") is None
+    journal.close()
+
+
+HOLD = (
+    "import sys; from pathlib import Path; from monitor.journal import StateLock;"
+    "lock = StateLock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+)
+
+
+def test_the_lock_admits_one_daemon_and_goes_with_its_process(tmp_path: Path) -> None:
+    """The second is told who holds it; after SIGKILL no file needs a hand."""
+    folder = tmp_path / "state"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(JournalError, match=f"process {holder.pid} runs on it") as caught:
+            StateLock(folder)
+        assert str(folder) in str(caught.value)
+        holder.send_signal(signal.SIGKILL)
+        assert holder.wait(10) == -signal.SIGKILL
+    with StateLock(folder), pytest.raises(JournalError):
+        StateLock(folder)
+    StateLock(folder).close()
+
+
+def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "state").write_text("", encoding="utf-8")
+    with pytest.raises(JournalError, match="choose a state_dir that can be written"):
+        StateLock(tmp_path / "state")
+
+
+@pytest.mark.parametrize("opener", [Journal, JournalReader])
+def test_another_version_of_the_tables_is_refused(tmp_path: Path, opener: type[Journal | JournalReader]) -> None:
+    """Neither written nor read: its columns may mean something else."""
+    Journal(tmp_path).close()
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        connection.execute("PRAGMA user_version=2")
+    with pytest.raises(JournalError, match="schema version 2, expected 1"):
+        opener(tmp_path)
+
+
+@pytest.mark.parametrize("opener", [Journal, JournalReader])
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path, opener: type[Journal | JournalReader]) -> None:
+    """The message names the file and what to do."""
+    (tmp_path / "journal.db").write_bytes(b"no database " * 1000)
+    with pytest.raises(JournalError, match=r"journal\.db: file is not a database \("):
+        opener(tmp_path)
+
+
+def test_a_journal_that_is_not_there_cannot_be_read(tmp_path: Path) -> None:
+    """A reader never makes one."""
+    with pytest.raises(JournalError, match="is this the daemon's state directory"):
+        JournalReader(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
+    """Every page but the first overwritten: an error of ours with file and hint, nothing appended."""
+    fill(tmp_path)
+    path = tmp_path / "journal.db"
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\x5a" * (len(content) - 4096))
+    with pytest.raises(JournalError, match=r"journal\.db: .*restore the file from a backup"):
+        Journal(tmp_path)
+
+
+def test_a_write_that_fails_is_an_error_and_leaves_nothing(tmp_path: Path, journal: Journal) -> None:
+    """As on a full disk: JournalError, the commit is not there, what was there before is."""
+    journal.append(seqs(0))
+    journal._connection.execute("PRAGMA max_page_count = 20")
+    with pytest.raises(JournalError, match="nothing of it was acknowledged"):
+        journal.append([arrival("env", env(1, pad=bytes(500_000)))])
+    journal.close()
+    assert stored(tmp_path) == [("env", 1, 0)]
+
+
+def test_the_journal_may_be_written_from_another_thread_than_the_one_that_opened_it(
+    tmp_path: Path, journal: Journal
+) -> None:
+    """The composition root opens it, the writer's thread uses it."""
+    thread = threading.Thread(target=journal.append, args=(seqs(0),))
+    thread.start()
+    thread.join(10)
+    assert stored(tmp_path) == [("env", 1, 0)]
