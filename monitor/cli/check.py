@@ -76,7 +76,7 @@ def _try_broker(config: Config) -> str:
     )
     thread = threading.Thread(target=session.run, daemon=True)
     thread.start()
-    session.granted.wait(CONNECT_S)
+    session.tried.wait(CONNECT_S)
     problem = session.problem
     session.stop()
     thread.join(CONNECT_S)

@@ -41,11 +41,12 @@ log = logging.getLogger(__name__)
 class Write:
     """Points under way, how to send them, and the cursor that may pass once that is confirmed.
 
-    `send` runs in a thread of the pool; without it there is nothing to send.
+    `send` runs in a thread of the pool; without it there is nothing to send. `upto` is None for the earlier parts of
+    what had to be split: only the last may move the cursor.
     """
 
     source: str
-    upto: int
+    upto: int | None
     points: Sequence[Points]
     send: Callable[[], None] | None
     future: Future[None] | None = None
@@ -173,20 +174,23 @@ class Store:
 
     def _collect(self) -> bool:
         """Pass the cursors over confirmed bodies, oldest first; put failed ones up for another try."""
-        for write in self._flying:
-            if write.future is not None and write.future.done() and (error := write.future.exception()) is not None:
+        ended = [(write, write.future) for write in self._flying if write.future is not None and write.future.done()]
+        for write, future in ended:
+            if (error := future.exception()) is not None:
                 self._handle(write, error)
         passed: dict[str, int] = {}
-        while self._flying and (future := self._flying[0].future) is not None and future.done():
+        confirmed = [write for write, future in ended if future.exception() is None]
+        while self._flying and any(write is self._flying[0] for write in confirmed):  # one may end meanwhile, failed
             write = self._flying.popleft()
-            passed[write.source] = write.upto
+            if write.upto is not None:
+                passed[write.source] = write.upto
             self.points += sum(len(points.times_ns) for points in write.points)
             self.last_received_ns = write.received_ns or self.last_received_ns
             self.problem = ""
         if passed:
             self.confirmed |= passed
             self._connection.executemany("INSERT OR REPLACE INTO cursors VALUES(?, ?)", list(passed.items()))
-        return bool(passed)
+        return bool(ended)
 
     def _handle(self, write: Write, error: BaseException) -> None:
         if isinstance(error, RefusedLines | TooLarge):
@@ -205,12 +209,15 @@ class Store:
         """Send halves of what the server does not take; a single point that it refuses goes to table `refused`."""
         first, second = _halves(list(write.points))
         if second:
-            pieces = [replace(write, points=half, send=self._sending(half), future=None) for half in (first, second)]
+            pieces = [
+                replace(write, upto=upto, points=half, send=self._sending(half), future=None, attempts=0)
+                for upto, half in ((None, first), (write.upto, second))
+            ]
         else:
             self._refuse(first[0], error)
             pieces = [replace(write, points=[], send=None, future=None)]
-        index = self._flying.index(write)
-        self._flying.remove(write)
+        index = next(index for index, flying in enumerate(self._flying) if flying is write)
+        del self._flying[index]
         for piece in reversed(pieces):
             self._flying.insert(index, piece)
 

@@ -108,10 +108,12 @@ class Intake:
     def _note_due(self, commit: Commit) -> None:
         for key, upto in commit.upto.items():
             container, logger, boot = key
+            due = self._due.setdefault((container, logger), {})
             if key in commit.births:
+                due.pop(boot, None)  # an older state must not follow
                 self._tell(key, upto)
             else:
-                self._due.setdefault((container, logger), {})[boot] = upto
+                due[boot] = upto
 
     def _acknowledge(self) -> None:
         now_ns = self._clock.mono_ns()
@@ -119,9 +121,10 @@ class Intake:
             owner for owner in self._due if self._told_ns.get(owner, -ACK_SPACING_NS) <= now_ns - ACK_SPACING_NS
         ]:
             boots = self._due[owner]
-            boot = next(iter(boots))
-            self._tell((*owner, boot), boots.pop(boot))
-            self._told_ns[owner] = now_ns
+            if boots:
+                boot = next(iter(boots))
+                self._tell((*owner, boot), boots.pop(boot))
+                self._told_ns[owner] = now_ns
             if not boots:
                 del self._due[owner]
         if len(self._told_ns) > len(self._due) + MAX_COMMIT_RECORDS:

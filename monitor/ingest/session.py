@@ -8,6 +8,7 @@ the connection that brought its message; an exception in a callback would end th
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -38,8 +39,8 @@ log = logging.getLogger(__name__)
 class Session:
     """Connects for ever; `run` is the body of a thread of its own and only returns after `stop`.
 
-    `granted` is set while the subscription stands, `problem` says what is wrong, "" for nothing. A session on trial
-    leaves nothing behind on the broker.
+    `granted` is set while the subscription stands, `problem` says what is wrong, "" for nothing. `tried` is set once
+    the first attempt came to an end, good or bad. A session on trial leaves nothing behind on the broker.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class Session:
         self._generation = 0
         self._settled_at_s = 0.0
         self._lock = threading.Lock()
+        self._is_stopping = False
         self.granted = threading.Event()
+        self.tried = threading.Event()
         self.problem = "not connected yet"
         self.dropped = 0
         self._client = self._make_client(client_id)
@@ -84,6 +87,7 @@ class Session:
 
     def stop(self) -> None:
         """Disconnect; the broker keeps the session and all that is not acknowledged."""
+        self._is_stopping = True  # a connection that is just being made ends in its callback
         self._client.disconnect()
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> paho.MQTTMessageInfo:
@@ -115,11 +119,21 @@ class Session:
         client.on_message = self._on_message
         # With a write callback paho leaves all sending to the network thread: two threads that write could interleave.
         client.on_socket_register_write = lambda *_: None
+        # That thread has to be woken for it, else a message waits until `loop_forever` looks again, up to a second;
+        # only `loop_start` makes the pair of sockets for it.
+        reader, writer = socket.socketpair()
+        reader.setblocking(False)
+        writer.setblocking(False)
+        client._sockpairR, client._sockpairW = reader, writer
         return client
 
     def _on_connect(self, client: paho.Client, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
+        if self._is_stopping:
+            client.disconnect()
+            return
         if reason.is_failure:
             self.problem = f"refused: {reason}"
+            self.tried.set()
             log.warning("connect to %s: %s (check user, password and rights)", self._settings.url, self.problem)
             return
         with self._lock:
@@ -130,8 +144,11 @@ class Session:
             log.warning("session %s on %s is new: what is missing comes again", client._client_id, self._settings.url)
         client.subscribe(self._filter, qos=1)
 
-    def _on_connect_fail(self, _client: paho.Client, _data: Any) -> None:
-        self.problem = "no answer"
+    def _on_connect_fail(self, client: paho.Client, _data: Any) -> None:
+        self.problem = f"no answer from {self._settings.url}"
+        self.tried.set()
+        if self._is_stopping:
+            client.disconnect()
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         with self._lock:
@@ -145,6 +162,7 @@ class Session:
             self.granted.set()
         else:
             self.problem = f"subscription to {self._filter} refused: {', '.join(map(str, codes))}"
+        self.tried.set()
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         try:

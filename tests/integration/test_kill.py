@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ class Journey:
 
     def __init__(self, logger: Logger, seed: int) -> None:
         self.logger, self.readings = logger, Readings()
-        self.knocks: list[tuple[int, NDArray[np.float64]]] = []
+        self.knocks: list[tuple[int, NDArray[Any]]] = []
         random = np.random.default_rng(seed)
         temperatures = self._spells(random)
         time_ns = START_NS
@@ -83,12 +84,11 @@ def expected_alerts(journey: Journey) -> Iterator[Key]:
                 break
 
 
-def is_journalled(state_dir: Path, logger: Logger) -> bool:
-    """Whether every seq that down/ack settled lies in the journal once, with the bytes that were sent."""
+def is_journalled(state_dir: Path, logger: Logger, upto: int) -> bool:
+    """Whether every seq up to `upto`, which down/ack settled, lies in the journal once, as it was sent."""
     statement = "SELECT seq, payload FROM records WHERE logger = ? AND boot = ? AND seq <= ? ORDER BY seq"
-    settled = logger.upto
-    rows = read_rows(state_dir / "journal.db", statement, logger.name, logger.boot, settled)
-    return rows == [(seq, logger.records[seq][1]) for seq in range(settled + 1)]
+    rows = read_rows(state_dir / "journal.db", statement, logger.name, logger.boot, upto)
+    return rows == [(seq, logger.records[seq][1]) for seq in range(upto + 1)]
 
 
 def send_and_kill(daemon: DaemonProcess, loggers: list[Logger], copies: Path) -> None:
@@ -109,8 +109,9 @@ def send_and_kill(daemon: DaemonProcess, loggers: list[Logger], copies: Path) ->
             daemon.kill()
             copy = copies / str(share)
             shutil.copytree(daemon.state_dir, copy)  # a reader of the file itself would repair it
+            settled = [(logger, logger.upto) for logger in loggers]
             daemon.start("/healthz")
-            assert all(is_journalled(copy, logger) for logger in loggers)
+            assert all(is_journalled(copy, logger, upto) for logger, upto in settled)
     finally:
         publisher.join()
 
@@ -142,7 +143,7 @@ def test_three_kills_lose_and_double_nothing(
         daemon.wait_settled(total)
 
         assert _count(daemon) == total
-        assert all(is_journalled(daemon.state_dir, logger) for logger in loggers)
+        assert all(is_journalled(daemon.state_dir, logger, RECORDS - 1) for logger in loggers)
         expected = sorted(itertools.chain.from_iterable(map(expected_alerts, journeys)), key=str)
         assert len(expected) > 50
         listed = daemon.get("/api/alerts")[1]

@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,9 +62,9 @@ def _listen(broker: Mosquitto, world: Sent) -> paho.Client:
     granted: list[object] = []
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.on_message = lambda _client, _data, message: world.alerts.append((message.topic, bytes(message.payload)))
-    client.on_connect = lambda *_: client.subscribe("tcm/v1/+/alerts/+", qos=1)
     client.on_subscribe = lambda *_: granted.append(True)
     client.connect(HOST, broker.port)
+    client.subscribe("tcm/v1/+/alerts/+", qos=1)
     client.loop_start()
     wait_until(lambda: bool(granted), 10, "a subscription to alerts")
     return client

@@ -1,0 +1,40 @@
+# make demo   a simulated consignment leaves Turin: broker, loggers, daemon and view, on this machine alone
+# make test   all checks and tests, with real servers
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := monitor firmware_sim benchmarks tests
+
+.PHONY: demo test check requirements clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/tcm demo
+
+test: check
+	$(BIN)/pytest -n 2
+
+check: $(VENV)/dev.stamp
+	scripts/test-servers
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+
+$(VENV)/demo.stamp: requirements/demo.txt pyproject.toml
+	scripts/venv $(PYTHON) $(VENV) requirements/demo.txt
+	touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml
+	scripts/venv $(PYTHON) $(VENV) requirements/dev.txt
+	touch $@ $(VENV)/demo.stamp
+
+# Pins every package with its hashes; needs `uv` (pip install uv).
+requirements:
+	for set in gateway demo dev; do \
+	  case $$set in gateway) extra= ;; *) extra="--extra $$set" ;; esac; \
+	  uv pip compile pyproject.toml $$extra --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command "make requirements" --quiet -o requirements/$$set.txt; \
+	done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
