@@ -10,7 +10,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,37 +27,16 @@ from monitor.model.errors import TcmError
 from monitor.model.limit import ShockRule
 from monitor.sinks.opening import open_sink
 from monitor.telemetry import StateReader, metrics
+from monitor.threads import Loop, Threads
 from monitor.web import make_app
 from monitor.wire import FILL_FILTER, LIVE_FILTER
 
 SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four threads waits up to 172 ms, with this 27
-IDLE_S = 0.1  # how often a part without work looks at time: acknowledgements and ticks fall due without a message
-STALL_S = 30.0  # a step does a bounded piece of work, tens of ms; one that takes this long is stuck
-STOP_S = 15.0  # longer than a write's time-out, shorter than systemd's patience
+DRAIN_POLL_S = 0.05
 RATE_WINDOW_S = 10.0
 IMPORT_S = 120.0
 
 log = logging.getLogger(__name__)
-
-
-class Loop:
-    """A thread that steps a part until told to stop, and wakes others when there was something to do."""
-
-    def __init__(self, name: str, step: Callable[[], bool], wakes: tuple[Loop, ...] = ()) -> None:
-        self.name, self._step, self._wakes = name, step, wakes
-        self.wake = threading.Event()
-        self.beat_s = time.monotonic()
-
-    def run(self, stopping: threading.Event) -> None:
-        """Body of the thread."""
-        while not stopping.is_set():
-            self.beat_s = time.monotonic()
-            if self._step():
-                for other in self._wakes:
-                    other.wake.set()
-            else:
-                self.wake.wait(IDLE_S)
-                self.wake.clear()
 
 
 class Daemon:
@@ -68,9 +46,7 @@ class Daemon:
         self.config = config
         self._clock = clock or SystemClock()
         self._lock = StateLock(config.state_dir)
-        self._stopping = threading.Event()
-        self._failure: BaseException | None = None
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads()
         _prepare_filters(config.rules)
         self._open_files()
         self._connect_parts()
@@ -90,41 +66,36 @@ class Daemon:
         """Start every thread; a part that fails ends the daemon (see `wait`)."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         for session in self._sessions:
-            self._spawn(session.name, session.run)
+            self._threads.start(session.name, session.run)
         for loop in self._loops:
-            self._spawn(loop.name, functools.partial(loop.run, self._stopping))
-        self._spawn("web", lambda: self._server.run(sockets=[self._socket]))
+            self._threads.start(loop.name, functools.partial(loop.run, self._threads.stopping))
+        self._threads.start("web", lambda: self._server.run(sockets=[self._socket]))
 
     def wait(self, limit_s: float | None = None) -> bool:
         """Wait until somebody calls `stop` or a part fails, at most `limit_s`; raises what the part raised."""
-        ended = self._stopping.wait(limit_s)
-        if self._failure is not None:
-            raise self._failure
-        return ended
+        return self._threads.wait(limit_s)
 
     def drain(self, limit_s: float) -> bool:
         """Wait until every consumer has passed what is in the journal; False when that takes longer than `limit_s`."""
         end_s = time.monotonic() + limit_s
-        while time.monotonic() < end_s and not self._stopping.is_set():
+        while time.monotonic() < end_s and not self._threads.stopping.is_set():
             caught_up = not len(self._inbox) and self.watch.pos == self._journal.pos and self._store.is_caught_up
             if caught_up and self._notify.pos == self._state.watch.book.last_transition():
                 return True
-            time.sleep(IDLE_S / 2)
+            time.sleep(DRAIN_POLL_S)
         return False
 
     def stop(self) -> None:
         """End every thread and give back files and sockets; what is not acknowledged comes again."""
-        self._stopping.set()
+        self._threads.stopping.set()
         self._server.should_exit = True
         self._inbox.close()
         for session in self._sessions:
             session.stop()
-        for thread in self._threads:
-            thread.join(STOP_S)
-        alive = [thread.name for thread in self._threads if thread.is_alive()]
+        alive = self._threads.join()
         self._executor.shutdown(wait=not alive, cancel_futures=True)
         if alive:
-            log.error("parts that did not end within %g s: %s", STOP_S, ", ".join(alive))
+            log.error("parts that did not end: %s", ", ".join(alive))
             return  # their files stay open until the process ends
         readers = (self._watch_reader, self._store_reader, self._results_reader, self._notify_reader, self._state)
         for part in (self._store, self._notify, self.watch, *readers, self._journal, self._socket, self._lock):
@@ -132,7 +103,7 @@ class Daemon:
 
     def request_stop(self) -> None:
         """Let `wait` return; safe in a signal handler."""
-        self._stopping.set()
+        self._threads.stopping.set()
 
     def status(self) -> dict[str, Any]:
         """The status document of `tcm status` and `/api/status`."""
@@ -153,15 +124,9 @@ class Daemon:
 
     def problems(self) -> dict[str, str]:
         """What does not move, by part."""
-        found = {session.name: session.problem for session in self._sessions if session.problem}
-        for name, part in (("store", self._store), ("notify", self._notify)):
-            if part.problem:
-                found[name] = part.problem
-        for loop in self._loops:
-            idle_s = time.monotonic() - loop.beat_s
-            if idle_s > STALL_S:
-                found[loop.name] = f"no progress for {idle_s:.0f} s"
-        return found
+        parts: list[tuple[str, str]] = [(part.name, part.problem) for part in (*self._sessions, *self._loops)]
+        parts += [("store", self._store.problem), ("notify", self._notify.problem)]
+        return {name: problem for name, problem in parts if problem}
 
     def latest(self) -> dict[tuple[str, str], dict[str, float]]:
         """Each (container, logger)'s latest reading: value by channel."""
@@ -229,21 +194,6 @@ class Daemon:
         self._inbox.on_arrival = writer.wake.set
         self._store.on_confirmed = store.wake.set
         self._loops = (writer, watch, store, notify)
-
-    def _spawn(self, name: str, body: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                body()
-                if not self._stopping.is_set():
-                    raise TcmError("run", name, "the thread ended by itself")
-            except BaseException as error:  # whatever ends a part ends the daemon, so that systemd starts it anew
-                self._failure = self._failure or error
-                log.critical("part %s failed: %s", name, error, exc_info=not isinstance(error, TcmError))
-            self._stopping.set()
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
 
     def _records(self) -> int:
         return self._state.journal.records()

@@ -37,7 +37,7 @@ SOURCES = ("journal", "results", "transitions")
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Write:
     """Points under way, how to send them, and the cursor that may pass once that is confirmed.
 
@@ -180,7 +180,7 @@ class Store:
                 self._handle(write, error)
         passed: dict[str, int] = {}
         confirmed = [write for write, future in ended if future.exception() is None]
-        while self._flying and any(write is self._flying[0] for write in confirmed):  # one may end meanwhile, failed
+        while self._flying and self._flying[0] in confirmed:  # what ends meanwhile is looked at in the next step
             write = self._flying.popleft()
             if write.upto is not None:
                 passed[write.source] = write.upto
@@ -216,8 +216,8 @@ class Store:
         else:
             self._refuse(first[0], error)
             pieces = [replace(write, points=[], send=None, future=None)]
-        index = next(index for index, flying in enumerate(self._flying) if flying is write)
-        del self._flying[index]
+        index = self._flying.index(write)
+        self._flying.remove(write)
         for piece in reversed(pieces):
             self._flying.insert(index, piece)
 

@@ -119,7 +119,7 @@ class InfluxSink:
         return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float64)
 
     def open(self) -> None:
-        """v1: create the database when it is missing. v2: only ask for an answer, as a token may be for writing only."""
+        """v1: create the database when it is missing. v2: only ask for an answer, as a token may only write."""
         if self._dialect == "v1":
             self.ensure()
         else:
