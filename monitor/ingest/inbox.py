@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_INBOX_BYTES = 64 << 20  # 64 payloads of the largest size; a full inbox stops reading the socket
 MAX_INBOX_MESSAGES = 4_096  # twice two sessions with a window of 1 000, so only QoS 0 can fill it
 _WAIT_S = 0.5  # how often a callback that waits for room looks whether the daemon ends
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A message as paho handed it over; `acknowledge` frees its place in the broker's window."""
 
     received_ns: int
@@ -46,9 +45,11 @@ class Inbox:
                 self._room.wait(_WAIT_S)
             if self._closed:
                 return False
+            was_empty = not len(self)
             (self._fill if is_fill else self._live).append(delivery)
             self._bytes += len(delivery.payload)
-        self.on_arrival()
+        if was_empty:  # else the intake is awake or has been told
+            self.on_arrival()
         return True
 
     def take(self, limit: int) -> list[Delivery]:

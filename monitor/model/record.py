@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,7 @@ SYNCHRONISED = 2  # `clk`: 0 unset, 1 free running, 2 synchronised
 SEQ_LIMIT = 2**53  # boot and seq stay below, so that JSON and floats carry them exactly
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):  # made thousands of times a second: a third of a frozen dataclass's time
     """One row of the journal: the bytes as received and what identifies them.
 
     `kind` is env, shock, status, operator, config or tick; `container`, `logger`, `boot`, `seq` are None where
@@ -36,8 +36,7 @@ class Record:
         return self.topic is not None and "/up/fill/" in self.topic
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):  # as Record
     """The keys that every message of a logger carries."""
 
     boot: int
@@ -58,8 +57,7 @@ class Stamp:
         return self.mono_ns + anchor_ns + zlib.crc32(identity) % 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Env:
+class Env(NamedTuple):  # as Record
     """A decoded block of readings.
 
     `values` is float32 [rows, channels], NaN where a sensor gave nothing; `offsets_ns` is int64 [rows], each row's

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import cbor2
@@ -237,7 +238,14 @@ def _offsets(content: Content, rows: int, stamp: Stamp) -> tuple[NDArray[np.int6
         raise WireError("dt: the last reading's time does not fit 63 bits of ns")
     if interval_ns is None:
         return offsets_us * 1000, None
-    return np.arange(rows, dtype=np.int64) * interval_ns, interval_ns
+    return _even_offsets(rows, interval_ns), interval_ns
+
+
+@lru_cache(maxsize=64)  # loggers of a fleet share a few forms of block; of 100 000 rows 0.8 MB each, 51 MB in all
+def _even_offsets(rows: int, interval_ns: int) -> NDArray[np.int64]:
+    offsets_ns = np.arange(rows, dtype=np.int64) * interval_ns
+    offsets_ns.flags.writeable = False
+    return offsets_ns
 
 
 def _held(content: Content, key: str) -> tuple[tuple[int, int, int], ...]:
