@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import logging
 import socket
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 import uvicorn
 
 from monitor.alerts.book import MAX_LISTED
-from monitor.config import Config, Rules
+from monitor.config import Config
 from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.consumers.store import MAX_IN_FLIGHT
 from monitor.ingest import Inbox, Intake, Session
@@ -24,7 +23,6 @@ from monitor.ingest.importing import import_deliveries
 from monitor.journal import Journal, JournalReader, StateLock
 from monitor.model.clock import NS_PER_S, Clock, SystemClock
 from monitor.model.errors import TcmError
-from monitor.model.limit import ShockRule
 from monitor.sinks.opening import open_sink
 from monitor.telemetry import StateReader, metrics
 from monitor.threads import Loop, Threads
@@ -47,7 +45,6 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._lock = StateLock(config.state_dir)
         self._threads = Threads()
-        _prepare_filters(config.rules)
         self._open_files()
         self._connect_parts()
         self._socket = _listen(config.web.host, config.web.port)
@@ -215,12 +212,6 @@ class Daemon:
         last = self._state.watch.book.last_transition()
         document["notify"] = {"pos": self._notify.pos, "backlog": max(last - self._notify.pos, 0), "lag_s": 0.0}
         return document
-
-
-def _prepare_filters(rules: Rules) -> None:
-    """Import scipy.signal (over 1 s) now when a rule filters shocks, and not when the first one comes."""
-    if any(isinstance(rule, ShockRule) and rule.lowpass_hz for p in rules.profiles.values() for rule in p.rule):
-        importlib.import_module("scipy.signal")
 
 
 def open_journal(config: Config, clock: Clock) -> Journal:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Any
 
-from monitor.model.alert import CLEARED, FIRING, OPEN_STATES, Alert, alert_id
+from monitor.model.alert import CLEARED, FIRING, OPEN_STATES, Alert, alert_id, in_json
 from monitor.model.batch import Finding
 from monitor.model.clock import rfc3339
 
@@ -23,7 +23,10 @@ MAX_LISTED = 10_000
 
 
 class AlertBook:
-    """Writes inside the caller's transaction; every write is idempotent, so a batch may be judged twice."""
+    """Writes inside the caller's transaction; every write is idempotent, so a batch may be judged twice.
+
+    Nor does it use up a number then (`INSERT OR IGNORE` would): a file made again from the journal has the same.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -44,7 +47,7 @@ class AlertBook:
         body = json.loads(row[0])
         if body["state"] == CLEARED:
             return
-        body["peak"] = finding.peak
+        body["peak"] = in_json(finding.peak)
         if finding.change == "cleared":
             body["state"], body["cleared_at"] = CLEARED, rfc3339(finding.time_ns)
         text = json.dumps(body)
@@ -80,6 +83,7 @@ class AlertBook:
 
     def _transition(self, key: str, state: str, at_ns: int, body: str) -> None:
         self._connection.execute(
-            "INSERT OR IGNORE INTO transitions(alert_id, state, at_ns, body) VALUES(?, ?, ?, ?)",
+            "INSERT INTO transitions(alert_id, state, at_ns, body) SELECT ?1, ?2, ?3, ?4 "
+            "WHERE NOT EXISTS (SELECT 1 FROM transitions WHERE alert_id = ?1 AND state = ?2)",
             (key, state, at_ns, body),
         )

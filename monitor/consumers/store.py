@@ -175,11 +175,12 @@ class Store:
     def _collect(self) -> bool:
         """Pass the cursors over confirmed bodies, oldest first; put failed ones up for another try."""
         ended = [(write, write.future) for write in self._flying if write.future is not None and write.future.done()]
-        for write, future in ended:
-            if (error := future.exception()) is not None:
-                self._handle(write, error)
-        passed: dict[str, int] = {}
+        failed = [(write, error) for write, future in ended if (error := future.exception()) is not None]
+        for write, error in failed:
+            self._handle(write, error)
         confirmed = [write for write, future in ended if future.exception() is None]
+        passed: dict[str, int] = {}
+        count = len(self._flying)
         while self._flying and self._flying[0] in confirmed:  # what ends meanwhile is looked at in the next step
             write = self._flying.popleft()
             if write.upto is not None:
@@ -190,7 +191,7 @@ class Store:
         if passed:
             self.confirmed |= passed
             self._connection.executemany("INSERT OR REPLACE INTO cursors VALUES(?, ?)", list(passed.items()))
-        return bool(ended)
+        return bool(failed) or len(self._flying) < count
 
     def _handle(self, write: Write, error: BaseException) -> None:
         if isinstance(error, RefusedLines | TooLarge):

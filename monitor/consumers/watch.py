@@ -71,7 +71,8 @@ class Watch:
     def _keep(self, judged: Judged) -> None:
         keep_findings(self.book, judged)
         self._connection.executemany(
-            "INSERT OR IGNORE INTO results(pos, measurement, tags, time_ns, fields) VALUES(?, ?, ?, ?, ?)",
+            "INSERT INTO results(pos, measurement, tags, time_ns, fields) SELECT ?1, ?2, ?3, ?4, ?5 "
+            "WHERE NOT EXISTS (SELECT 1 FROM results WHERE pos = ?1 AND measurement = ?2 AND tags = ?3)",
             [_result_row(result) for result in judged.results],
         )
         self.readings += judged.readings

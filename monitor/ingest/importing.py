@@ -8,7 +8,8 @@ from monitor.ingest.inbox import MAX_INBOX_MESSAGES, Delivery
 from monitor.ingest.recording import parse_recording, payloads
 from monitor.model.channel import is_identifier
 from monitor.model.clock import Clock, parse_rfc3339
-from monitor.model.errors import TcmError
+from monitor.model.errors import TcmError, WireError
+from monitor.wire import decode
 
 
 def import_deliveries(
@@ -30,21 +31,20 @@ def import_deliveries(
             raise TcmError("import", what, f"expected an identifier [A-Za-z0-9_.-]{{1,64}}, got {text!r}")
     start_ns = _start_ns(start, clock)
     pieces = parse_recording(name, content)
+    if not pieces:
+        raise TcmError("import", name, "expected readings, the file has none")
     if len(pieces) > MAX_INBOX_MESSAGES:
         raise TcmError(
             "import", name, f"expected at most {MAX_INBOX_MESSAGES} records, got {len(pieces)}", "cut the file"
         )
-    deliveries = [
-        Delivery(
-            received_ns=clock.now_ns(),
-            topic=f"tcm/v1/{container}/{logger}/up/fill/{kind}",
-            payload=payload,
-            is_retained=False,
-            is_prompt=False,
-            acknowledge=acknowledge,
-        )
-        for kind, _boot, _seq, payload in payloads(pieces, container, logger, start_ns)
-    ]
+    deliveries = []
+    for kind, _boot, _seq, payload in payloads(pieces, container, logger, start_ns):
+        try:
+            decode(kind, payload)  # what the intake would quarantine is an error here, before anything is imported
+        except WireError as error:
+            raise TcmError("import", name, str(error)) from None
+        topic = f"tcm/v1/{container}/{logger}/up/fill/{kind}"
+        deliveries.append(Delivery(clock.now_ns(), topic, payload, False, False, acknowledge))
     counts = {
         "records": len(pieces),
         "readings": sum(piece.size for piece in pieces if piece.kind == "env"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -19,11 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.model.channel import field_name
 from monitor.model.errors import TcmError
 from monitor.wire.cbor import MAX_SAMPLES
 from monitor.wire.encode import encode_env, encode_shock
 
 MAX_UNPACKED_BYTES = 256 << 20  # an hour of 5 kHz as text is 600 MB: cut such a recording first
+MAX_TIME_S = 1e9  # 31 years; a time beyond is a calendar time or damage
 BLOCK_ROWS = 60
 BASELINE_S = 0.1  # the stretch that definitions take the static vector from
 TRIGGER_G = 2.0  # these loggers record without a trigger; the wire needs one, so that a baseline lies before it
@@ -106,15 +109,11 @@ def _environment(name: str, lines: list[str]) -> Iterator[Piece]:
     rows: dict[int, dict[str, float]] = {}
     for number, line in enumerate(lines, start=2):
         try:
-            time_s, label, unit, value = line.split(",")
-            quantity, _, place = label.rpartition("_")
-            known, expected = QUANTITIES[quantity]
-            if unit != expected:
-                raise ValueError(f"unit {unit!r}, expected {expected!r}")
-            rows.setdefault(round(float(time_s) * 1e6), {})[f"{known}.{place.lower()}"] = float(value)
+            time_us, channel, value = _reading(line)
         except (KeyError, ValueError) as error:
             cause = f"expected {HEADER} with one of {', '.join(QUANTITIES)} and _<place>: {error}"
             raise TcmError("read recording", f"{name}:{number}", cause) from None
+        rows.setdefault(time_us, {})[channel] = value
     channels = tuple(dict.fromkeys(channel for row in rows.values() for channel in row))
     times_us = np.array(sorted(rows), dtype=np.int64)
     values = np.array([[rows[t].get(c, np.nan) for c in channels] for t in times_us.tolist()], dtype=np.float32)
@@ -124,19 +123,29 @@ def _environment(name: str, lines: list[str]) -> Iterator[Piece]:
         yield Piece("env", int(block_us[0]), len(block_us), content)
 
 
+def _reading(line: str) -> tuple[int, str, float]:
+    """Time in us, channel and value of a line of environment.csv; KeyError or ValueError says what is wrong."""
+    time_s, label, unit, text = line.split(",")
+    quantity, _, place = label.rpartition("_")
+    known, expected = QUANTITIES[quantity]
+    channel, value = f"{known}.{place.lower()}", float(text)
+    if unit != expected:
+        raise ValueError(f"unit {unit!r}, expected {expected!r}")
+    if field_name(channel) is None or not math.isfinite(value):
+        raise ValueError(f"{label} {text}, expected a place of letters and digits and a finite value")
+    if not 0 <= float(time_s) <= MAX_TIME_S:
+        raise ValueError(f"{time_s} s, expected seconds since the recording began")
+    return round(float(time_s) * 1e6), channel, value
+
+
 def _acceleration(name: str, lines: list[str]) -> Iterator[Piece]:
     """The file as one event, or as several of at most MAX_SAMPLES samples."""
     rate = re.fullmatch(r"# nominal sample rate ([0-9.]+) Hz", lines[0].strip())
     if rate is None or len(lines) < 3 or lines[1].strip() != "t_s,x_g,y_g,z_g":
         cause = "expected '# nominal sample rate <number> Hz', then 't_s,x_g,y_g,z_g', then samples"
         raise TcmError("read recording", f"{name}:1", cause)
-    try:
-        table = np.loadtxt(lines[2:], delimiter=",", ndmin=2)
-        fs_hz = float(rate[1])
-    except ValueError as error:
-        raise TcmError("read recording", name, str(error)) from None
-    if table.shape[1] != 4 or not np.isfinite(table).all() or fs_hz <= 0:
-        raise TcmError("read recording", name, "expected a positive rate and rows of four finite numbers")
+    fs_hz = _rate_hz(name, rate[1])
+    table = _samples(name, lines[2:])
     wave_g = np.ascontiguousarray(table[:, 1:].T)
     scale, counts = _counts(wave_g)
     range_g = next((r for r in RANGES_G if np.abs(wave_g).max() <= r), float(np.abs(wave_g).max()))
@@ -153,6 +162,37 @@ def _acceleration(name: str, lines: list[str]) -> Iterator[Piece]:
             "level_g": TRIGGER_G,
         }
         yield Piece("shock", round((table[0, 0] + first / fs_hz) * 1e6), counts[:, part].shape[1], content)
+
+
+def _rate_hz(name: str, text: str) -> float:
+    try:
+        fs_hz = float(text)
+    except ValueError:
+        fs_hz = 0.0
+    if fs_hz <= 0:
+        raise TcmError("read recording", f"{name}:1", f"expected a positive sample rate, got {text}")
+    return fs_hz
+
+
+def _samples(name: str, lines: list[str]) -> NDArray[np.float64]:
+    """t_s, x_g, y_g, z_g of each line, float64 [n, 4]."""
+    try:
+        table = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
+        if table.shape[1] == 4 and np.isfinite(table).all() and 0 <= table[0, 0] <= MAX_TIME_S:
+            return table
+    except ValueError:
+        pass  # the search below says which line it was
+    number, line = next(((n, line) for n, line in enumerate(lines, start=3) if not _is_sample(line)), (3, lines[0]))
+    cause = f"expected four finite numbers t_s,x_g,y_g,z_g, got {line[:80]!r}"
+    raise TcmError("read recording", f"{name}:{number}", cause)
+
+
+def _is_sample(line: str) -> bool:
+    try:
+        numbers = [float(text) for text in line.split(",")]
+    except ValueError:
+        return not line.strip()
+    return len(numbers) == 4 and all(map(math.isfinite, numbers)) and 0 <= numbers[0] <= MAX_TIME_S
 
 
 def _counts(wave_g: NDArray[np.float64]) -> tuple[tuple[float, float, float], NDArray[np.int16]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,12 +12,18 @@ from monitor.model.clock import rfc3339
 FIRING, ACKNOWLEDGED, CLEARED = "firing", "acknowledged", "cleared"
 OPEN_STATES = (FIRING, ACKNOWLEDGED)
 STATES = (FIRING, ACKNOWLEDGED, CLEARED)  # `pending` lives in the detector and is never published
+LARGEST = 3.4028234663852886e38  # of float32
 
 
 def alert_id(rule: str, container: str, logger: str, channel: str, start_ns: int) -> str:
     """Identity of an exceedance, the same in every replay: 16 hex digits (64 bits) of SHA-256 over its key."""
     key = "\n".join((rule, container, logger, channel, str(start_ns)))
     return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def in_json(value: float) -> float:
+    """The value as JSON can carry it, which knows no infinity: the largest float32 stands for one."""
+    return math.copysign(LARGEST, value) if math.isinf(value) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Alert:
         for key in ("occurred", "reported", "cleared"):
             value = row.pop(f"{key}_ns")
             row[f"{key}_at"] = None if value is None else rfc3339(value)
+        row |= {"value": in_json(self.value), "peak": in_json(self.peak)}
         return {key: row[key] for key in _JSON_ORDER}
 
 

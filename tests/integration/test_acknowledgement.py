@@ -7,31 +7,50 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import cbor2
 import pytest
 
-from tests.fleet import START_NS, DaemonProcess, Logger, running_daemon
-from tests.servers import Mosquitto, wait_until
+from tests.daemon import DaemonProcess, running_daemon
+from tests.fleet import START_NS, Logger
+from tests.servers import Mosquitto, mosquitto, wait_until
 
 SILENT_S = 0.5  # an acknowledgement that is not held back comes within some 20 ms
 
 
-@pytest.fixture
-def daemon(tmp_path: Path, own_mosquitto_server: Mosquitto) -> Iterator[DaemonProcess]:
-    with running_daemon(tmp_path, own_mosquitto_server.url) as one:
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Mosquitto]:
+    with mosquitto() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory, broker: Mosquitto) -> Iterator[DaemonProcess]:
+    """One daemon for all tests of this file; each has a logger of its own."""
+    with running_daemon(tmp_path_factory.mktemp("daemon"), broker.url) as one:
         yield one
 
 
 @pytest.fixture
-def logger(daemon: DaemonProcess, own_mosquitto_server: Mosquitto) -> Iterator[Logger]:
+def logger(daemon: DaemonProcess, broker: Mosquitto, request: pytest.FixtureRequest) -> Iterator[Logger]:
     """A logger that is connected and whose birth was answered, with 40 records in memory."""
-    with Logger(own_mosquitto_server.port, "L-01") as one:
+    with Logger(broker.port, request.node.name[:64]) as one:
         wait_until(lambda: bool(one.acks), 10, "the answer to the birth")
         for seq in range(40):
             one.env(START_NS + seq * 10**9, [[20.0]])
         yield one
+
+
+def journalled(daemon: DaemonProcess, logger: Logger) -> list[int]:
+    """The seqs of the logger's records in the journal, in its order."""
+    statement = "SELECT seq FROM records WHERE logger = ? AND seq IS NOT NULL ORDER BY pos"
+    return [seq for (seq,) in daemon.rows("journal.db", statement, logger.name)]
+
+
+def quarantined(daemon: DaemonProcess, logger: Logger) -> list[tuple[str, bytes, str]]:
+    """Topic, payload and reason of what the logger has in quarantine."""
+    statement = "SELECT topic, payload, reason FROM quarantine WHERE topic LIKE ?"
+    return daemon.rows("journal.db", statement, f"%/{logger.name}/%")
 
 
 def test_nothing_is_acknowledged_before_it_is_committed(daemon: DaemonProcess, logger: Logger) -> None:
@@ -45,10 +64,10 @@ def test_nothing_is_acknowledged_before_it_is_committed(daemon: DaemonProcess, l
             logger.send(seq)
         threading.Event().wait(SILENT_S)
         assert len(logger.acks) == told
-        assert daemon.status()["ingest"]["records"] == 0
+        assert journalled(daemon, logger) == []
         other.execute("ROLLBACK")
     logger.wait_acknowledged(seq)
-    assert daemon.rows("journal.db", "SELECT count(*) FROM records WHERE seq IS NOT NULL") == [(seq + 1,)]
+    assert journalled(daemon, logger) == list(range(seq + 1))
 
 
 def test_an_acknowledgement_says_only_what_lies_in_the_journal(daemon: DaemonProcess, logger: Logger) -> None:
@@ -81,12 +100,12 @@ def test_a_duplicate_is_answered_too(daemon: DaemonProcess, logger: Logger) -> N
     """The acknowledgement of the first may have been lost, so a resend gets one of its own; it is stored once."""
     logger.send(0, 1)
     logger.wait_acknowledged(1)
-    told = len(logger.acks)
+    told, before = len(logger.acks), daemon.status()["ingest"]["duplicates"]
     logger.send(0, 1, fill=True)
     wait_until(lambda: len(logger.acks) > told, 5, "the answer to a resend")
     assert logger.upto == 1
-    assert daemon.rows("journal.db", "SELECT seq FROM records WHERE seq IS NOT NULL ORDER BY pos") == [(0,), (1,)]
-    assert daemon.status()["ingest"]["duplicates"] == 2
+    assert journalled(daemon, logger) == [0, 1]
+    assert daemon.status()["ingest"]["duplicates"] == before + 2
 
 
 def test_upto_stands_before_the_first_gap(daemon: DaemonProcess, logger: Logger) -> None:
@@ -94,12 +113,14 @@ def test_upto_stands_before_the_first_gap(daemon: DaemonProcess, logger: Logger)
     logger.send(3)
     wait_until(lambda: len(logger.acks) > 1, 5, "an acknowledgement of what has a gap before it")
     assert logger.acks[-1].upto == -1
-    assert daemon.status()["gaps"]["open"] == 3
+    (row,) = [row for row in daemon.status()["loggers"] if row["logger"] == logger.name]
+    assert (row["upto"], row["next"], row["gap_records"]) == (-1, 4, 3)
     logger.send(0, 1, fill=True)
     logger.wait_acknowledged(1)
     logger.send(2, fill=True)
     logger.wait_acknowledged(3)
-    assert daemon.status()["gaps"] == {"open": 0, "requested": 0, "filled": 3, "lost": 0}
+    gaps = daemon.rows("journal.db", 'SELECT "from", "to", state FROM gaps WHERE logger = ?', logger.name)
+    assert gaps == [(0, 2, "filled")]
 
 
 def test_a_message_in_quarantine_settles_its_seq(daemon: DaemonProcess, logger: Logger) -> None:
@@ -107,7 +128,7 @@ def test_a_message_in_quarantine_settles_its_seq(daemon: DaemonProcess, logger: 
     wrong = cbor2.loads(logger.records[0][1]) | {"clk": 7}
     logger.publish(f"{logger.topic}/up/env", cbor2.dumps(wrong))
     logger.wait_acknowledged(0)
-    ((topic, payload, reason),) = daemon.rows("journal.db", "SELECT topic, payload, reason FROM quarantine")
+    ((topic, payload, reason),) = quarantined(daemon, logger)
     assert (topic, payload) == (f"{logger.topic}/up/env", cbor2.dumps(wrong))
     assert reason.startswith("clk: expected an integer from 0 to 2")
     logger.send(1)
@@ -121,7 +142,7 @@ def test_an_identity_cannot_be_overwritten(daemon: DaemonProcess, logger: Logger
     other = cbor2.loads(logger.records[0][1])
     other["t0"] += 1
     logger.publish(f"{logger.topic}/up/env", cbor2.dumps(other))
-    wait_until(lambda: daemon.status()["quarantined"] == 1, 5, "the other payload in quarantine")
-    assert daemon.rows("journal.db", "SELECT payload FROM records WHERE seq = 0") == [(logger.records[0][1],)]
-    ((reason,),) = daemon.rows("journal.db", "SELECT reason FROM quarantine")
-    assert reason.startswith("monitor.identity-conflict")
+    wait_until(lambda: bool(quarantined(daemon, logger)), 5, "the other payload in quarantine")
+    statement = "SELECT payload FROM records WHERE logger = ? AND seq IS NOT NULL"
+    assert daemon.rows("journal.db", statement, logger.name) == [(logger.records[0][1],)]
+    assert quarantined(daemon, logger)[0][2].startswith("monitor.identity-conflict")

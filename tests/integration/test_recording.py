@@ -15,7 +15,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.fleet import LIMITS, REPOSITORY, DaemonProcess, influx_rows, influx_v1, running_daemon
+from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_rows, influx_v1, running_daemon
 from tests.servers import HOST, Influxd, Mosquitto, mosquitto, wait_until
 
 RECORDING = REPOSITORY / "tests" / "data" / "recordings" / "ssx70065"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-import resource
 import subprocess
 import sys
 import time
@@ -193,11 +193,12 @@ def test_an_event_comes_back_as_it_was_encoded(
     assert message.counts.tolist() == counts.tolist()
 
 
+STAMP = ("v", "boot", "t0", "mono", "clk")
 REQUIRED = {
-    "env": ("v", "boot", "seq", "t0", "mono", "clk", "oldest", "dt", "ch", "x"),
-    "shock": ("v", "boot", "seq", "t0", "mono", "clk", "oldest", "fs", "pre", "scale", "range_g", "a", "level_g", "rejected"),
-    "status": ("v", "boot", "t0", "mono", "clk", "state", "serial"),
-}  # fmt: skip
+    "env": (*STAMP, "seq", "oldest", "dt", "ch", "x"),
+    "shock": (*STAMP, "seq", "oldest", "fs", "pre", "scale", "range_g", "a", "level_g", "rejected"),
+    "status": (*STAMP, "state", "serial"),
+}
 GOOD: dict[str, Content] = {"env": env(seq=4), "shock": shock(seq=4), "status": status()}
 
 
@@ -437,7 +438,7 @@ def test_what_is_no_plain_map_is_refused_as_a_whole(payload: bytes) -> None:
 )
 def test_a_bad_topic_is_refused_with_its_reason(topic: str) -> None:
     """Every name is an identifier and every kind known; rubbish never becomes a logger."""
-    with pytest.raises(WireError, match="^topic: expected"):
+    with pytest.raises(WireError, match=r"^topic: expected"):
         parse_topic(topic)
 
 
@@ -454,10 +455,8 @@ def test_topics_say_who_sent_what() -> None:
 @given(st.text(max_size=300))
 def test_any_topic_is_parsed_or_refused(topic: str) -> None:
     """No text ends the intake."""
-    try:
+    with contextlib.suppress(WireError):
         parse_topic(topic)
-    except WireError:
-        pass
 
 
 def decode_or_refuse(payload: bytes) -> None:
@@ -519,7 +518,7 @@ def test_good_messages_with_strange_values_are_decoded_or_refused(data: st.DataO
 MIB = 1 << 20
 HOSTILE: dict[str, bytes] = {
     "empty maps": b"\x9a" + (MIB - 5).to_bytes(4, "big") + b"\xa0" * (MIB - 5),
-    "empty maps under keys": b"\xb9\x20\x00" + b"".join(b"\x62" + bytes([65 + n // 64 % 64, 65 + n % 64]) + b"\x81\x80" for n in range(8192)),
+    "empty maps under keys": b"\xb9\x20\x00" + b"".join(cbor2.dumps(f"{n:05d}") + b"\xa0" for n in range(8192)),
     "deep arrays": b"\x81" * MIB,
     "deep maps": b"\xa1\x60" * (MIB // 2),
     "deep tags": b"\xc9" * MIB,
@@ -565,4 +564,3 @@ def test_hostile_payloads_take_little_memory() -> None:
         grown_kib, took_s = done.stdout.split()
         assert int(grown_kib) < 8 * 1024, name
         assert float(took_s) < 0.25, name
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0

@@ -1,0 +1,208 @@
+"""The daemon as a child process with a configuration of its own, and plain ways to look at what it leaves behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, Self
+from unittest.mock import patch
+
+from monitor.cli import main
+from tests.servers import HOST, Influxd, free_port, wait_until
+
+REPOSITORY = Path(__file__).parents[1]
+READY_S = SETTLE_S = STOP_S = 20.0
+
+LIMITS = """
+name = "test"
+[[rule]]
+id = "hot"
+kind = "threshold"
+channel = "temperature.hardware"
+above = "25 degC"
+clear = "24 degC"
+for = "20 s"
+severity = "alarm"
+[[rule]]
+id = "knock"
+kind = "shock"
+axis = "resultant"
+peak = "2 g"
+severity = "alarm"
+"""
+
+
+def influx_v1(server: Influxd, database: str) -> str:
+    """The table [store] for a database of its own on an InfluxDB 1 server."""
+    return f'kind = "influxdb"\nurl = "{server.url}"\ndialect = "v1"\ndatabase = "{database}"'
+
+
+def tcm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `tcm` to its end in this process: Python and NumPy need not start anew for each."""
+    out, err = io.StringIO(), io.StringIO()
+    with patch.object(sys, "argv", ["tcm", *arguments]), redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+            code: Any = 0
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(arguments, code or 0, out.getvalue(), err.getvalue())
+
+
+class DaemonProcess:
+    """`python -m monitor run` with a configuration of its own under `folder`; runs from `start`, as context it ends."""
+
+    def __init__(
+        self,
+        folder: Path,
+        broker_url: str,
+        store: str = 'kind = "embedded"',
+        *,
+        protocol: str = "5",
+        limits: str = LIMITS,
+    ) -> None:
+        self.port, self.state_dir = free_port(), folder / "var"
+        self.config, self.log = folder / "config" / "monitor.toml", folder / "log.txt"
+        (self.config.parent / "limits").mkdir(parents=True, exist_ok=True)
+        (self.config.parent / "limits" / "test.toml").write_text(limits)
+        self.config.write_text(
+            f'instance = "test"\nstate_dir = "../var"\n[mqtt]\nurl = "{broker_url}"\nprotocol = "{protocol}"\n'
+            f'[store]\n{store}\n[web]\nlisten = "{HOST}:{self.port}"\n[ingest]\ndefault_limits = "test"\n'
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self, path: str = "/readyz") -> None:
+        """Start it and wait until `path` answers 200."""
+        command = [sys.executable, "-m", "monitor", "run", "--config", str(self.config)]
+        with self.log.open("ab") as log:
+            self.process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY)
+        wait_until(lambda: self.answers(path) or process.poll() is not None, READY_S, f"{path} of the daemon")
+        assert process.poll() is None, self.log.read_text()
+
+    def end(self, how: signal.Signals, limit_s: float = STOP_S) -> int:
+        """Send a signal, wait, and return the exit status; does nothing when it was ended before."""
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.send_signal(how)
+        try:
+            return process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_S)
+            raise
+
+    def stop(self) -> int:
+        """End it as an operator does."""
+        return self.end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.end(signal.SIGKILL)
+
+    def died(self) -> int:
+        """Wait until it ends by itself; its exit status."""
+        process, self.process = self.process, None
+        assert process is not None
+        return process.wait(STOP_S)
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Status and body (read as JSON where it is JSON) of a page; (0, None) when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self.port}{path}", timeout=5) as answer:
+                return answer.status, _json_or_text(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, _json_or_text(error.read())
+        except OSError:
+            return 0, None
+
+    def answers(self, path: str) -> bool:
+        return self.get(path)[0] == 200
+
+    def status(self) -> Any:
+        """The document of /api/status."""
+        return self.get("/api/status")[1]
+
+    def metric(self, name: str) -> float:
+        """A metric without labels."""
+        lines = self.get("/metrics")[1].splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
+
+    def wait_settled(self, records: int) -> None:
+        """Wait until `records` are journalled and every consumer has passed them."""
+
+        def is_done() -> bool:
+            status = self.status()
+            if not status or status["ingest"]["records"] < records or status["ingest"]["queue"]:
+                return False
+            return not any(consumer["backlog"] for consumer in status["consumers"].values())
+
+        wait_until(is_done, SETTLE_S, f"{records} records to pass the daemon")
+
+    def tcm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `tcm` with this configuration."""
+        return tcm(*arguments, "--config", str(self.config))
+
+    def refuse(self) -> str:
+        """Start it in vain: what it says when it ends by itself, with status 2 and without a traceback."""
+        command = [sys.executable, "-m", "monitor", "run", "--config", str(self.config)]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=STOP_S, check=False)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def rows(self, file: str, statement: str, *values: object) -> list[Any]:
+        """Ask one of its files, without the program's own code."""
+        return read_rows(self.state_dir / file, statement, *values)
+
+    def change(self, file: str, statement: str) -> None:
+        """Change one of its files behind its back."""
+        with closing(sqlite3.connect(self.state_dir / file, timeout=10, isolation_level=None)) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def running_daemon(folder: Path, broker_url: str, *store: str, **options: str) -> Iterator[DaemonProcess]:
+    """A daemon that is ready; ended, however the test ends."""
+    with DaemonProcess(folder, broker_url, *store, **options) as daemon:
+        daemon.start()
+        yield daemon
+
+
+def read_rows(file: Path, statement: str, *values: object) -> list[Any]:
+    """The rows of a query of an SQLite file."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def influx_rows(server: Influxd, database: str, statement: str, method: str = "GET") -> list[list[Any]]:
+    """The rows of an InfluxQL query over plain HTTP, times in ns; none of a database that is not there yet."""
+    query = urllib.parse.urlencode({"db": database, "epoch": "ns", "q": statement})
+    request = urllib.request.Request(f"{server.url}/query?{query}", method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        (result,) = json.load(answer)["results"]
+    assert result.get("error", "database not found").startswith("database not found"), result
+    return [row for series in result.get("series", []) for row in series["values"]]
+
+
+def _json_or_text(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode()

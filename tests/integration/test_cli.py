@@ -1,0 +1,191 @@
+"""`tcm` as its users call it: check, status, alerts and replay, with and without a running daemon."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_v1, tcm
+from tests.fleet import START_NS, Logger
+from tests.servers import HOST, Influxd, Mosquitto, free_port, mosquitto
+
+LENIENT = LIMITS.replace("25 degC", "95 degC").replace('"24 degC"', '"94 degC"').replace("2 g", "15 g")
+
+
+def test_check_accepts_the_example() -> None:
+    """The configuration that is shipped has no errors."""
+    done = tcm("check", "--json", "--config", "config/monitor.toml")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["ok"], answer["errors"]) == (0, True, [])
+    assert set(answer) == {"ok", "errors", "warnings"}
+
+
+def test_check_reports_all_errors_of_all_files_at_once(tmp_path: Path) -> None:
+    """Each has the file, the key and what was expected; the exit status is 2, and `run` says the same."""
+    folder = tmp_path / "config"
+    shutil.copytree(REPOSITORY / "config", folder)
+    spoil = {
+        "monitor.toml": ('url = "mqtt://127.0.0.1:1883"', 'url = "http://127.0.0.1"'),
+        "limits/flight-hardware.toml": ('above = "25 degC"', 'above = "25 Pa"'),
+        "containers/C-102.toml": ('title = "', 'titel = "'),
+        "consignments/exomars-return.toml": ("planned_start = 2026-11-23T06:00:00Z", "planned_start = 'soon'"),
+    }
+    for name, (good, bad) in spoil.items():
+        text = (folder / name).read_text()
+        assert good in text
+        (folder / name).write_text(text.replace(good, bad, 1))
+    done = tcm("check", "--json", "--config", str(folder / "monitor.toml"))
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["ok"]) == (2, False)
+    found = {error["file"].rpartition("config/")[2]: (error["key"], error["message"]) for error in answer["errors"]}
+    assert set(found) == set(spoil)
+    assert found["monitor.toml"][0] == "mqtt.url"
+    assert "above" in found["limits/flight-hardware.toml"][0]
+    assert "titel" in found["containers/C-102.toml"][0]
+    assert "planned_start" in found["consignments/exomars-return.toml"][0]
+    said = tcm("run", "--config", str(folder / "monitor.toml")).stderr
+    assert all(error["message"] in said for error in answer["errors"])
+
+
+def test_check_connect_tries_the_servers(
+    tmp_path: Path, own_mosquitto_server: Mosquitto, influx_server: Influxd
+) -> None:
+    """Servers that answer are no error; those that do not are named, each under its key."""
+    up = DaemonProcess(tmp_path / "up", own_mosquitto_server.url, influx_v1(influx_server, "check"))
+    done = up.tcm("check", "--connect", "--json")
+    assert (done.returncode, json.loads(done.stdout)["errors"]) == (0, [])
+    store = f'kind = "influxdb"\nurl = "http://{HOST}:{free_port()}"\ndialect = "v1"\ndatabase = "check"'
+    down = DaemonProcess(tmp_path / "down", f"mqtt://{HOST}:{free_port()}", store)
+    done = down.tcm("check", "--connect", "--json")
+    assert done.returncode == 2
+    assert {error["key"] for error in json.loads(done.stdout)["errors"]} == {"mqtt.url", "store.url"}
+    assert not up.state_dir.exists()
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A daemon that has seen a warm spell that ended, one that goes on, a knock and a bad message."""
+    with (
+        mosquitto() as broker,
+        DaemonProcess(tmp_path_factory.mktemp("journey"), broker.url) as daemon,
+        Logger(broker.port, "L-01") as logger,
+    ):
+        daemon.start()
+        for number, level in enumerate([20.0, 26.0, 27.0, 20.0, 28.0, 29.0]):
+            logger.env(START_NS + number * 30 * 10**9, [[level + row / 100] for row in range(30)])
+        counts = np.zeros((3, 200), dtype=np.int16)
+        counts[0, 100:120] = 500
+        logger.shock(START_NS + 10**9, counts, 99)
+        logger.birth()
+        logger.send()
+        logger.publish(f"{logger.topic}/up/env", b"rubbish")
+        logger.wait_acknowledged(6)
+        daemon.wait_settled(7)
+        yield daemon
+
+
+def answer(daemon: DaemonProcess, *arguments: str) -> Any:
+    done = daemon.tcm(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_status_with_and_without_a_daemon(journey: DaemonProcess) -> None:
+    """The files tell the same as the daemon, and the answer says that none runs."""
+    live = answer(journey, "status")
+    assert (live["instance"], live["state"], live["problems"]) == ("test", "ready", {})
+    assert (live["ingest"]["records"], live["ingest"]["connected"], live["quarantined"]) == (7, True, 1)
+    assert live["alerts"] == {"firing": 1, "acknowledged": 0}
+    assert set(live["consumers"]) == {"watch", "store", "notify"}
+    (logger,) = live["loggers"]
+    assert (logger["container"], logger["logger"], logger["upto"], logger["state"]) == ("C-1", "L-01", 6, "online")
+    assert "test: ready" in journey.tcm("status").stdout
+    assert journey.stop() == 0
+    try:
+        stopped = answer(journey, "status")
+        assert stopped["state"] == "stopped"
+        assert "not running" in stopped["problems"]["daemon"]
+        for key in ("quarantined", "gaps", "loggers", "alerts"):
+            assert stopped[key] == live[key]
+        assert "test: stopped" in journey.tcm("status").stdout
+    finally:
+        journey.start()
+
+
+def test_alerts_list_with_and_without_a_daemon(journey: DaemonProcess) -> None:
+    """Cleared ones included, in order of occurrence; `--state` and `--container` choose."""
+    live = answer(journey, "alerts", "list")
+    assert [(alert["rule"], alert["state"]) for alert in live] == [
+        ("knock", "cleared"),
+        ("hot", "cleared"),
+        ("hot", "firing"),
+    ]
+    assert answer(journey, "alerts", "list", "--state", "firing") == live[2:]
+    assert answer(journey, "alerts", "list", "--container", "C-2") == []
+    assert journey.tcm("alerts", "list", "--state", "loud").returncode == 2
+    assert "temperature.hardware" in journey.tcm("alerts", "list").stdout
+    assert journey.stop() == 0
+    try:
+        done = journey.tcm("alerts", "list", "--json")
+        assert json.loads(done.stdout) == live
+        assert f"no daemon is running; read from {journey.state_dir}" in done.stderr
+    finally:
+        journey.start()
+
+
+def test_replay_equals_live_in_all_fields(journey: DaemonProcess, tmp_path: Path) -> None:
+    """Exit status 1 when an alarm fired, 0 when these limits raise none."""
+    done = tcm("replay", str(journey.state_dir), "--json")
+    replayed = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert replayed["alerts"] == answer(journey, "alerts", "list")
+    assert (replayed["readings"], replayed["events"]) == (180, 1)
+    assert replayed["totals"] == {"hot": 2, "knock": 1}
+    assert set(replayed) == {"source", "limits", "readings", "events", "alerts", "totals", "seconds"}
+    lenient = tmp_path / "lenient.toml"
+    lenient.write_text(LENIENT)
+    done = tcm("replay", str(journey.state_dir), "--limits", str(lenient), "--json")
+    assert (done.returncode, json.loads(done.stdout)["alerts"]) == (0, [])
+
+
+def test_replay_of_a_recording(tmp_path: Path) -> None:
+    """Limits are tried on a recording without a daemon; it is left as it is."""
+    limits = tmp_path / "test.toml"
+    limits.write_text(LIMITS)
+    recording = "tests/data/recordings/ssx70065"
+    done = tcm("replay", recording, "--limits", str(limits), "--json")
+    assert done.returncode == 1
+    assert [alert["rule"] for alert in json.loads(done.stdout)["alerts"]] == ["knock"]
+    assert tcm("replay", recording).returncode == 2  # whose limits?
+
+
+@pytest.mark.parametrize("what", ["absent", "text", "folder", "journal", "limits"])
+def test_replay_of_rubbish_is_one_message(tmp_path: Path, what: str) -> None:
+    """Exit status 2 and the place."""
+    source, limits = tmp_path / "source", tmp_path / "limits.toml"
+    limits.write_text("rubbish" if what == "limits" else LIMITS)
+    if what == "text":
+        source.write_text("this is\nno recording\n")
+    elif what != "absent":
+        source.mkdir()
+    if what == "journal":
+        (source / "journal.db").write_bytes(b"rubbish" * 1000)
+    done = tcm("replay", str(source), "--limits", str(limits))
+    assert done.returncode == 2
+    assert ("limits.toml" if what == "limits" else "source") in done.stderr
+
+
+def test_a_state_directory_that_was_never_used(tmp_path: Path) -> None:
+    """Status and alerts say that nothing has run there, instead of making files."""
+    daemon = DaemonProcess(tmp_path, f"mqtt://{HOST}:{free_port()}")
+    for command in (("status",), ("alerts", "list")):
+        done = daemon.tcm(*command)
+        assert done.returncode == 2
+        assert "no daemon has run on it yet" in done.stderr
+    assert not daemon.state_dir.exists()

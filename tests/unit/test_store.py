@@ -1,0 +1,546 @@
+"""The store consumer on real journals: cursors pass only what is confirmed, and one bad point stops nothing."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from monitor.config import Rules
+from monitor.consumers import Store, Watch, WatchReader
+from monitor.consumers.store import BACKOFF_MAX_S, MAX_BATCH_RECORDS, _delay_s
+from monitor.journal import Journal, JournalReader, Usable
+from monitor.model.batch import Points
+from monitor.model.clock import rfc3339
+from monitor.model.errors import SinkError
+from monitor.sinks import EmbeddedSink, RefusedLines, TooLarge, Unavailable, lines
+from monitor.wire import decode
+from tests.unit.test_intake import ManualClock
+from tests.unit.test_journal import arrival
+from tests.unit.test_wire import T0, S, env, shock, status
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Verdict = Callable[[str], SinkError | None]
+RULES = Rules.model_validate(
+    {
+        "ingest": {"default_limits": "hardware"},
+        "profiles": {
+            "hardware": {
+                "name": "hardware",
+                "rule": [
+                    {
+                        "id": "hot",
+                        "kind": "threshold",
+                        "channel": "temperature.*",
+                        "above": "25 degC",
+                        "severity": "alarm",
+                    },
+                    {"id": "jolt", "kind": "shock", "axis": "resultant", "peak": "3 g", "severity": "warning"},
+                ],
+            }
+        },
+    }
+)
+DOWN = Unavailable("write", "here", "down")
+
+
+def fine(_line: str) -> None:
+    """Every line is good."""
+
+
+class Ledger:
+    """A store that records each body and refuses, as a server would, by what its lines say."""
+
+    name = "ledger"
+
+    def __init__(self, verdict: Verdict = fine, max_lines: int = 10**9) -> None:
+        self.verdict, self.max_lines = verdict, max_lines
+        self.tried: list[bytes] = []
+        self.kept: list[str] = []
+        self.closed = False
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def prepare(self, points: Sequence[Points]) -> bytes:
+        try:
+            return lines(points)
+        except (ValueError, TypeError) as error:
+            raise RefusedLines("build", "here", str(error)) from error
+
+    def write(self, body: bytes) -> None:
+        self.tried.append(body)
+        texts = body.decode().splitlines()
+        if len(texts) > self.max_lines:
+            raise TooLarge("write", "here", f"{len(texts)} lines")
+        for error in map(self.verdict, texts):
+            if error is not None:
+                raise error
+        self.kept += texts
+
+    def series(
+        self, container: str, logger: str, field: str, from_ns: int, to_ns: int, measurement: str = "env"
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        raise NotImplementedError
+
+    def ping(self) -> None:
+        """It is always there."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class AtOnce(Executor):
+    """Runs what is submitted before `submit` returns."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as a pool does, whatever it is
+            future.set_exception(error)
+        return future
+
+
+class ByHand(Executor):
+    """Runs what is submitted when the test says so, in any order."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - as a pool does, whatever it is
+                future.set_exception(error)
+
+        self.waiting.append(run)
+        return future
+
+
+class Bench:
+    """A journal with a watch behind it, and stores on the same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, ManualClock()
+        self.journal = Journal(folder)
+        self.journal.append_own("config", 1, RULES.to_json())
+        self.reader = JournalReader(folder)
+        self.watch = Watch(folder, self.reader, self.clock)
+        self.results = WatchReader(folder)
+
+    def append(self, *arrivals: Usable) -> None:
+        self.journal.append(arrivals)
+        while self.watch.step():
+            pass
+
+    def store(self, sink: Any, executor: Executor | None = None) -> Store:
+        return Store(self.folder, self.reader, self.results, sink, executor or AtOnce(), self.clock)
+
+    def refused(self) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(self.folder / "store.db") as connection:
+            return connection.execute("SELECT measurement, key, time_ns, reason FROM refused ORDER BY n").fetchall()
+
+    def saved(self) -> dict[str, int]:
+        with sqlite3.connect(self.folder / "store.db") as connection:
+            return dict(connection.execute("SELECT name, n FROM cursors").fetchall())
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """An empty journal under RULES."""
+    return Bench(tmp_path)
+
+
+def run(store: Store, limit: int = 500) -> None:
+    """Step until nothing can be done without waiting; a confirmation that came meanwhile wakes it once more."""
+    idle = 0
+    for _ in range(limit):
+        idle = 0 if store.step() else idle + 1
+        if idle == 2:
+            return
+    raise AssertionError("the store never rests")
+
+
+def blocks(count: int, first: int = 0) -> list[Usable]:
+    return [arrival("env", env(seq)) for seq in range(first, first + count)]
+
+
+def of(measurement: str, texts: list[str]) -> list[str]:
+    return [text for text in texts if text.startswith(measurement + ",")]
+
+
+def test_every_reading_becomes_one_line(bench: Bench) -> None:
+    """Field names of the schema, float32 digits, ns of the logger."""
+    bench.append(arrival("env", env(0, values=[[20.3, 40.0], [math.nan, 41.0]])))
+    sink = Ledger()
+    store = bench.store(sink)
+    run(store)
+    assert sorted(sink.kept) == [
+        f"env,container=C,logger=L humidity_air_pct=41 {T0 + 10 * S}",
+        f"env,container=C,logger=L temperature_air_c=20.2999992,humidity_air_pct=40 {T0}",
+    ]
+    assert (store.pos, store.is_caught_up, store.problem) == (2, True, "")
+
+
+def test_a_block_of_nan_and_unknown_channels_stop_nothing(bench: Bench) -> None:
+    """They give no line, the cursor passes them, and known neighbours are written."""
+    bench.append(
+        arrival("env", env(0, values=[[math.nan]])),
+        arrival("env", env(1, ch=["mystery"], values=[[1.0]])),
+        arrival("env", env(2, values=[[20.0, 40.0, 7.0]])),
+        arrival("env", env(3, ch=["no dot", "temperature.", "Temperature.air"], values=[[1.0, 2.0, 3.0]])),
+    )
+    sink = Ledger()
+    store = bench.store(sink)
+    run(store)
+    assert sink.kept == [f"env,container=C,logger=L temperature_air_c=20,humidity_air_pct=40 {T0 + 2000 * S}"]
+    assert store.is_caught_up
+    assert bench.refused() == []
+
+
+def test_a_status_becomes_a_point_of_measurement_logger(bench: Bench) -> None:
+    """At its receipt; what it leaves out is left out."""
+    bench.append(
+        arrival("status", status(armed=True, bat_pct=87.5, mem_pct=3.0), 1000),
+        arrival("status", status(state="offline", clk=0), 2000),
+    )
+    sink = Ledger()
+    run(bench.store(sink))
+    assert of("logger", sink.kept) == [
+        "logger,container=C,logger=L online=true,armed=true,battery_pct=87.5,memory_pct=3.0,clock=2.0 1000",
+        "logger,container=C,logger=L online=false,clock=0.0 2000",
+    ]
+
+
+def fields_of(text: str) -> dict[str, str]:
+    """The fields of a line without blanks in them."""
+    return dict(pair.split("=") for pair in text.split(" ")[1].split(","))
+
+
+def test_an_event_becomes_its_wave_and_one_analysed_point(bench: Bench) -> None:
+    """`shock_wave` has each sample on sensor axes, `shock` its fields at the trigger sample."""
+    bench.append(arrival("shock", shock(3, boot=2**53 - 1)))
+    sink = Ledger()
+    run(bench.store(sink))
+    start_ns = T0 + 3000 * S
+    tags = "container=C,logger=L,sensor=a"
+    assert of("shock_wave", sink.kept) == [
+        f"shock_wave,{tags} x_g={x},y_g={y},z_g=1.0 {start_ns + n * S // 100}"
+        for n, (x, y) in enumerate([("0.0", "0.0"), ("7.03125", "-0.0703125"), ("0.078125", "0.0")])
+    ]
+    (point,) = of("shock", sink.kept)
+    assert point.startswith(f"shock,{tags} ")
+    assert point.endswith(f" {start_ns + S // 100}")
+    fields = fields_of(point)
+    wanted = {
+        "peak_g",
+        "peak_raw_g",
+        "peak_x_g",
+        "peak_y_g",
+        "peak_z_g",
+        "resultant_g",
+        "duration_ms",
+        "valid",
+        "boot",
+        "seq",
+    }
+    assert wanted <= set(fields)
+    assert (fields["boot"], fields["seq"], fields["peak_g"]) == ('"9007199254740991"', '"3"', "7.03125")
+    assert fields["valid"] in ("true", "false")
+
+
+def test_each_change_of_an_alert_is_a_point_at_its_time(bench: Bench) -> None:
+    """Firing at the reading that fired, cleared at the one that cleared."""
+    bench.append(arrival("env", env(0, values=[[20.0], [25.5], [24.0]])))
+    sink = Ledger()
+    run(bench.store(sink))
+    (alert,) = bench.results.book.alerts()
+    firing, cleared = of("alert", sink.kept)
+    head = "alert,container=C,logger=L,channel=temperature.air,rule=hot,severity=alarm "
+    for text, state, after_s in ((firing, "firing", 10), (cleared, "cleared", 20)):
+        assert text.startswith(f'{head}state="{state}",value=25.5,limit=25.0,alert_id="{alert["id"]}",message="C L: ')
+        assert text.endswith(f" {T0 + after_s * S}")
+    assert rfc3339(T0 + 20 * S) == alert["cleared_at"]
+
+
+def test_without_a_synchronised_clock_points_stand_at_the_anchor(bench: Bench) -> None:
+    """`mono` plus the anchor, and less than a microsecond by which two boots never meet."""
+    bench.append(arrival("env", env(0, clk=0, mono=5 * S, t0=0), 1000 * S))
+    sink = Ledger()
+    run(bench.store(sink))
+    times_ns = [int(text.rpartition(" ")[2]) for text in sink.kept]
+    assert 0 <= times_ns[0] - 1000 * S < 1000
+    assert times_ns[1] - times_ns[0] == 10 * S
+
+
+def test_two_bodies_are_in_flight_and_the_cursor_waits_for_the_first(bench: Bench) -> None:
+    """The second is confirmed first, the first fails: nothing is passed; after its second try everything is."""
+    bench.append(*blocks(2 * MAX_BATCH_RECORDS))
+    hands, sink = ByHand(), Ledger()
+    store = bench.store(sink, hands)
+    run(store)
+    hands.waiting.pop(0)()  # the question whether the store is there
+    run(store)
+    first, second = hands.waiting
+    hands.waiting.clear()
+    second()
+    run(store)
+    assert (store.pos, bench.saved().get("journal", 0), hands.waiting) == (0, 0, [])
+    sink.verdict = lambda _: DOWN
+    first()
+    run(store)
+    assert (store.pos, store.problem) == (0, str(DOWN))
+    sink.verdict = fine
+    bench.clock.mono += round(BACKOFF_MAX_S * S)
+    while not store.is_caught_up:
+        store.step()
+        while hands.waiting:
+            hands.waiting.pop(0)()
+    assert store.pos == 2 * MAX_BATCH_RECORDS + 1
+    assert len(set(sink.kept)) == len(of("env", sink.kept)) == 4 * MAX_BATCH_RECORDS
+
+
+def test_both_bodies_are_sent_again_to_the_byte(bench: Bench) -> None:
+    """A server that was down gets the identical bodies, so that sending twice changes nothing."""
+    bench.append(*blocks(2 * MAX_BATCH_RECORDS))
+    sink = Ledger(lambda _: DOWN)
+    store = bench.store(sink)
+    for _ in range(4):
+        run(store)
+        bench.clock.mono += round(BACKOFF_MAX_S * S)
+    assert store.pos == 0
+    assert len(set(sink.tried)) <= 2 < len(sink.tried)
+    sink.verdict = fine
+    bench.clock.mono += round(BACKOFF_MAX_S * S)
+    tried = set(sink.tried)
+    run(store)
+    assert store.is_caught_up
+    assert tried <= set(sink.tried)
+    assert len(sink.kept) == len(set(sink.kept)) == 4 * MAX_BATCH_RECORDS
+
+
+def bad(line: str) -> SinkError | None:
+    return RefusedLines("write", "here", "field type conflict") if "=666" in line else None
+
+
+def test_a_refused_point_is_found_and_everything_else_is_written(bench: Bench) -> None:
+    """Bisected down to single rows, in two bodies in flight at once; table `refused` has them with the reason."""
+    values = {(7, 1), (7, 0), (90, 1), (MAX_BATCH_RECORDS + 5, 0)}
+    arrivals = [
+        arrival("env", env(seq, values=[[666.0 if (seq, row) in values else 20.0] for row in (0, 1)]))
+        for seq in range(2 * MAX_BATCH_RECORDS)
+    ]
+    bench.append(*arrivals)
+    sink = Ledger(bad)
+    store = bench.store(sink)
+    run(store)
+    assert store.is_caught_up
+    expected = [("env", seq + 2, T0 + 1000 * S * seq + 10 * S * row) for seq, row in values]
+    assert sorted(row[:3] for row in bench.refused() if row[0] == "env") == sorted(expected)
+    assert {row[3] for row in bench.refused()} == {str(bad("=666"))}
+    assert len(of("env", sink.kept)) == len(set(of("env", sink.kept))) == 4 * MAX_BATCH_RECORDS - 4
+
+
+def test_a_split_body_moves_the_cursor_only_when_all_its_parts_are_confirmed(bench: Bench) -> None:
+    """The daemon dies with one half written: the next one sends the other half."""
+    bench.append(*blocks(8))
+    hands, sink = ByHand(), Ledger(max_lines=12)
+    store = bench.store(sink, hands)
+    for _ in range(20):
+        if sink.kept:
+            break
+        store.step()
+        hands.waiting.pop(0)()
+    store.step()
+    assert 0 < len(sink.kept) < 16
+    assert bench.saved().get("journal", 0) == 0
+    store.close()
+    again = Ledger()
+    run(bench.store(again))
+    assert len(set(sink.kept + again.kept)) == 16
+
+
+def test_a_body_that_is_too_large_goes_in_halves(bench: Bench) -> None:
+    """Down to what the server takes, in order, nothing refused."""
+    bench.append(*blocks(20))
+    sink = Ledger(max_lines=6)
+    store = bench.store(sink)
+    run(store)
+    assert store.is_caught_up
+    assert bench.refused() == []
+    assert [int(text.rpartition(" ")[2]) for text in sink.kept] == sorted(int(t.rpartition(" ")[2]) for t in sink.kept)
+    assert len(sink.kept) == 40
+
+
+def test_what_no_store_can_hold_is_refused_before_it_is_sent(bench: Bench) -> None:
+    """An accelerometer's name with a line break would change the series: that event goes, its neighbours stay."""
+    bench.append(arrival("env", env(0)), arrival("shock", shock(1, acc="a\nb")), arrival("env", env(2)))
+    sink = Ledger()
+    store = bench.store(sink)
+    run(store)
+    assert store.is_caught_up
+    assert [row[:2] for row in bench.refused()] == [("shock_wave", 3), ("shock", 3), ("alert", 1), ("alert", 2)]
+    assert len(of("env", sink.kept)) == 4
+
+
+def test_an_unexpected_error_of_the_sink_is_not_swallowed(bench: Bench) -> None:
+    """A fault of the program ends the part, whose thread ends the daemon."""
+
+    def fault(_line: str) -> SinkError | None:
+        raise ZeroDivisionError
+
+    bench.append(*blocks(1))
+    store = bench.store(Ledger(fault))
+    with pytest.raises(ZeroDivisionError):
+        run(store)
+    assert bench.saved().get("journal", 0) == 0
+
+
+def test_the_back_off_doubles_to_a_bound_and_honours_the_server(bench: Bench) -> None:
+    """Never longer than 30 s by itself, never shorter than the server asked for."""
+    for attempts in range(1, 2000):
+        delay_s = _delay_s(attempts, DOWN)
+        assert 0 <= delay_s <= min(BACKOFF_MAX_S, 0.5 * 2.0 ** min(attempts, 10))
+    asked = Unavailable("write", "here", "overloaded", retry_after_s=77.0)
+    assert _delay_s(1, asked) == 77.0
+    bench.append(*blocks(1))
+    sink = Ledger(lambda _: asked)
+    store = bench.store(sink)
+    run(store)
+    sink.verdict = fine
+    bench.clock.mono += 77 * S - 1
+    run(store)
+    assert (len(sink.tried), sink.kept) == (1, [])
+    bench.clock.mono += 1
+    run(store)
+    assert len(sink.kept) == 2
+
+
+def test_a_restart_goes_on_at_the_cursor(bench: Bench) -> None:
+    """What was confirmed is not sent again, of no source; what was not is."""
+    bench.append(arrival("env", env(0, values=[[26.0]])), arrival("shock", shock(1)))
+    first = Ledger()
+    store = bench.store(first)
+    run(store)
+    store.close()
+    assert first.closed
+    assert bench.saved() == {"journal": 3, "results": 1, "transitions": 3}
+    bench.append(*blocks(1, first=2))
+    second = Ledger()
+    run(bench.store(second))
+    assert len(of("env", second.kept)) == 2
+    assert of("shock", second.kept) == of("shock_wave", second.kept) == []
+    assert len(of("alert", second.kept)) == 1  # what the new reading cleared
+
+
+def test_asking_whether_it_is_caught_up_takes_nothing_away(bench: Bench) -> None:
+    """`drain` asks from another thread, at any moment."""
+    bench.append(arrival("env", env(0, values=[[26.0]])), arrival("shock", shock(1)))
+    sink = Ledger()
+    store = bench.store(sink)
+    for _ in range(20):
+        is_caught_up = store.is_caught_up
+        if not store.step():
+            break
+        assert not is_caught_up
+    assert store.is_caught_up
+    assert [len(of(name, sink.kept)) for name in ("env", "shock_wave", "shock", "alert")] == [1, 3, 1, 3]
+
+
+def test_a_store_that_does_not_open_is_tried_again(bench: Bench) -> None:
+    """The first thing sent is the question whether it is there."""
+
+    class Closed(Ledger):
+        is_up = False
+
+        def open(self) -> None:
+            if not self.is_up:
+                raise DOWN
+
+    bench.append(*blocks(1))
+    sink = Closed()
+    store = bench.store(sink)
+    run(store)
+    assert (store.problem, store.pos) == (str(DOWN), 0)
+    sink.is_up = True
+    bench.clock.mono += round(BACKOFF_MAX_S * S)
+    run(store)
+    assert (store.problem, len(sink.kept)) == ("", 2)
+
+
+def test_the_embedded_store_through_real_threads(bench: Bench) -> None:
+    """All readings come back from the file, and confirmations wake the store."""
+    bench.append(*blocks(3 * MAX_BATCH_RECORDS), arrival("shock", shock(10_000)))
+    woken = threading.Event()
+    path = bench.folder / "series.db"
+    with ThreadPoolExecutor(2) as pool:
+        sink = EmbeddedSink(path)
+        store = bench.store(sink, pool)
+        store.on_confirmed = woken.set
+        for _ in range(1000):
+            if store.is_caught_up:
+                break
+            if not store.step():
+                assert woken.wait(20)
+                woken.clear()
+    assert store.is_caught_up
+    times_ns, values = sink.series("C", "L", "temperature_air_c", 0, 2**62)
+    expected = [T0 + 1000 * S * seq + 10 * S * row for seq in range(3 * MAX_BATCH_RECORDS) for row in (0, 1)]
+    assert times_ns.tolist() == expected
+    assert values.tolist() == [20.0, 21.0] * (3 * MAX_BATCH_RECORDS)
+    wave_ns, x_g = sink.series("C", "L", "x_g", 0, 2**62, "shock_wave")
+    assert (len(wave_ns), x_g.tolist()) == (3, [0.0, 7.03125, 0.078125])
+    store.close()
+
+
+def messages() -> Iterator[tuple[str, bytes]]:
+    """Hostile but decodable messages of every kind."""
+    big = 2**53 - 1
+    huge = [1e308] * 3
+    for kind, content in (
+        ("env", env(0, t0=2**62, mono=2**62)),
+        ("env", env(1, clk=0, mono=0, t0=0, values=[[math.inf], [-math.inf]])),
+        ("env", env(2, dt=2**62 // 1000 - 1, values=[[26.0]])),
+        ("env", env(3, dt=0, values=[[3.4e38], [-3.4e38]])),
+        ("env", env(4, ch=["temperature.a\nb"], values=[[99.0]])),
+        ("env", env(5, ch=["temperature.", "temperature.\\"], values=[[99.0, 99.0]])),
+        ("env", env(6, ch=["\x00", " ,="], values=[[99.0, 99.0]])),
+        ("env", env(7, sync_age_s=1e308, values=[[99.0]])),
+        ("shock", shock(10, scale=huge)),
+        ("shock", shock(11, scale=[0.0] * 3, fs=1e300)),
+        ("shock", shock(12, fs=1e-9, acc="\\")),
+        ("shock", shock(13, acc=" ", pre=3, level_g=-1e308, range_g=-1.0)),
+        ("shock", shock(14, acc="", counts=[[1], [2], [3]], pre=0)),
+        ("status", status(1, interval_us=big, next=big, held=[[big, 0, big - 1]], bat_pct=1e308)),
+        ("status", status(2, interval_us=0, until=2**63 - 1, model="\n", accs={"": {}})),
+        ("env", env(8, values=[[20.0]])),
+    ):
+        yield kind, arrival(kind, content).payload
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers near the end of float64 overflow, as they should
+def test_no_message_that_decodes_stops_watch_or_store(bench: Bench) -> None:
+    """Times, scales and names at their ends pass through both consumers, and the last good reading is written."""
+    arrivals = [
+        Usable(1000, f"tcm/v1/C/L/up/{kind}", payload, False, False, "C", "L", kind, decode(kind, payload))
+        for kind, payload in messages()
+    ]
+    bench.append(*arrivals)
+    sink = Ledger()
+    store = bench.store(sink)
+    run(store)
+    assert store.is_caught_up
+    assert f"env,container=C,logger=L temperature_air_c=20 {T0 + 8000 * S}" in sink.kept

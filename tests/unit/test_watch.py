@@ -1,0 +1,460 @@
+"""Watch on real journals: whatever the cuts and the restarts, the alerts are those of one quiet run."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.config import Rules
+from monitor.consumers import Notify, Watch, WatchReader
+from monitor.consumers.watch import SNAPSHOT_NS
+from monitor.journal import Journal, JournalReader, Usable
+from monitor.model.clock import rfc3339
+from monitor.model.errors import JournalError, TcmError
+from monitor.replaying import replay_source
+from tests.unit.test_intake import ManualClock
+from tests.unit.test_journal import arrival
+from tests.unit.test_wire import T0, S, env, shock, status
+
+Item = Usable | bytes  # a message, or a configuration
+HOT = {"id": "hot", "kind": "threshold", "channel": "temperature.*", "above": "25 degC", "severity": "alarm"}
+SLOW = {"id": "slow", "kind": "threshold", "channel": "temperature.*", "above": "24 degC", "clear": "23 degC"}
+SLOW |= {"for": "20 s", "severity": "warning"}
+DRY = {
+    "id": "dry",
+    "kind": "threshold",
+    "channel": "humidity.*",
+    "below": "30 %",
+    "severity": "info",
+    "phases": ["road"],
+}
+JOLT = {"id": "jolt", "kind": "shock", "axis": "resultant", "peak": "3 g", "severity": "warning"}
+BOX: dict[str, Any] = {
+    "id": "C",
+    "consignment": "trip",
+    "logger": [
+        {
+            "id": "L",
+            "serial": "SN-1",
+            "place": "base frame",
+            "calibration": {"temperature.air": {"accuracy": "0.3 K"}, "shock.a": {"accuracy": "0.2 g"}},
+        }
+    ],
+}
+TRIP = {
+    "id": "trip",
+    "parties": [{"id": "owner", "title": "Owner"}],
+    "leg": [
+        {
+            "id": "one",
+            "phase": "road",
+            "custodian": "owner",
+            "planned_start": rfc3339(T0 + 100 * S),
+            "planned_end": rfc3339(T0 + 400 * S),
+        }
+    ],
+}
+
+
+def rules(*rule: dict[str, Any], **box: Any) -> bytes:
+    """A configuration as it is journalled."""
+    document = {
+        "ingest": {"default_limits": "hardware"},
+        "profiles": {"hardware": {"name": "hardware", "rule": list(rule)}},
+        "containers": {"C": BOX | box},
+        "consignments": {"trip": TRIP},
+    }
+    return Rules.model_validate(document).to_json()
+
+
+ALL = rules(HOT, SLOW, DRY, JOLT)
+
+
+class Station:
+    """A state directory whose watch can be dropped, as by a crash, and opened anew."""
+
+    def __init__(self, folder: Path, *items: Item) -> None:
+        self.folder, self.clock = folder, ManualClock()
+        self.journal = Journal(folder)
+        self.append(*(items or (ALL,)))
+        self.start()
+
+    def start(self) -> None:
+        """Open journal reader and watch anew; what was open before is dropped where it stands."""
+        self.watch = Watch(self.folder, JournalReader(self.folder), self.clock)
+
+    def append(self, *items: Item) -> None:
+        """Into the journal, messages between two configurations in one commit."""
+        commit: list[Usable] = []
+        for item in items:
+            if isinstance(item, Usable):
+                commit.append(item)
+            else:
+                self.journal.append(commit)
+                self.journal.append_own("config", 7, item)
+                commit = []
+        self.journal.append(commit)
+
+    def run(self, *items: Item) -> None:
+        """Append, then judge all there is."""
+        self.append(*items)
+        while self.watch.step():
+            pass
+
+    def alerts(self) -> list[dict[str, Any]]:
+        return self.watch.book.alerts()
+
+    def snapshot_pos(self) -> int:
+        """Where the saved state stands."""
+        row = self.rows("SELECT pos FROM snapshot")
+        return int(row[0][0]) if row else 0
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(f"{(self.folder / 'watch.db').as_uri()}?mode=ro", uri=True)
+        try:
+            return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+
+    def outcome(self) -> list[Any]:
+        """Everything that watch tells the world, numbers and all."""
+        results = self.rows("SELECT * FROM results ORDER BY n")
+        return [self.alerts(), self.watch.book.transitions(0, 10**6), results]
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Station:
+    """An empty journal under all rules."""
+    return Station(tmp_path)
+
+
+def readings(*values: float, seq: int = 0, **changes: Any) -> Usable:
+    """A block of air temperatures, ten seconds apart."""
+    return arrival("env", env(seq, values=[[value] for value in values], **changes), T0 + 1000 * S * (seq + 1))
+
+
+def test_an_alert_says_what_a_person_needs_to_know(station: Station) -> None:
+    """All fields of the contract, in its order."""
+    station.run(readings(20.0, 25.5, 27.0, 26.0, sync_age_s=5000.0))
+    alert = next(alert for alert in station.alerts() if alert["rule"] == "hot")
+    digest = Rules.from_json(ALL).profile_digest("C")
+    assert list(alert.items()) == [
+        ("id", alert["id"]),
+        *(("rule", "hot"), ("kind", "threshold"), ("container", "C"), ("logger", "L"), ("serial", "SN-1")),
+        *(("place", "base frame"), ("channel", "temperature.air"), ("axis", None), ("severity", "alarm")),
+        *(("state", "firing"), ("occurred_at", rfc3339(T0 + 10 * S)), ("reported_at", rfc3339(T0 + 1000 * S))),
+        *(
+            ("cleared_at", None),
+            ("value", 25.5),
+            ("peak", 27.0),
+            ("limit", 25.0),
+            ("unit", "degC"),
+            ("uncertainty", 0.3),
+        ),
+        *(("decision", "exceeded"), ("clock_uncertainty_s", pytest.approx(0.1)), ("phase", "storage")),
+        *(("profile_digest", digest), ("evidence", {"pos": 2, "boot": 1, "seq": 0}), ("suspect", False)),
+        ("merged_into", None),
+        ("message", f"C base frame: temperature.air 25.5 degC, above 25 degC since {rfc3339(T0 + 10 * S)}"),
+    ]
+    assert len(alert["id"]) == 16
+
+
+def test_a_shock_is_an_alert_of_its_accelerometer(station: Station) -> None:
+    """Channel shock.<acc>, the axis of the rule, evidence in the journal."""
+    station.run(arrival("shock", shock(4)))
+    (alert,) = station.alerts()
+    assert (alert["channel"], alert["axis"], alert["unit"], alert["limit"]) == ("shock.a", "resultant", "g", 3.0)
+    assert (alert["evidence"], alert["decision"]) == ({"pos": 2, "boot": 1, "seq": 4}, "exceeded")
+    assert alert["value"] == pytest.approx(7.03, abs=0.01)
+
+
+def test_a_container_that_is_not_armed_alarms_nobody(tmp_path: Path) -> None:
+    """The alert is raised as `info`, for bench handling."""
+    station = Station(tmp_path, rules(HOT, armed=False))
+    station.run(readings(26.0))
+    assert [alert["severity"] for alert in station.alerts()] == ["info"]
+
+
+def test_an_alert_clears_and_both_changes_are_told(station: Station) -> None:
+    """The peak that grew in later batches stands in the alert and in the transition `cleared`."""
+    station.run(readings(26.0))
+    station.run(readings(28.0, 27.0, seq=1, t0=T0 + 10 * S))
+    station.run(readings(25.0, seq=2, t0=T0 + 30 * S))
+    hot = [body for _, _, body in station.watch.book.transitions(0, 99) if body["rule"] == "hot"]
+    assert [(body["state"], body["value"], body["peak"]) for body in hot] == [
+        ("firing", 26.0, 26.0),
+        ("cleared", 26.0, 28.0),
+    ]
+    alert = next(alert for alert in station.alerts() if alert["rule"] == "hot")
+    assert alert == hot[1]
+    assert alert["cleared_at"] == rfc3339(T0 + 30 * S)
+
+
+def test_an_alert_is_json_whatever_the_reading(station: Station) -> None:
+    """Infinity is no JSON: the largest float32 stands for it."""
+    station.run(
+        readings(26.0, math.inf), readings(math.inf, seq=3, t0=T0, boot=2), arrival("env", env(9, values=[[20.0]]))
+    )
+
+    def refuse(text: str) -> float:
+        raise AssertionError(f"{text} is no JSON")
+
+    bodies = [body for (body,) in station.rows("SELECT body FROM alerts UNION ALL SELECT body FROM transitions")]
+    assert max(json.loads(body, parse_constant=refuse)["peak"] for body in bodies) == pytest.approx(3.4028235e38)
+
+
+def test_the_declared_interval_makes_the_gap(station: Station) -> None:
+    """A status before the readings says what a gap is; the dwell starts anew after it, also behind a restart."""
+    station.run(arrival("status", status(interval_us=1_000_000)), readings(24.5, 24.5, 24.5, 24.5))
+    assert station.alerts() == []
+    station.watch.close()
+    station.start()
+    station.run(readings(24.5, 24.5, 24.5, seq=1, t0=T0 + 40 * S))
+    assert station.alerts() == []
+    station.run(arrival("status", status(interval_us=10_000_000)), readings(24.5, 24.5, 24.5, seq=2, t0=T0 + 70 * S))
+    assert [alert["rule"] for alert in station.alerts()] == ["slow"]
+
+
+def test_a_back_filled_record_is_placed_by_the_anchor(station: Station) -> None:
+    """Without a clock a reading's time is mono plus the boot's anchor, not its arrival."""
+    prompt = arrival("status", status(clk=0, mono=1000 * S), T0 + 1000 * S, is_prompt=True)
+    station.run(prompt, arrival("env", env(0, clk=0, t0=0, mono=50 * S, values=[[26.0]]), T0 + 9000 * S, is_fill=True))
+    (alert,) = station.alerts()
+    assert alert["occurred_at"].startswith(rfc3339(T0 + 50 * S)[:-1])
+
+
+def test_a_configuration_in_the_journal_changes_the_rules_from_there_on(station: Station) -> None:
+    """What fires under a rule that is gone ends; the new limit judges what follows, also behind a restart."""
+    station.run(readings(26.0))
+    station.run(rules(HOT | {"above": "30 degC"}), readings(29.0, 31.0, seq=1, t0=T0 + 10 * S))
+    told = [(body["state"], body["limit"], body["value"]) for _, _, body in station.watch.book.transitions(0, 99)]
+    assert told == [("firing", 25.0, 26.0), ("cleared", 25.0, 26.0), ("firing", 30.0, 31.0)]
+    station.start()
+    station.run(readings(20.0, seq=2, t0=T0 + 30 * S))
+    assert Counter(alert["state"] for alert in station.alerts()) == {"cleared": 2}
+
+
+def test_a_restart_judges_again_under_the_rules_of_the_snapshot(station: Station) -> None:
+    """A configuration that came after it applies from its own place on, not to what was judged before."""
+    station.run(readings(20.0))
+    station.watch.close()
+    station.append(readings(26.0, seq=1), rules(HOT | {"above": "30 degC"}), readings(29.0, seq=2))
+    station.start()
+    station.run()
+    told = [(body["rule"], body["state"], body["limit"]) for _, _, body in station.watch.book.transitions(0, 99)]
+    assert told == [("hot", "firing", 25.0), ("hot", "cleared", 25.0)]
+
+
+def test_without_a_configuration_nothing_can_be_judged(tmp_path: Path) -> None:
+    """A journal that begins otherwise is none of ours."""
+    station = Station(tmp_path, readings(20.0))
+    with pytest.raises(TcmError, match="no configuration stands before the first record"):
+        station.watch.step()
+
+
+def test_the_state_is_saved_every_ten_seconds_and_at_the_end(station: Station) -> None:
+    """Not at each batch; a clean start has nothing to judge again."""
+    station.run(readings(20.0))
+    assert station.snapshot_pos() == 0
+    station.clock.mono += SNAPSHOT_NS
+    station.run(readings(20.0, seq=1))
+    assert station.snapshot_pos() == 3
+    station.clock.mono += SNAPSHOT_NS - 1
+    station.run(readings(20.0, seq=2))
+    assert station.snapshot_pos() == 3
+    station.watch.close()
+    station.start()
+    assert (station.snapshot_pos(), station.watch.pos, station.watch.step()) == (4, 4, False)
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"version": None}])
+def test_a_snapshot_of_another_version_is_refused(station: Station, change: dict[str, Any]) -> None:
+    """Never misread; the message says what to do."""
+    station.run(readings(26.0))
+    station.watch.close()
+    with sqlite3.connect(station.folder / "watch.db") as connection:
+        (state,) = connection.execute("SELECT state FROM snapshot").fetchone()
+        connection.execute("UPDATE snapshot SET state = ?", (cbor2.dumps(cbor2.loads(state) | change),))
+    with pytest.raises(TcmError, match=r"version .*expected 1 \(delete watch\.db"):
+        station.start()
+
+
+def test_a_file_of_another_version_is_refused(station: Station) -> None:
+    """Tables whose columns may mean something else are left alone."""
+    station.watch.close()
+    with sqlite3.connect(station.folder / "watch.db") as connection:
+        connection.execute("PRAGMA user_version = 9")
+    with pytest.raises(JournalError, match="schema version 9, expected 1"):
+        station.start()
+
+
+def test_deleting_the_file_builds_the_same_again(station: Station) -> None:
+    """Alerts, numbers and results come from the journal alone."""
+    station.run(*scene(4))
+    before = station.outcome()
+    station.watch.close()
+    for path in station.folder.glob("watch.db*"):
+        path.unlink()
+    station.start()
+    station.run()
+    assert station.outcome() == before
+    assert all(before)
+
+
+LIMITS = [ALL, rules(HOT, JOLT), rules(HOT | {"above": "24 degC"}, SLOW), rules(DRY, SLOW, armed=False)]
+
+
+def scene(seed: int) -> list[Item]:
+    """Two loggers, live and filled, two boots, with and without a clock, events, births, sometimes new limits."""
+    rng = random.Random(seed)
+    times_ns: Counter[str] = Counter()
+    seqs: Counter[tuple[str, int]] = Counter()
+    items: list[Item] = []
+    for number in range(rng.randint(3, 25)):
+        logger, boot = rng.choice("LM"), rng.choice([1, 1, 2])
+        received_ns = T0 + 600 * S + number * S
+        what = rng.choice(["env"] * 6 + ["shock", "status", "config"])
+        if what == "config":
+            items.append(rng.choice(LIMITS))
+            continue
+        if what == "status":
+            content = status(boot, interval_us=rng.choice([10_000_000, 60_000_000]), mono=number * S)
+            items.append(arrival("status", content, received_ns, logger, is_prompt=rng.random() < 0.5))
+            continue
+        seq = seqs[logger, boot]
+        seqs[logger, boot] += 1
+        rows = rng.randint(1, 5)
+        at_ns = times_ns[logger] + rng.choice([10, 10, 10, 20, 60, -30]) * S
+        common = {"t0": T0 + at_ns, "mono": 1000 * S + at_ns, "clk": rng.choice([2, 2, 0])}
+        if what == "shock":
+            content = shock(seq, boot, counts=[[0, rng.randint(-900, 900), 1], [0, 1, 0], [128] * 3], **common)
+        else:
+            times_ns[logger] = at_ns + (rows - 1) * 10 * S
+            pick = [20.0, 22.5, 23.5, 24.5, 24.5, 25.5, 26.5, 28.0, math.nan, math.inf]
+            values = [[rng.choice(pick), rng.choice([20.0, 35.0])] for _ in range(rows)]
+            content = env(seq, boot, values=values, sync_age_s=float(number), **common)
+        items.append(arrival(what, content, received_ns, logger, is_fill=rng.random() < 0.3))
+    return items
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 2**32), st.lists(st.sampled_from(["cut", "cut", "save", "crash", "stop"]), max_size=10), st.randoms()
+)
+def test_replay_equals_live(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, events: list[str], rng: random.Random
+) -> None:
+    """Commits, snapshots, crashes and restarts anywhere: alerts, transitions and results are those of one piece."""
+    items = scene(seed)
+    whole = Station(tmp_path_factory.mktemp("whole"))
+    whole.run(*items)
+    live = Station(tmp_path_factory.mktemp("live"))
+    cuts = sorted(rng.randint(0, len(items)) for _ in events)
+    for event, first, last in zip(events, [0, *cuts], cuts, strict=False):
+        live.run(*items[first:last])
+        if event == "save":
+            live.clock.mono += SNAPSHOT_NS
+        if event == "stop":
+            live.watch.close()
+        if event in ("crash", "stop"):
+            live.start()
+    live.run(*items[cuts[-1] if cuts else 0 :])
+    assert live.outcome() == whole.outcome()
+    answer = replay_source(live.folder, None, lambda _done, _all: None)
+    assert answer["alerts"] == whole.alerts()
+    assert sum(answer["totals"].values()) == len(whole.alerts())
+    for each in (whole, live):
+        each.watch.close()
+        each.journal.close()
+
+
+def test_the_scenes_are_not_empty_ones(tmp_path: Path) -> None:
+    """They raise and clear alerts of every rule, in a phase that matters, with results."""
+    rules_seen: Counter[tuple[str, str]] = Counter()
+    phases, results = set(), 0
+    for seed in range(12):
+        station = Station(tmp_path / str(seed))
+        station.run(*scene(seed))
+        alerts, _, rows = station.outcome()
+        rules_seen.update((alert["rule"], alert["state"]) for alert in alerts)
+        phases |= {alert["phase"] for alert in alerts}
+        results += len(rows)
+    assert {rule for rule, _ in rules_seen} == {"hot", "slow", "dry", "jolt"}
+    assert {state for _, state in rules_seen} == {"firing", "cleared"}
+    assert phases == {"road", "storage"}
+    assert results > 10
+
+
+def test_a_replay_counts_and_shows_its_way(station: Station) -> None:
+    """Readings, events, progress to the head; other limits than the journal's when a file says so."""
+    station.run(readings(20.0, 26.0), arrival("shock", shock(1)), readings(20.0, seq=2))
+    progress: list[tuple[int, int]] = []
+    answer = replay_source(station.folder, None, lambda done, total: progress.append((done, total)))
+    assert (answer["readings"], answer["events"], answer["totals"]) == (3, 1, {"hot": 1, "jolt": 1})
+    assert progress == [(4, 4)]
+    file = station.folder / "strict.toml"
+    file.write_text(
+        'name = "strict"\n[[rule]]\nid = "any"\nkind = "threshold"\nchannel = "temperature.*"\n'
+        'above = "19 degC"\nseverity = "info"\n',
+        encoding="utf-8",
+    )
+    answer = replay_source(station.folder, file, lambda _done, _all: None)
+    assert (answer["totals"], answer["limits"]) == ({"any": 1}, str(file))
+
+
+@pytest.mark.parametrize("make", [lambda folder: folder, lambda folder: folder / "nothing"])
+def test_a_source_that_is_none_is_refused(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    """A folder without a journal needs limits, and has to be there."""
+    with pytest.raises(TcmError, match=r"expected a state directory with journal\.db, or a recording"):
+        replay_source(make(tmp_path), None, lambda _done, _all: None)
+
+
+class Receipt:
+    """What the broker said of a publication."""
+
+    def __init__(self, *, is_good: bool) -> None:
+        self._is_good = is_good
+
+    def wait_for_publish(self, timeout: float | None = None) -> None:
+        """The answer is there already."""
+
+    def is_published(self) -> bool:
+        return self._is_good
+
+
+def test_alerts_are_published_retained_in_order_and_taken_down_at_the_end(station: Station) -> None:
+    """Each change as JSON; after `cleared` an empty message; a broker that does not confirm gets all of it again."""
+    sent: list[tuple[str, bytes]] = []
+    is_up = [False]
+
+    def publish(topic: str, payload: bytes) -> Receipt:
+        sent.append((topic, payload))
+        return Receipt(is_good=is_up[0])
+
+    station.run(readings(26.0), readings(20.0, seq=1))
+    notify = Notify(station.folder, WatchReader(station.folder), publish)
+    assert not notify.step()
+    assert "not confirmed" in notify.problem
+    first = list(sent)
+    sent.clear()
+    is_up[0] = True
+    assert notify.step()
+    assert (sent, notify.problem, notify.step()) == (first, "", False)
+    firing, cleared = (body for _, _, body in station.watch.book.transitions(0, 9))
+    topic = f"tcm/v1/C/alerts/{firing['id']}"
+    assert [sent_topic for sent_topic, _ in sent] == [topic] * 3
+    assert [payload and json.loads(payload) for _, payload in sent] == [firing, cleared, b""]
+    notify.close()
+    again = Notify(station.folder, WatchReader(station.folder), publish)
+    assert not again.step()
