@@ -24,6 +24,7 @@ from monitor.wire import decode
 
 MAX_IN_FLIGHT = 2  # measured: two connections carry half as much again as one, a third nothing more
 MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
+MAX_BATCH_BYTES = 512 << 10  # of payload; 87 000 samples of events become 7 MB of lines, 13 times as much
 MAX_BATCH_RESULTS = 1_000
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.5, 30.0
 STORE_TABLES = """
@@ -117,18 +118,19 @@ class Store:
         return did
 
     def _next(self) -> Write | None:
-        records = self._journal.read(self._read["journal"], MAX_BATCH_RECORDS)
-        if records:
-            points = [made for record in records if (made := self._record_points(record)) is not None]
-            return self._write("journal", records[-1].pos, points, records[-1].received_ns)
-        results = self._results.results(self._read["results"], MAX_BATCH_RESULTS)
-        if results:
-            points = [one_point(r.pos, r.measurement, r.tags, r.time_ns, r.fields) for _, r in results]
-            return self._write("results", results[-1][0], points)
+        """The next body: alerts before results before readings, so that a backlog of readings delays no alert."""
         transitions = self._results.book.transitions(self._read["transitions"], MAX_BATCH_RESULTS)
         if transitions:
             points = [alert_points(n, at_ns, alert) for n, at_ns, alert in transitions]
             return self._write("transitions", transitions[-1][0], points)
+        results = self._results.results(self._read["results"], MAX_BATCH_RESULTS)
+        if results:
+            points = [one_point(r.pos, r.measurement, r.tags, r.time_ns, r.fields) for _, r in results]
+            return self._write("results", results[-1][0], points)
+        records = self._journal.read(self._read["journal"], MAX_BATCH_RECORDS, MAX_BATCH_BYTES)
+        if records:
+            points = [made for record in records if (made := self._record_points(record)) is not None]
+            return self._write("journal", records[-1].pos, points, records[-1].received_ns)
         return None
 
     def _write(self, source: str, upto: int, points: list[Points], received_ns: int = 0) -> Write:

@@ -21,8 +21,8 @@ class JournalReader:
         self._connection = open_for_reading(state_dir / "journal.db")
         self._anchors: dict[tuple[str, int], int] = {}
 
-    def read(self, after_pos: int, limit: int = MAX_BATCH_RECORDS) -> list[Record]:
-        """The next records behind `after_pos` in order, at most `limit` and about MAX_BATCH_BYTES."""
+    def read(self, after_pos: int, limit: int = MAX_BATCH_RECORDS, limit_bytes: int = MAX_BATCH_BYTES) -> list[Record]:
+        """The next records behind `after_pos` in order, at most `limit` and little over `limit_bytes` of payload."""
         cursor = self._connection.execute(
             f"SELECT {_COLUMNS} FROM records WHERE pos > ? ORDER BY pos LIMIT ?", (after_pos, limit)
         )
@@ -31,7 +31,7 @@ class JournalReader:
         for row in cursor:
             batch.append(Record(*row))
             size_bytes += len(row[8] or b"")
-            if size_bytes >= MAX_BATCH_BYTES:
+            if size_bytes >= limit_bytes:
                 break
         cursor.close()
         return batch

@@ -392,8 +392,17 @@ def test_what_no_store_can_hold_is_refused_before_it_is_sent(bench: Bench) -> No
     store = bench.store(sink)
     run(store)
     assert store.is_caught_up
-    assert [row[:2] for row in bench.refused()] == [("shock_wave", 3), ("shock", 3), ("alert", 1), ("alert", 2)]
+    assert [row[:2] for row in bench.refused()] == [("alert", 1), ("alert", 2), ("shock", 3), ("shock_wave", 3)]
     assert len(of("env", sink.kept)) == 4
+
+
+def test_alerts_are_written_before_a_backlog_of_readings(bench: Bench) -> None:
+    """After an outage an operator sees what was raised at once, not behind hours of readings."""
+    bench.append(*blocks(40), arrival("shock", shock(40)))
+    sink = Ledger()
+    run(bench.store(sink))
+    measurements = [text.partition(",")[0] for text in sink.kept]
+    assert measurements.index("alert") < measurements.index("env")
 
 
 def test_an_unexpected_error_of_the_sink_is_not_swallowed(bench: Bench) -> None:
