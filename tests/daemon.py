@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -22,6 +24,11 @@ from tests.servers import HOST, Influxd, free_port, wait_until
 
 REPOSITORY = Path(__file__).parents[1]
 READY_S = SETTLE_S = STOP_S = 20.0
+# Child processes keep their bytecode here, whatever the environment says: else some compile everything at each start.
+BYTECODE = tempfile.TemporaryDirectory(prefix="tcm-bytecode-")
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {
+    "PYTHONPYCACHEPREFIX": BYTECODE.name
+}
 
 LIMITS = """
 name = "test"
@@ -45,6 +52,13 @@ severity = "alarm"
 def influx_v1(server: Influxd, database: str) -> str:
     """The table [store] for a database of its own on an InfluxDB 1 server."""
     return f'kind = "influxdb"\nurl = "{server.url}"\ndialect = "v1"\ndatabase = "{database}"'
+
+
+def run(command: list[str], limit_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, in the repository's folder."""
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True, timeout=limit_s, check=False
+    )
 
 
 def tcm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -91,16 +105,21 @@ class DaemonProcess:
         """Start it and wait until `path` answers 200."""
         command = [sys.executable, "-m", "monitor", "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
-            self.process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY)
+            self.process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, env=ENVIRONMENT)
         wait_until(lambda: self.answers(path) or process.poll() is not None, READY_S, f"{path} of the daemon")
         assert process.poll() is None, self.log.read_text()
 
     def end(self, how: signal.Signals, limit_s: float = STOP_S) -> int:
         """Send a signal, wait, and return the exit status; does nothing when it was ended before."""
-        process, self.process = self.process, None
-        if process is None:
+        if self.process is None:
             return 0
-        process.send_signal(how)
+        self.process.send_signal(how)
+        return self.died(limit_s)
+
+    def died(self, limit_s: float = STOP_S) -> int:
+        """Wait until it ends by itself; its exit status."""
+        process, self.process = self.process, None
+        assert process is not None
         try:
             return process.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -115,12 +134,6 @@ class DaemonProcess:
     def kill(self) -> None:
         """End it as a power cut does."""
         self.end(signal.SIGKILL)
-
-    def died(self) -> int:
-        """Wait until it ends by itself; its exit status."""
-        process, self.process = self.process, None
-        assert process is not None
-        return process.wait(STOP_S)
 
     def get(self, path: str) -> tuple[int, Any]:
         """Status and body (read as JSON where it is JSON) of a page; (0, None) when nobody answers."""
@@ -162,7 +175,7 @@ class DaemonProcess:
     def refuse(self) -> str:
         """Start it in vain: what it says when it ends by itself, with status 2 and without a traceback."""
         command = [sys.executable, "-m", "monitor", "run", "--config", str(self.config)]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=STOP_S, check=False)
+        done = run(command, STOP_S)
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr
         return done.stderr

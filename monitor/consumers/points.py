@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from monitor.model.batch import Event, Points
 from monitor.model.channel import field_name
-from monitor.model.record import Env, Record, Shock, Status
+from monitor.model.record import SYNCHRONISED, Env, Record, Shock, Status
 from monitor.shock.peak import EventPeaks
 
 MAX_TIME_NS = 1 << 62  # year 2116; a placed record ends below int64 with the longest span that the wire admits
@@ -19,8 +19,9 @@ Fields = dict[str, NDArray[np.float32] | NDArray[np.float64] | list[str] | list[
 
 def placed_ns(record: Record, message: Env | Shock, anchor_ns: Callable[[str, int], int | None]) -> int:
     """When the record's first reading was taken, int64 ns UTC."""
-    anchor = anchor_ns(record.logger or "", message.stamp.boot)
-    return min(max(message.stamp.time_ns(message.seq, anchor), 0), MAX_TIME_NS)
+    stamp = message.stamp
+    anchor = None if stamp.clk == SYNCHRONISED else anchor_ns(record.logger or "", stamp.boot)
+    return min(max(stamp.time_ns(message.seq, anchor), 0), MAX_TIME_NS)
 
 
 def env_points(record: Record, env: Env, start_ns: int) -> Points:

@@ -1,27 +1,27 @@
 """Points as InfluxDB line protocol: one line a point, the same points always the same bytes.
 
-This is the hottest code of the daemon. A whole block is formatted by a single `%` over one flat tuple, which takes
-0.6 of the time of a `%` for each line: what remains is nearly all the printing of the digits themselves.
+This is the hottest code of the daemon. orjson prints a whole column at once, each number with the fewest digits that
+come back as the same float32 or float64, and a block is put together by one `join` over its pieces: 28 us for 60 rows
+of 4 fields, where `%` over `.tolist()` columns takes 73.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from math import isfinite
 from typing import Any
 
 import numpy as np
+import orjson
 
 from monitor.model.batch import Points
 
-# Nine significant digits carry every float32 exactly; a float64 is printed with the fewest digits that carry it.
-_FLOAT32, _FLOAT64, _TEXT = "%.9g", "%r", "%s"
-# Rows formatted by one `%`. It bounds the transient: 1000 rows x 65 values x (32 B object + 8 B pointer) = 2.6 MB.
+# Rows put together by one `join`. It bounds the transient: 1000 rows x 65 values x (65 B text + 2 pointers) = 5.3 MB.
 _ROWS_AT_ONCE = 1000
-_TEMPLATES_MAX = 4096  # one for each series and set of fields: of 4 fields 200 B (0.8 MB in all), of 64 fields 6 kB
+_FRAMES_MAX = 4096  # one for each series and set of fields: of 4 fields 200 B (0.8 MB in all), of 64 fields 6 kB
+_MISSING = "null"  # orjson's word for NaN and infinities; text fields are quoted, so none can read like it
 
-_Column = tuple[str, str, list[Any]]  # name, conversion, values
+_Column = tuple[str, list[str]]  # name, printed values
 
 
 def lines(points: Sequence[Points]) -> bytes:
@@ -36,54 +36,55 @@ def lines(points: Sequence[Points]) -> bytes:
 
 
 def _texts(points: Points) -> Iterator[str]:
-    times_ns = points.times_ns.tolist()
-    columns = [_column(name, values) for name, values in points.fields.items()]
-    for name, _, values in columns:
-        if len(values) != len(times_ns):
-            raise ValueError(f"field {name}: {len(values)} values for {len(times_ns)} times")
-    for start in range(0, len(times_ns), _ROWS_AT_ONCE):
+    total = len(points.times_ns)
+    for name, values in points.fields.items():
+        if len(values) != total:
+            raise ValueError(f"field {name}: {len(values)} values for {total} times")
+    for start in range(0, total, _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        part = [(name, conversion, values[rows]) for name, conversion, values in columns]
-        # A sum is finite only if each term is. float32 cannot overflow it; a float64 that does only takes the detour.
-        if all(conversion == _TEXT or isfinite(sum(values)) for _, conversion, values in part):
-            yield _block(points, times_ns[rows], part)
+        times_ns = _numbers(points.times_ns[rows])
+        columns = [(name, _printed(name, values[rows])) for name, values in points.fields.items()]
+        if any(_MISSING in printed for _, printed in columns):
+            yield from _gappy(points, times_ns, columns)
         else:
-            yield from _gappy(points, times_ns[rows], part)
+            yield _block(points, times_ns, columns)
 
 
-def _block(points: Points, times_ns: list[int], columns: list[_Column]) -> str:
+def _block(points: Points, times_ns: list[str], columns: list[_Column]) -> str:
     """Lines of rows that have all of `columns`."""
     if not columns:
         return ""
-    width = len(columns) + 1
-    flat: list[Any] = [None] * (width * len(times_ns))
-    for index, column in enumerate(columns):
-        flat[index::width] = column[2]
-    flat[width - 1 :: width] = times_ns
-    template = _template(points.measurement, points.tags, tuple([column[:2] for column in columns]))
-    return template * len(times_ns) % tuple(flat)
+    frame = _frame(points.measurement, points.tags, tuple([name for name, _ in columns]))
+    pieces = frame * len(times_ns)
+    for index, (_, printed) in enumerate(columns):
+        pieces[2 * index + 1 :: len(frame)] = printed
+    pieces[len(frame) - 2 :: len(frame)] = times_ns
+    return "".join(pieces)
 
 
-def _gappy(points: Points, times_ns: list[int], columns: list[_Column]) -> Iterator[str]:
+def _gappy(points: Points, times_ns: list[str], columns: list[_Column]) -> Iterator[str]:
     """Lines of rows that lack fields: rows with the same fields are a block of their own."""
-    present = [[conversion == _TEXT or isfinite(value) for value in values] for _, conversion, values in columns]
     groups: dict[tuple[bool, ...], list[int]] = {}
-    for row, pattern in enumerate(zip(*present, strict=True)):
-        groups.setdefault(pattern, []).append(row)
+    for row, values in enumerate(zip(*(printed for _, printed in columns), strict=True)):
+        groups.setdefault(tuple([value != _MISSING for value in values]), []).append(row)
     for pattern, rows in groups.items():
         kept = [column for column, is_present in zip(columns, pattern, strict=True) if is_present]
-        part = [(name, conversion, [values[row] for row in rows]) for name, conversion, values in kept]
+        part = [(name, [printed[row] for row in rows]) for name, printed in kept]
         yield _block(points, [times_ns[row] for row in rows], part)
 
 
-def _column(name: str, values: Any) -> _Column:
-    if isinstance(values, np.ndarray):
-        if values.dtype == np.float32:
-            return name, _FLOAT32, values.tolist()
-        if values.dtype == np.float64:
-            return name, _FLOAT64, values.tolist()
+def _printed(name: str, values: Any) -> list[str]:
+    """The values of a field as they stand in a line."""
+    if not isinstance(values, np.ndarray):
+        return [_literal(name, value) for value in values]
+    if values.dtype not in (np.float32, np.float64):
         raise TypeError(f"field {name}: an array of {values.dtype}; give float32 or float64")
-    return name, _TEXT, [_literal(name, value) for value in values]
+    return _numbers(values)
+
+
+def _numbers(values: np.ndarray[Any, Any]) -> list[str]:
+    text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    return text[1:-1].decode().split(",")
 
 
 def _literal(name: str, value: object) -> str:
@@ -94,18 +95,20 @@ def _literal(name: str, value: object) -> str:
     raise TypeError(f"field {name}: a {type(value).__name__} in a list; give text or bool, numbers as an array")
 
 
-@lru_cache(maxsize=_TEMPLATES_MAX)
-def _template(measurement: str, tags: tuple[tuple[str, str], ...], fields: tuple[tuple[str, str], ...]) -> str:
-    """The format of one line: `env,container=C,logger=L a=%.9g,b=%.9g %s` with its newline."""
+@lru_cache(maxsize=_FRAMES_MAX)
+def _frame(measurement: str, tags: tuple[tuple[str, str], ...], fields: tuple[str, ...]) -> list[str]:
+    """The pieces of one line: `env,container=C,logger=L a=`, value, `,b=`, value, ` `, time, newline."""
     series = ",".join([_escaped(measurement), *(f"{_escaped(name)}={_escaped(value)}" for name, value in tags)])
-    pairs = ",".join(f"{_escaped(name)}={conversion}" for name, conversion in fields)
-    return f"{series} {pairs} %s\n"
+    pieces: list[str] = []
+    for index, name in enumerate(fields):
+        pieces += [f"{',' if index else series + ' '}{_escaped(name)}=", ""]
+    return [*pieces, " ", "", "\n"]
 
 
 def _escaped(text: str) -> str:
-    """A measurement, tag or field name as it stands in a `%` format; ValueError when it would not come back."""
+    """A measurement, tag or field name as it stands in a line; ValueError when it would not come back."""
     if not text or "\\" in text or "\n" in text or "\r" in text:
         raise ValueError(f"{text!r} as name or tag would change the series: empty, a backslash or a line break")
     for character in ",= ":
         text = text.replace(character, "\\" + character)
-    return text.replace("%", "%%")
+    return text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +14,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_rows, influx_v1, running_daemon
+from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_rows, influx_v1, run, running_daemon
 from tests.servers import HOST, Influxd, Mosquitto, mosquitto, wait_until
 
 RECORDING = REPOSITORY / "tests" / "data" / "recordings" / "ssx70065"
@@ -73,7 +72,7 @@ def _listen(broker: Mosquitto, world: Sent) -> paho.Client:
 def _replay(broker: Mosquitto) -> None:
     command = [sys.executable, "-m", "firmware_sim", "replay", str(RECORDING), "--broker", broker.url, "--json"]
     options = ["--container", "C-101", "--logger", "L-01", "--start", "2026-11-23T06:00:00Z"]
-    done = subprocess.run(command + options, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    done = run(command + options)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"created": 2, "published": 2, "acknowledged": 2, "lost": 0}
 

@@ -98,8 +98,8 @@ def test_the_line_as_it_stands() -> None:
     """The format, spelled out: tags and fields in the given order, floats without suffix, flags and text."""
     one = points({"value": np.array([20.0, 0.1], np.float32), "valid": [True, False], "kind": ["drop", 'a "b"']})
     assert lines([one]) == (
-        b'env,container=C-101,logger=L-01 value=20,valid=true,kind="drop" 1760000000000000000\n'
-        b'env,container=C-101,logger=L-01 value=0.100000001,valid=false,kind="a \\"b\\"" 1760000000000000001\n'
+        b'env,container=C-101,logger=L-01 value=20.0,valid=true,kind="drop" 1760000000000000000\n'
+        b'env,container=C-101,logger=L-01 value=0.1,valid=false,kind="a \\"b\\"" 1760000000000000001\n'
     )
 
 
@@ -109,7 +109,7 @@ def test_whole_numbers_carry_no_suffix() -> None:
 
 
 def test_rows_beyond_one_format_are_all_there() -> None:
-    """A column longer than what one `%` formats comes out whole and in order."""
+    """A column longer than what is put together at once comes out whole and in order."""
     values = np.arange(2 * _ROWS_AT_ONCE + 3, dtype=np.float32)
     found = parsed(lines([points({"x_g": values})]))
     assert [float(row["x_g"]) for row in found.values()] == values.tolist()
@@ -118,7 +118,7 @@ def test_rows_beyond_one_format_are_all_there() -> None:
 def test_tags_are_escaped() -> None:
     """Comma, space, equals and percent in a tag neither end it nor disturb the formatting."""
     one = points({"value": np.array([1.0], np.float32)}, (("rule", "a b,c=d%s"),))
-    assert lines([one]).startswith(b"env,rule=a\\ b\\,c\\=d%s value=1 ")
+    assert lines([one]).startswith(b"env,rule=a\\ b\\,c\\=d%s value=1.0 ")
 
 
 @pytest.mark.parametrize("value", ["", "a\nb", "a\\"])

@@ -183,14 +183,14 @@ def of(measurement: str, texts: list[str]) -> list[str]:
 
 
 def test_every_reading_becomes_one_line(bench: Bench) -> None:
-    """Field names of the schema, float32 digits, ns of the logger."""
+    """Field names of the schema, the fewest digits of a float32, ns of the logger."""
     bench.append(arrival("env", env(0, values=[[20.3, 40.0], [math.nan, 41.0]])))
     sink = Ledger()
     store = bench.store(sink)
     run(store)
     assert sorted(sink.kept) == [
-        f"env,container=C,logger=L humidity_air_pct=41 {T0 + 10 * S}",
-        f"env,container=C,logger=L temperature_air_c=20.2999992,humidity_air_pct=40 {T0}",
+        f"env,container=C,logger=L humidity_air_pct=41.0 {T0 + 10 * S}",
+        f"env,container=C,logger=L temperature_air_c=20.3,humidity_air_pct=40.0 {T0}",
     ]
     assert (store.pos, store.is_caught_up, store.problem) == (2, True, "")
 
@@ -206,7 +206,7 @@ def test_a_block_of_nan_and_unknown_channels_stop_nothing(bench: Bench) -> None:
     sink = Ledger()
     store = bench.store(sink)
     run(store)
-    assert sink.kept == [f"env,container=C,logger=L temperature_air_c=20,humidity_air_pct=40 {T0 + 2000 * S}"]
+    assert sink.kept == [f"env,container=C,logger=L temperature_air_c=20.0,humidity_air_pct=40.0 {T0 + 2000 * S}"]
     assert store.is_caught_up
     assert bench.refused() == []
 
@@ -552,4 +552,4 @@ def test_no_message_that_decodes_stops_watch_or_store(bench: Bench) -> None:
     store = bench.store(sink)
     run(store)
     assert store.is_caught_up
-    assert f"env,container=C,logger=L temperature_air_c=20 {T0 + 8000 * S}" in sink.kept
+    assert f"env,container=C,logger=L temperature_air_c=20.0 {T0 + 8000 * S}" in sink.kept
