@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
 
 from monitor.model.record import Shock, Stamp
 from monitor.shock.duration import around_s, longest_s, stretches
@@ -187,3 +189,13 @@ def test_analysis_equals_its_plain_twins(seed: int, samples: int, fs_hz: float) 
     if peaks.peak_g != 0:
         expected_s = naive.duration_around(pulse_g, fs_hz, 0.1 * abs(peaks.peak_g), index)
         assert peaks.duration_ms == pytest.approx(1e3 * expected_s, abs=1e-6)
+
+
+@given(st.integers(1200, 3000), st.sampled_from([40.0, 100.0, 250.0]), st.integers(0, 2**32 - 1))
+def test_the_low_pass_is_scipys_forward_and_backward_filter(samples: int, corner_hz: float, seed: int) -> None:
+    """Away from the ends, where every implementation has to invent samples, it equals scipy's cascade of sections."""
+    signal_g = np.random.default_rng(seed).normal(size=(3, samples))
+    sections = butter(4, corner_hz, output="sos", fs=3200.0)
+    inside = slice(math.ceil(5 * 3200 / corner_hz), -math.ceil(5 * 3200 / corner_hz))
+    ours, theirs = lowpass(signal_g, 3200.0, corner_hz), sosfiltfilt(sections, signal_g)
+    np.testing.assert_allclose(ours[:, inside], theirs[:, inside], atol=1e-5)
