@@ -42,7 +42,7 @@ class NaiveThreshold:
         return self.findings
 
     def _reading(self, block: Block, channel: str, time_ns: int, value: float) -> None:
-        lane = self.lanes.setdefault((block.container, block.logger, block.is_fill, channel), Lane())
+        lane = self.lanes.setdefault((block.container, block.logger, block.is_late, channel), Lane())
         sign = self.rule.sign
         is_watched = self.rule.phases is None or self._phase(time_ns) in self.rule.phases
         beyond = is_watched and value * sign > float(np.float32(self.rule.limit)) * sign

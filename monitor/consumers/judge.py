@@ -11,6 +11,7 @@ import cbor2
 import numpy as np
 
 from monitor.config import Rules
+from monitor.consumers.order import MAX_LOGGERS, Order
 from monitor.consumers.points import placed_ns, shock_fields
 from monitor.detect.engine import Engine
 from monitor.model.batch import Batch, Block, Event, Finding
@@ -21,7 +22,7 @@ from monitor.shock.peak import analyse
 from monitor.wire import decode
 
 SNAPSHOT_VERSION = 1
-MAX_LOGGERS = 20_000  # declared intervals and unknown channels are remembered of no more
+MAX_UNKNOWN_CHANNELS = 1_000
 Anchor = Callable[[str, int], int | None]
 
 
@@ -65,7 +66,7 @@ class Judge:
         self._anchor_ns, self._adapt = anchor_ns, adapt
         self._rules = rules
         self._engine = Engine(rules) if rules else None
-        self._intervals_ns: dict[str, int] = {}
+        self._order = Order()
         self.unknown_channels: set[str] = set()
         self.latest: dict[tuple[str, str], Block] = {}
 
@@ -87,8 +88,10 @@ class Judge:
         judged.readings = sum(len(block.times_ns) for block in batch.blocks)
         judged.events = len(batch.events)
         judged.findings = self._engine.step(batch)
-        if len(self.latest) < MAX_LOGGERS:
-            self.latest.update({(block.container, block.logger): block for block in batch.blocks if not block.is_fill})
+        for block in batch.blocks:
+            key = (block.container, block.logger)
+            if not block.is_late and (key in self.latest or len(self.latest) < MAX_LOGGERS):
+                self.latest[key] = block
         return judged
 
     def _reconfigure(self, record: Record) -> Judged:
@@ -102,7 +105,7 @@ class Judge:
     def snapshot(self) -> bytes:
         """The state as bytes for `restore`."""
         assert self._engine is not None  # nothing is saved before something was judged
-        content = {"version": SNAPSHOT_VERSION, "intervals": self._intervals_ns, "engine": self._engine.snapshot()}
+        content = {"version": SNAPSHOT_VERSION, "order": self._order.snapshot(), "engine": self._engine.snapshot()}
         return cbor2.dumps(content)
 
     def restore(self, data: bytes) -> None:
@@ -113,27 +116,27 @@ class Judge:
             raise TcmError(
                 "restore detector", "snapshot in watch.db", cause, "delete watch.db: it is made again from the journal"
             )
-        self._intervals_ns = content["intervals"]
+        self._order.restore(content["order"])
         assert self._engine is not None  # made with the rules in force at the snapshot
         self._engine.restore(content["engine"])
 
     def _decode(self, record: Record, container: str, logger: str, batch: Batch, judged: Judged) -> None:
         message = decode(record.kind, record.payload)
         if isinstance(message, Status):
-            if message.interval_us and len(self._intervals_ns) < MAX_LOGGERS:
-                self._intervals_ns[logger] = message.interval_us * 1000
+            self._order.take_status(logger, message)
             return
         judged.origins[record.pos] = (record.received_ns, message.stamp.sync_age_s)
         start_ns = placed_ns(record, message, self._anchor_ns)
+        is_late = self._order.is_late(logger, message.stamp.boot, message.seq, is_fill=record.is_fill)
         if isinstance(message, Env):
-            batch.blocks.append(self._block(record, container, logger, message, start_ns))
+            batch.blocks.append(self._block(record, container, logger, message, start_ns, is_late))
         else:
             event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message)
             batch.events.append(event)
             judged.results.append(_shock_result(event, judged.rules))
 
-    def _block(self, record: Record, container: str, logger: str, env: Env, start_ns: int) -> Block:
-        if len(self.unknown_channels) < MAX_LOGGERS:
+    def _block(self, record: Record, container: str, logger: str, env: Env, start_ns: int, is_late: bool) -> Block:
+        if len(self.unknown_channels) < MAX_UNKNOWN_CHANNELS:
             self.unknown_channels.update(channel for channel in env.channels if field_name(channel) is None)
         return Block(
             pos=record.pos,
@@ -141,11 +144,11 @@ class Judge:
             logger=logger,
             boot=env.stamp.boot,
             seq=env.seq,
-            is_fill=record.is_fill,
+            is_late=is_late,
             channels=env.channels,
             times_ns=env.offsets_ns + start_ns,
             values=env.values,
-            interval_ns=self._intervals_ns.get(logger) or env.interval_ns or None,
+            interval_ns=self._order.interval_ns(logger) or env.interval_ns or None,
         )
 
 

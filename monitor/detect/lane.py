@@ -29,7 +29,7 @@ class LaneKey(NamedTuple):
 
     container: str
     logger: str
-    is_fill: bool
+    is_late: bool
     channel: str
     rule: str
     digest: str
@@ -47,7 +47,7 @@ def withdrawn(key: LaneKey, state: threshold.State, last: Last, row: int) -> Fin
 
 def lane_key(fields: list[Any]) -> LaneKey:
     """A lane's key as it was written to a snapshot; TypeError or ValueError when it is none."""
-    container, logger, is_fill, channel, rule, digest, sign = fields
+    container, logger, is_late, channel, rule, digest, sign = fields
     if not all(isinstance(text, str) for text in (container, logger, channel, rule, digest)) or sign not in (1, -1):
         raise ValueError(f"expected names and a sign, got {fields!r}")
-    return LaneKey(container, logger, bool(is_fill), channel, rule, digest, sign)
+    return LaneKey(container, logger, bool(is_late), channel, rule, digest, sign)

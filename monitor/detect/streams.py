@@ -19,11 +19,11 @@ MAX_ROUTES = 1 << 14
 
 
 class StreamKey(NamedTuple):
-    """Who a stream is. Back-filled records have a lane of their own, so that they never disturb the live state."""
+    """Who a stream is. Late records have a lane of their own, so that they never disturb the present state."""
 
     container: str
     logger: str
-    is_fill: bool
+    is_late: bool
     channel: str
 
 
@@ -59,7 +59,7 @@ class Streams:
 
     def route(self, block: Block) -> tuple[Route, ...]:
         """The columns of `block` that are judged; unknown channels are passed over."""
-        layout = (block.container, block.logger, block.is_fill, block.channels)
+        layout = (block.container, block.logger, block.is_late, block.channels)
         routes = self._routes.get(layout)
         if routes is None:
             if len(self._routes) >= MAX_ROUTES:
@@ -95,7 +95,7 @@ class Streams:
     def _find_routes(self, block: Block) -> list[Route]:
         routes = []
         for column, channel in enumerate(block.channels):
-            found = self.find(StreamKey(block.container, block.logger, block.is_fill, channel))
+            found = self.find(StreamKey(block.container, block.logger, block.is_late, channel))
             if found is not None:
                 routes.append(Route(column, *found))
         return routes

@@ -127,7 +127,7 @@ class Thresholds:
 
     def _find_slot(self, key: LaneKey) -> int | None:
         """The slot of a remembered lane under the rules in force, None when its rule is not among them."""
-        found = self._streams.find(StreamKey(key.container, key.logger, key.is_fill, key.channel))
+        found = self._streams.find(StreamKey(key.container, key.logger, key.is_late, key.channel))
         if found is None:
             return None
         stream, panel = found

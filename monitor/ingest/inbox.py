@@ -27,6 +27,11 @@ def _nobody() -> None:
     """Nobody waits for arrivals."""
 
 
+def _never() -> bool:
+    """Nothing is held."""
+    return False
+
+
 class Inbox:
     """Filled by network threads, emptied by the one intake; its lock is held for microseconds."""
 
@@ -36,6 +41,7 @@ class Inbox:
         self._bytes = 0
         self._room = threading.Condition()
         self.on_arrival: Callable[[], None] = _nobody
+        self.is_fill_held: Callable[[], bool] = _never
         self._closed = False
 
     def put(self, delivery: Delivery, *, is_fill: bool) -> bool:
@@ -53,9 +59,12 @@ class Inbox:
         return True
 
     def take(self, limit: int) -> list[Delivery]:
-        """Up to `limit` deliveries in order of arrival: live ones, and filled ones only when no live one waits."""
+        """Up to `limit` deliveries in order of arrival: live ones, and filled ones only when no live one waits.
+
+        While `is_fill_held` says so, live ones may be waiting at the broker, and filled ones stay.
+        """
         with self._room:
-            queue = self._live or self._fill
+            queue = self._live if self._live or self.is_fill_held() else self._fill
             taken = [queue.popleft() for _ in range(min(limit, len(queue)))]
             self._bytes -= sum(len(delivery.payload) for delivery in taken)
             self._room.notify_all()

@@ -73,6 +73,11 @@ class Session:
         """Whether the connection stands and the subscription is granted."""
         return self._client.is_connected() and self.granted.is_set()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the connection stands long enough that what the broker had queued has come."""
+        return self.is_connected and time.monotonic() >= self._settled_at_s
+
     def run(self) -> None:
         """Serve the connection until `stop`; a broker that is not there is tried again for ever."""
         properties = None

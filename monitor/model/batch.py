@@ -23,7 +23,7 @@ class Block:
     logger: str
     boot: int
     seq: int
-    is_fill: bool
+    is_late: bool
     channels: tuple[str, ...]
     times_ns: NDArray[np.int64]
     values: NDArray[np.float32]

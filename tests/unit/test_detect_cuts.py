@@ -38,18 +38,18 @@ def journal(seed: int) -> list[Block]:
     clocks: Counter[tuple[str, bool]] = Counter()
     blocks = []
     for pos in range(rng.randint(1, 20)):
-        logger, is_fill = rng.choice("aabd"), rng.random() < 0.3
+        logger, is_late = rng.choice("aabd"), rng.random() < 0.3
         channels = rng.choice([CHANNELS, CHANNELS, CHANNELS[::-1], CHANNELS[:1]])
         values, times_s = [], []
         for _ in range(rng.randint(0, 6)):
-            clocks[logger, is_fill] += rng.choice(SPACINGS_S)
-            times_s.append(clocks[logger, is_fill])
+            clocks[logger, is_late] += rng.choice(SPACINGS_S)
+            times_s.append(clocks[logger, is_late])
             values.append([rng.choice(VALUES) for _ in channels])
         made = block(
-            values, times_s, pos=pos, logger=logger, is_fill=is_fill, channels=channels,
+            values, times_s, pos=pos, logger=logger, is_late=is_late, channels=channels,
             interval_s=rng.choice([10, 10, 10, None]), container="e" if logger == "d" else "c",
         )  # fmt: skip
-        blocks.append(replace(made, boot=8 if is_fill else 7))
+        blocks.append(replace(made, boot=8 if is_late else 7))
     return blocks
 
 

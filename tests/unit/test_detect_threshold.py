@@ -52,7 +52,7 @@ def block(
     *,
     pos: int = 1,
     logger: str = "l",
-    is_fill: bool = False,
+    is_late: bool = False,
     channels: tuple[str, ...] = CHANNELS[:1],
     interval_s: float | None = 60,
     container: str = "c",
@@ -62,7 +62,7 @@ def block(
     times = [60.0 * row for row in range(len(values))] if times_s is None else times_s
     times_ns = np.array([round(time * S) for time in times], dtype=np.int64)
     interval_ns = None if interval_s is None else round(interval_s * S)
-    return Block(pos, container, logger, 7, pos * 10, is_fill, channels, times_ns, array, interval_ns)
+    return Block(pos, container, logger, 7, pos * 10, is_late, channels, times_ns, array, interval_ns)
 
 
 def run(view: View, *blocks: Block) -> list[Finding]:
@@ -168,7 +168,7 @@ def test_readings_in_other_phases_count_as_clearing() -> None:
 
 def test_fill_does_not_disturb_the_live_lane() -> None:
     """Cold readings back-filled from yesterday neither clear nor interrupt what is live."""
-    findings = run(View(HIGH), block([26], [600]), block([3, 3], is_fill=True), block([26], [660]))
+    findings = run(View(HIGH), block([26], [600]), block([3, 3], is_late=True), block([26], [660]))
     assert told(findings) == [("fired", 600, 660)]
 
 

@@ -261,6 +261,19 @@ def test_live_comes_before_fill(bench: Bench) -> None:
     assert MAX_COMMIT_RECORDS == 500
 
 
+def test_fill_is_held_while_live_messages_may_wait_at_the_broker(bench: Bench) -> None:
+    """Right after a connect the broker still sends what it kept: memory that came first would be taken for late."""
+    is_held = True
+    bench.inbox.is_fill_held = lambda: is_held
+    bench.put(delivery("env", env(5), is_fill=True), delivery("env", env(0)))
+    bench.intake.step()
+    bench.intake.step()
+    assert bench.stored() == [("L", 1, 0)]
+    is_held = False
+    bench.intake.step()
+    assert bench.stored() == [("L", 1, 0), ("L", 1, 5)]
+
+
 def test_unknown_loggers_are_quarantined_when_the_configuration_says_so(tmp_path: Path) -> None:
     """Kept with the reason, and settled, so that they do not send the same for ever."""
     bench = Bench(tmp_path, accepts=lambda container, logger: (container, logger) == ("C", "L"))
