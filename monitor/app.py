@@ -19,7 +19,7 @@ from monitor.config import Config
 from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.consumers.store import MAX_IN_FLIGHT
 from monitor.ingest import Inbox, Intake, Session
-from monitor.ingest.importing import import_deliveries
+from monitor.ingest.importing import import_deliveries, require_accepted
 from monitor.journal import Journal, JournalReader, StateLock
 from monitor.model.clock import NS_PER_S, Clock, SystemClock
 from monitor.model.errors import TcmError
@@ -116,6 +116,7 @@ class Daemon:
                 "duplicates": self._intake.duplicates,
             },
             "consumers": self._consumers(),
+            "unknown_channels": sorted(self.watch.judge.unknown_channels.copy()),
         }
         return live | self._state.document(self.config.rules)
 
@@ -147,6 +148,7 @@ class Daemon:
     ) -> dict[str, int]:
         """Put a recording through the intake like a logger's memory; returns once all of it is journalled."""
         done = threading.Semaphore(0)
+        require_accepted(self.config.rules, container, logger)
         deliveries, counts = import_deliveries(name, content, container, logger, start, self._clock, done.release)
         for delivery in deliveries:
             self._inbox.put(delivery, is_fill=True)
@@ -182,7 +184,7 @@ class Daemon:
         self._notify = Notify(
             state_dir, self._notify_reader, lambda topic, data: live.publish(topic, data, qos=1, retain=True)
         )
-        accepts = None if config.rules.ingest.unknown_loggers == "accept" else config.rules.is_registered
+        accepts = config.rules.accepts
         self._intake = Intake(self._journal, self._inbox, clock, publish_ack, self._sessions, accepts)
         store = Loop("store", self._store.step)
         notify = Loop("notify", self._notify.step)

@@ -76,11 +76,12 @@ def _import_directly(
     """Without a daemon: under the lock of the state directory, through the same intake."""
     from monitor.app import open_journal
     from monitor.ingest import Inbox, Intake
-    from monitor.ingest.importing import import_deliveries
+    from monitor.ingest.importing import import_deliveries, require_accepted
     from monitor.journal import StateLock
     from monitor.model.clock import SystemClock
 
     clock = SystemClock()
+    require_accepted(config.rules, container, logger)
     deliveries, counts = import_deliveries(name, content, container, logger, start, clock, lambda: None)
     with StateLock(config.state_dir):
         journal = open_journal(config, clock)

@@ -49,6 +49,10 @@ class Rules(Strict):
         """Whether the container's file names the logger."""
         return (container_id, logger_id) in self._loggers
 
+    def accepts(self, container_id: str, logger_id: str) -> bool:
+        """Whether the logger's records are taken; else they go to quarantine."""
+        return self.ingest.unknown_loggers == "accept" or self.is_registered(container_id, logger_id)
+
     def profile(self, container_id: str) -> Profile:
         """The limits the container is watched under: its own, else the default, else NO_LIMITS."""
         name = self.container(container_id).limits or self.ingest.default_limits

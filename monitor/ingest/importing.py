@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from monitor.config import Rules
 from monitor.ingest.inbox import MAX_INBOX_MESSAGES, Delivery
 from monitor.ingest.recording import parse_recording, payloads
 from monitor.model.channel import is_identifier
@@ -51,6 +52,13 @@ def import_deliveries(
         "events": sum(piece.kind == "shock" for piece in pieces),
     }
     return deliveries, counts
+
+
+def require_accepted(rules: Rules, container: str, logger: str) -> None:
+    """TcmError when what this logger sends would go to quarantine."""
+    if not rules.accepts(container, logger):
+        hint = "register the logger, or set [ingest] unknown_loggers to accept"
+        raise TcmError("import", f"{container}/{logger}", "the logger is not registered", hint)
 
 
 def _start_ns(start: str | None, clock: Clock) -> int:

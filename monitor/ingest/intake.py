@@ -27,6 +27,11 @@ class Link(Protocol):
         """Whether the connection stands and the subscription is granted."""
 
 
+def _everybody(_container: str, _logger: str) -> bool:
+    """Every logger's records are taken."""
+    return True
+
+
 class Intake:
     """One `step`: take up to 500 deliveries, commit, PUBACK, `down/ack`.
 
@@ -43,7 +48,7 @@ class Intake:
         clock: Clock,
         publish: Callable[[str, bytes], None],
         links: tuple[Link, ...],
-        accepts: Callable[[str, str], bool] | None = None,
+        accepts: Callable[[str, str], bool] = _everybody,
     ) -> None:
         self._journal, self._inbox, self._clock = journal, inbox, clock
         self._publish, self._links, self._accepts = publish, links, accepts
@@ -91,7 +96,7 @@ class Intake:
             topic = parse_topic(delivery.topic)
             owner = (topic.container, topic.logger)
             message = decode(topic.kind, delivery.payload)
-            if self._accepts is not None and not self._accepts(topic.container, topic.logger):
+            if not self._accepts(topic.container, topic.logger):
                 error = WireError(UNREGISTERED)
                 error.identity = None if isinstance(message, Status) else (message.stamp.boot, message.seq)
                 raise error

@@ -26,6 +26,16 @@ IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 Row = tuple[float, float, float]
 
 
+def _refuse_number(value: object) -> object:
+    """A bare number would be taken for seconds since 1970."""
+    if isinstance(value, int | float):
+        raise ValueError(f"expected a time with its zone such as 2026-11-23T06:00:00Z, got {value!r}")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_refuse_number)]
+
+
 class Party(Strict):
     """One of the organisations that sign a hand-over."""
 
@@ -51,8 +61,8 @@ class Leg(Strict):
     destination: Annotated[str, Field(alias="to")] = ""
     custodian: Identifier
     carrier: str = ""
-    planned_start: AwareDatetime
-    planned_end: AwareDatetime
+    planned_start: Moment
+    planned_end: Moment
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

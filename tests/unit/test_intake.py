@@ -64,7 +64,7 @@ class Bench:
     """An intake with its surroundings."""
 
     folder: Path
-    accepts: Callable[[str, str], bool] | None = None
+    accepts: Callable[[str, str], bool] = lambda _container, _logger: True
     links: tuple[Wire, ...] = (Wire(), Wire())
     clock: ManualClock = field(default_factory=ManualClock)
     inbox: Inbox = field(default_factory=Inbox)
