@@ -84,6 +84,8 @@ def run(
         if truth_file is not None:
             truth_file.close()
     _print(summary, json_)
+    if summary.acknowledged + summary.lost < summary.created and not stop.is_set():
+        raise typer.Exit(1)
 
 
 @app.command()

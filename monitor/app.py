@@ -95,7 +95,8 @@ class Daemon:
             log.error("parts that did not end: %s", ", ".join(alive))
             return  # their files stay open until the process ends
         readers = (self._watch_reader, self._store_reader, self._results_reader, self._notify_reader, self._state)
-        for part in (self._store, self._notify, self.watch, *readers, self._journal, self._socket, self._lock):
+        # Readers first: the last connection to a file puts its WAL away, and only a writer may.
+        for part in (*readers, self._store, self._notify, self.watch, self._journal, self._socket, self._lock):
             part.close()
 
     def request_stop(self) -> None:

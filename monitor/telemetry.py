@@ -13,7 +13,7 @@ from prometheus_client.exposition import generate_latest
 from monitor.config import Rules
 from monitor.consumers import WatchReader
 from monitor.journal import JournalReader
-from monitor.model.clock import rfc3339
+from monitor.model.clock import NS_PER_S, rfc3339
 from monitor.model.record import Status
 from monitor.wire import decode
 
@@ -46,9 +46,11 @@ class StateReader:
 
     def _loggers(self, rules: Rules) -> Iterator[Document]:
         statuses = self.journal.last_statuses()
+        silent = {(box.id, logger.id) for box in rules.containers.values() for logger in box.logger}
         for row in self.journal.loggers():
             status = decode("status", statuses[row["logger"]]) if row["logger"] in statuses else None
             known = status if isinstance(status, Status) else None
+            silent.discard((row["container"], row["logger"]))
             yield {
                 "container": row["container"],
                 "logger": row["logger"],
@@ -57,12 +59,16 @@ class StateReader:
                 "armed": known.armed if known else None,
                 "battery_pct": known.battery_pct if known else None,
                 "memory_pct": known.memory_pct if known else None,
-                "last_seen_at": rfc3339(row["seen_ns"]),
+                "last_seen_at": rfc3339(row["seen_ns"] // NS_PER_S * NS_PER_S),
                 "boot": row["boot"],
                 "upto": row["upto"],
                 "next": row["next"],
                 "gap_records": row["gap_records"],
             }
+        for container, logger in sorted(silent):
+            never = dict.fromkeys(("state", "armed", "battery_pct", "memory_pct", "last_seen_at", "boot"))
+            numbers = {"upto": -1, "next": 0, "gap_records": 0}
+            yield {"container": container, "logger": logger, "registered": True} | never | numbers
 
 
 def _size_bytes(*files: Path) -> int:

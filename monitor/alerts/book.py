@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.model.alert import CLEARED, FIRING, OPEN_STATES, Alert, alert_id, in_json
 from monitor.model.batch import Finding
-from monitor.model.clock import rfc3339
+from monitor.model.clock import NS_PER_S, rfc3339
 
 ALERT_TABLES = """
 CREATE TABLE IF NOT EXISTS alerts(
@@ -50,6 +50,8 @@ class AlertBook:
         body["peak"] = in_json(finding.peak)
         if finding.change == "cleared":
             body["state"], body["cleared_at"] = CLEARED, rfc3339(finding.time_ns)
+            until = rfc3339(finding.time_ns // NS_PER_S * NS_PER_S)
+            body["message"] += f" until {until}, peak {finding.peak:.4g} {body['unit']}"
         text = json.dumps(body)
         self._connection.execute("UPDATE alerts SET state = ?, body = ? WHERE id = ?", (body["state"], text, key))
         if finding.change == "cleared":

@@ -66,12 +66,16 @@ def _offline(config: Config, state: str | None, container: str | None) -> list[d
 
 def show(rows: list[dict[str, Any]]) -> None:
     """A table of alerts, or a line that says there are none."""
+    from rich import box
     from rich.table import Table
 
     if not rows:
         print("no alerts")
         return
-    table = Table("occurred", "severity", "state", "rule", "what")
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("severity", "state", "decision"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what")
     for row in rows:
-        table.add_row(row["occurred_at"], row["severity"], row["state"], row["rule"], row["message"])
+        table.add_row(row["severity"], row["state"], row["decision"], row["message"])
     console().print(table)

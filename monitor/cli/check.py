@@ -40,7 +40,7 @@ def check(
         for kind, problems_found in (("error", errors), ("warning", warnings)):
             for problem in problems_found:
                 print(f"{kind}: {problem}")
-        print(f"{len(errors)} errors, {len(warnings)} warnings")
+        print(f"errors: {len(errors)}, warnings: {len(warnings)}")
     sys.exit(2 if errors else 0)
 
 

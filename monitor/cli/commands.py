@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from monitor import __version__
 from monitor.cli import alerts, check, demo, replay, run, status
 
 app = typer.Typer(
     name="tcm",
-    help="Watches flight hardware in transport containers.",
     no_args_is_help=True,
     rich_markup_mode=None,  # a third of the start-up time
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"tcm-monitor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def tcm(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Watches flight hardware in transport containers."""
+
+
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("check")(check.check)

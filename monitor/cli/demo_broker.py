@@ -42,6 +42,8 @@ def start_broker(folder: Path, is_cancelled: Callable[[], bool]) -> Broker:
     """Start a broker on a free port of loopback, its files in `folder`; returns once it takes connections."""
     port = _free_port()
     mosquitto = shutil.which("mosquitto")
+    if mosquitto is None and importlib.util.find_spec("amqtt") is None:
+        mosquitto = shutil.which("mosquitto", path="/usr/sbin")  # where Debian keeps it, off an ordinary user's PATH
     config = folder / "broker.conf"
     if mosquitto:
         name, protocol = "mosquitto", "5"

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from rich.console import Group
+from rich import box
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,9 @@ from monitor.model.alert import OPEN_STATES
 from monitor.model.clock import Clock, rfc3339
 
 LINE_EVERY_S = 5.0
-SHOWN_ALERTS = 8
+MAX_SHOWN_ALERTS = 8
+WIDE = 110  # columns from which on there is room for a logger's place
+FIXED_LINES = 9  # headline, two heads of tables with their rules and margins
 COLUMNS = (
     # channel, heading, factor, digits
     ("temperature.hardware", "hardware C", 1.0, 1),
@@ -74,7 +77,8 @@ class LiveView:
 
     def __init__(self, daemon: Daemon, clock: Clock) -> None:
         self._daemon, self._clock = daemon, clock
-        self._live = Live(self._picture(), refresh_per_second=4, screen=False)
+        self._console = Console()
+        self._live = Live(self._picture(), console=self._console, refresh_per_second=4)
         self._live.start()
 
     def update(self, elapsed_s: float) -> None:
@@ -89,17 +93,23 @@ class LiveView:
     def _picture(self) -> Group:
         alerts = self._daemon.alerts(None, None)
         headed = Text(headline(self._daemon, self._clock), style="bold")
-        return Group(headed, self._readings(alerts), _alert_table(alerts))
+        size = self._console.size
+        readings = self._readings(alerts, is_wide=size.width >= WIDE)
+        room = size.height - readings.row_count - FIXED_LINES
+        return Group(headed, _alert_table(alerts, max(min(room, MAX_SHOWN_ALERTS), 1)), readings)
 
-    def _readings(self, alerts: list[dict[str, Any]]) -> Table:
+    def _readings(self, alerts: list[dict[str, Any]], *, is_wide: bool) -> Table:
         rules = self._daemon.config.rules
         worst = {(a["container"], a["logger"]): a["severity"] for a in alerts if a["state"] in OPEN_STATES}
-        table = Table("container", "logger", "place", *(heading for _, heading, _, _ in COLUMNS), "alert")
+        table = Table("container", "logger", *(heading for _, heading, _, _ in COLUMNS), "alert", box=box.SIMPLE_HEAD)
+        if is_wide:
+            table.add_column("place")
         for (container, logger), values in sorted(self._daemon.latest().items()):
             cells = [_cell(values.get(channel, math.nan) * factor, digits) for channel, _, factor, digits in COLUMNS]
             severity = worst.get((container, logger), "")
             place = rules.logger(container, logger).place or ""
-            table.add_row(container, logger, place, *cells, Text(severity, style=STYLES.get(severity, "")))
+            row: list[str | Text] = [container, logger, *cells, Text(severity, style=STYLES.get(severity, ""))]
+            table.add_row(*row, *([place] if is_wide else []))
         return table
 
 
@@ -116,9 +126,12 @@ def headline(daemon: Daemon, clock: Clock) -> str:
     )
 
 
-def _alert_table(alerts: list[dict[str, Any]]) -> Table:
-    table = Table("alert", "state", "what", title=f"latest alerts ({len(alerts)} in all)", title_justify="left")
-    for alert in alerts[-SHOWN_ALERTS:]:
+def _alert_table(alerts: list[dict[str, Any]], rows: int) -> Table:
+    """The latest alerts, a line each."""
+    table = Table("alert", "state", f"what ({len(alerts)} alerts in all)", box=box.SIMPLE_HEAD)
+    for column in table.columns:
+        column.no_wrap = True
+    for alert in alerts[-rows:]:
         is_open = alert["state"] in OPEN_STATES
         style = STYLES[alert["severity"]] if is_open else "dim"
         table.add_row(alert["severity"], alert["state"], alert["message"], style=style)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from monitor.config import Config
 
 DEFAULT_CONFIG = Path("config/monitor.toml")
-ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+ConfigOption = Annotated[Path, typer.Option("--config", envvar="TCM_CONFIG", help="The configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 PIPE_WIDTH = 200
+MAX_REASON_BYTES = 4096
 HTTP_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 << 20
 
@@ -63,14 +64,21 @@ def ask_daemon(config: Config, path: str, body: bytes | None = None, limit_s: fl
         with urllib.request.urlopen(request, timeout=limit_s) as answer:  # as above
             return json.loads(answer.read(MAX_ANSWER_BYTES))
     except urllib.error.HTTPError as error:
-        detail = error.read(1000).decode(errors="replace")
-        raise TcmError("ask the daemon", url, f"{error.code} {detail}") from None
+        raise TcmError(_reason(error.read(MAX_REASON_BYTES)) or f"the daemon at {url} answers {error.code}") from None
     except (urllib.error.URLError, OSError):
         return None
     except ValueError as error:
         raise TcmError(
             "ask the daemon", url, f"its answer is no JSON: {error}", "does another program listen there?"
         ) from None
+
+
+def _reason(answer: bytes) -> str:
+    """What the daemon says is wrong, "" when it says nothing."""
+    try:
+        return str(json.loads(answer)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def query(**values: str | None) -> str:

@@ -49,6 +49,7 @@ def _offline(config: Config) -> dict[str, Any]:
 
 
 def _show(document: dict[str, Any]) -> None:
+    from rich import box
     from rich.table import Table
 
     out = console()
@@ -65,9 +66,17 @@ def _show(document: dict[str, Any]) -> None:
     )
     for name, consumer in document["consumers"].items():
         out.print(f"  {name}: at {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
-    table = Table("container", "logger", "state", "last seen", "settled up to", "missing")
+    table = Table("container", "logger", "state", "last seen", "settled to seq", "missing", box=box.SIMPLE_HEAD)
     for row in document["loggers"]:
         name = row["logger"] if row["registered"] else f"{row['logger']} (unregistered)"
-        cells = (row["container"], name, row["state"], row["last_seen_at"], row["upto"], row["gap_records"])
+        settled = "-" if row["upto"] < 0 else row["upto"]
+        cells = (
+            row["container"],
+            name,
+            row["state"] or "-",
+            row["last_seen_at"] or "never",
+            settled,
+            row["gap_records"],
+        )
         table.add_row(*(str(cell) for cell in cells))
     out.print(table)

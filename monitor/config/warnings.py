@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 from monitor.config.config import Config
 from monitor.config.problems import Problem
+from monitor.config.rules import Rules
 from monitor.model.leg import DEFAULT_PHASE, Consignment, Container, Logger
+from monitor.model.limit import ThresholdRule
+
+KNOWN_PHASES = {"road", "handling", "air", DEFAULT_PHASE, "open"}
 
 
 def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]:
@@ -20,6 +24,7 @@ def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]
     if not config.rules.profiles:
         message = "no limits profile is loaded: readings are stored, but nothing is judged"
         found.append(Problem(config.files.get(("settings", ""), ""), "limits", message))
+    found += [Problem(config.files.get(("settings", ""), ""), key, message) for key, message in _of_rules(config.rules)]
     for container in config.rules.containers.values():
         file = config.files.get(("containers", container.id), container.id)
         found += [Problem(file, key, message) for key, message in _of_container(config, container, moment)]
@@ -27,6 +32,21 @@ def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]
         file = config.files.get(("consignments", consignment.id), consignment.id)
         found += [Problem(file, key, message) for key, message in _of_consignment(consignment)]
     return found
+
+
+def _of_rules(rules: Rules) -> Iterator[tuple[str, str]]:
+    """Rules that can never fire: a phase that nobody enters, a channel that nobody measures."""
+    phases = KNOWN_PHASES | {leg.phase for consignment in rules.consignments.values() for leg in consignment.leg}
+    loggers = [logger for container in rules.containers.values() for logger in container.logger]
+    channels = {channel for logger in loggers for channel in logger.calibration}
+    for profile in rules.profiles.values():
+        for rule in profile.rule:
+            strange = sorted(set(rule.phases or ()) - phases)
+            if strange:
+                yield f"limits {profile.name}.{rule.id}.phases", f"no leg has the phase {', '.join(strange)}"
+            if isinstance(rule, ThresholdRule) and channels and not any(map(rule.judges, channels)):
+                message = f"no registered logger has a calibration record of {rule.channel}; is the name right?"
+                yield f"limits {profile.name}.{rule.id}.channel", message
 
 
 def _of_container(config: Config, container: Container, now: dt.datetime) -> Iterator[tuple[str, str]]:

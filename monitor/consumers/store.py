@@ -189,6 +189,8 @@ class Store:
                 passed[write.source] = write.upto
             self.points += sum(len(points.times_ns) for points in write.points)
             self.last_received_ns = write.received_ns or self.last_received_ns
+            if write.attempts:
+                log.info("store answers again")
             self.problem = ""
         if passed:
             self.confirmed |= passed

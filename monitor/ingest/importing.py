@@ -55,7 +55,10 @@ def import_deliveries(
 
 
 def require_accepted(rules: Rules, container: str, logger: str) -> None:
-    """TcmError when what this logger sends would go to quarantine."""
+    """TcmError when what this logger sends would go to quarantine, or the logger belongs to another container."""
+    for other in rules.containers.values():
+        if other.id != container and rules.is_registered(other.id, logger):
+            raise TcmError("import", f"{container}/{logger}", f"the logger is registered in container {other.id}")
     if not rules.accepts(container, logger):
         hint = "register the logger, or set [ingest] unknown_loggers to accept"
         raise TcmError("import", f"{container}/{logger}", "the logger is not registered", hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import WireError
 from monitor.model.record import Status
 from monitor.wire import ack_topic, decode, encode_ack, parse_topic
+
+log = logging.getLogger(__name__)
 
 MAX_COMMIT_RECORDS = 500
 TICK_NS = 10 * NS_PER_S
@@ -109,6 +112,8 @@ class Intake:
         self.records += commit.inserted - commit.statuses
         self.duplicates += commit.duplicates
         self.quarantined += commit.quarantined
+        if commit.quarantined:
+            log.warning("%d messages to quarantine, the last: %s", commit.quarantined, commit.last_reason)
 
     def _note_due(self, commit: Commit) -> None:
         for key, upto in commit.upto.items():

@@ -32,7 +32,7 @@ BASELINE_S = 0.1  # the stretch that definitions take the static vector from
 TRIGGER_G = 2.0  # these loggers record without a trigger; the wire needs one, so that a baseline lies before it
 QUANTITIES = {
     "pressure": ("pressure", "Pa"),
-    "temperature": ("temperature", "°C"),
+    "temperature": ("temperature", "°C", "degC"),
     "relative_humidity": ("humidity", "RH"),
 }
 RANGES_G = (16.0, 25.0, 40.0, 100.0, 200.0, 500.0, 2000.0)
@@ -127,10 +127,10 @@ def _reading(line: str) -> tuple[int, str, float]:
     """Time in us, channel and value of a line of environment.csv; KeyError or ValueError says what is wrong."""
     time_s, label, unit, text = line.split(",")
     quantity, _, place = label.rpartition("_")
-    known, expected = QUANTITIES[quantity]
+    known, *units = QUANTITIES[quantity]
     channel, value = f"{known}.{place.lower()}", float(text)
-    if unit != expected:
-        raise ValueError(f"unit {unit!r}, expected {expected!r}")
+    if unit not in units:
+        raise ValueError(f"unit {unit!r}, expected {units[0]!r}")
     if field_name(channel) is None or not math.isfinite(value):
         raise ValueError(f"{label} {text}, expected a place of letters and digits and a finite value")
     if not 0 <= float(time_s) <= MAX_TIME_S:

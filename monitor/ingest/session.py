@@ -146,11 +146,14 @@ class Session:
             self._generation += 1
         self.problem = "subscription not granted yet"
         self._settled_at_s = time.monotonic() + (SETTLE_S if flags.session_present else 0.0)
-        if not flags.session_present:
-            log.warning("session %s on %s is new: what is missing comes again", client._client_id, self._settings.url)
+        if not self._is_trial:
+            state = "kept" if flags.session_present else "new: what is missing comes again"
+            log.info("%s session connected to %s, %s", self.name, self._settings.url, state)
         client.subscribe(self._filter, qos=1)
 
     def _on_connect_fail(self, client: paho.Client, _data: Any) -> None:
+        if not self.tried.is_set() and not self._is_trial:
+            log.warning("%s session: no answer from %s; trying again", self.name, self._settings.url)
         self.problem = f"no answer from {self._settings.url}"
         self.tried.set()
         if self._is_stopping:
@@ -161,6 +164,8 @@ class Session:
             self._generation += 1
         self.granted.clear()
         self.problem = f"connection lost: {reason}"
+        if not self._is_stopping and not self._is_trial:
+            log.warning("%s session: %s", self.name, self.problem)
 
     def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, codes: list[Any], _properties: Any) -> None:
         if codes and not codes[0].is_failure:

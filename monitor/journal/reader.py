@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 from monitor.journal.schema import open_for_reading
+from monitor.model.errors import JournalError
 from monitor.model.record import Record
 
 MAX_BATCH_RECORDS = 500
@@ -18,22 +20,27 @@ class JournalReader:
     """One consumer's read-only view of `journal.db`."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._connection = open_for_reading(state_dir / "journal.db")
+        self._path = state_dir / "journal.db"
+        self._connection = open_for_reading(self._path)
         self._anchors: dict[tuple[str, int], int] = {}
 
     def read(self, after_pos: int, limit: int = MAX_BATCH_RECORDS, limit_bytes: int = MAX_BATCH_BYTES) -> list[Record]:
         """The next records behind `after_pos` in order, at most `limit` and little over `limit_bytes` of payload."""
-        cursor = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM records WHERE pos > ? ORDER BY pos LIMIT ?", (after_pos, limit)
-        )
         batch: list[Record] = []
         size_bytes = 0
-        for row in cursor:
-            batch.append(Record(*row))
-            size_bytes += len(row[8] or b"")
-            if size_bytes >= limit_bytes:
-                break
-        cursor.close()
+        try:
+            cursor = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM records WHERE pos > ? ORDER BY pos LIMIT ?", (after_pos, limit)
+            )
+            for row in cursor:
+                batch.append(Record(*row))
+                size_bytes += len(row[8] or b"")
+                if size_bytes >= limit_bytes:
+                    break
+            cursor.close()
+        except sqlite3.Error as error:
+            place = f"{self._path} behind position {batch[-1].pos if batch else after_pos}"
+            raise JournalError("read", place, str(error), "the file is damaged: restore it from a backup") from None
         return batch
 
     def anchor_ns(self, logger: str, boot: int) -> int | None:

@@ -59,6 +59,7 @@ class Commit:
     statuses: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    last_reason: str = ""
     upto: dict[BootKey, int] = field(default_factory=dict)
     births: set[BootKey] = field(default_factory=set)
 
@@ -182,3 +183,4 @@ class Settlement:
     def _quarantine(self, arrival: Arrival, reason: str) -> None:
         self._shelf.quarantine(arrival, reason)
         self.commit.quarantined += 1
+        self.commit.last_reason = f"{arrival.topic[:200]}: {reason}"

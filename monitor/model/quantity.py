@@ -20,7 +20,7 @@ SCALES: dict[str, dict[str, float]] = {
     "frequency": {"Hz": 1.0, "kHz": 1000.0},
 }
 UNCERTAINTY_SCALES = SCALES | {"temperature": {"K": 1.0, "degC": 1.0}}  # a difference of temperatures is in K
-_TEXT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S+)\s*")
+_TEXT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*((?:[^\d\s.]\S*)?)\s*")
 
 
 def parse_quantity(text: object, dimension: str, scales: dict[str, dict[str, float]] = SCALES) -> float:
@@ -30,6 +30,8 @@ def parse_quantity(text: object, dimension: str, scales: dict[str, dict[str, flo
     match = _TEXT.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{expected}, got {text!r}")
+    if not match[2]:
+        raise ValueError(f"{expected}; the unit is missing in {text!r}")
     if match[2] not in units:
         raise ValueError(f"{expected}; {match[2]!r} is no unit of {dimension}")
     value = float(Decimal(match[1]) * Decimal(str(units[match[2]])))  # exact: 8.2 hPa is 820 Pa, not 819.9999
