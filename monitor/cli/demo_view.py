@@ -19,14 +19,14 @@ from monitor.model.clock import Clock, rfc3339
 LINE_EVERY_S = 5.0
 MAX_SHOWN_ALERTS = 8
 WIDE = 110  # columns from which on there is room for a logger's place
-FIXED_LINES = 9  # headline, two heads of tables with their rules and margins
+FIXED_LINES = 11  # headline in two lines, heads of two tables with rules and margins, last line
 COLUMNS = (
     # channel, heading, factor, digits
-    ("temperature.hardware", "hardware C", 1.0, 1),
+    ("temperature.hardware", "hard C", 1.0, 1),
     ("temperature.air", "air C", 1.0, 1),
     ("humidity.air", "%RH", 1.0, 0),
-    ("pressure.inside", "inside hPa", 0.01, 0),
-    ("differential.inside", "diff. hPa", 0.01, 1),
+    ("pressure.inside", "hPa", 0.01, 0),
+    ("differential.inside", "diff hPa", 0.01, 1),
 )
 STYLES = {"alarm": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -128,9 +128,10 @@ def headline(daemon: Daemon, clock: Clock) -> str:
 
 def _alert_table(alerts: list[dict[str, Any]], rows: int) -> Table:
     """The latest alerts, a line each."""
-    table = Table("alert", "state", f"what ({len(alerts)} alerts in all)", box=box.SIMPLE_HEAD)
-    for column in table.columns:
-        column.no_wrap = True
+    table = Table(box=box.SIMPLE_HEAD, expand=True)
+    for heading in ("alert", "state"):
+        table.add_column(heading, width=7)  # of "warning", "cleared"
+    table.add_column(f"what ({len(alerts)} alerts in all)", no_wrap=True, ratio=1)
     for alert in alerts[-rows:]:
         is_open = alert["state"] in OPEN_STATES
         style = STYLES[alert["severity"]] if is_open else "dim"
