@@ -38,7 +38,13 @@ def run(
     ],
     broker: BrokerUrl,
     speed: Annotated[float | None, typer.Option(help="virtual seconds in a real one; default: the scenario's")] = None,
-    for_: Annotated[str | None, typer.Option("--for", help='real time such as "60s"; default: the scenario\'s')] = None,
+    for_: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            help='real time such as "60s"; default: the scenario\'s; the first record comes with its first full block',
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="default: the scenario's", min=0)] = None,
     start: Annotated[
         str | None, typer.Option(help='virtual start, RFC 3339 or "now"; default: the scenario\'s')
