@@ -22,7 +22,7 @@ from monitor.ingest import Inbox, Intake, Session
 from monitor.ingest.importing import import_deliveries, require_accepted
 from monitor.journal import Journal, JournalReader, StateLock
 from monitor.model.clock import NS_PER_S, Clock, SystemClock
-from monitor.model.errors import TcmError
+from monitor.model.errors import JournalError, TcmError
 from monitor.sinks.opening import open_sink
 from monitor.telemetry import StateReader, metrics
 from monitor.threads import Loop, Threads
@@ -49,7 +49,9 @@ class Daemon:
         self._connect_parts()
         self._socket = _listen(config.web.host, config.web.port)
         self._server = uvicorn.Server(
-            uvicorn.Config(make_app(self), log_level="warning", access_log=False, lifespan="off")
+            uvicorn.Config(
+                make_app(self), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+            )
         )
         self._rates: list[tuple[float, int]] = [(time.monotonic(), self._records())]
 
@@ -129,8 +131,7 @@ class Daemon:
 
     def latest(self) -> dict[tuple[str, str], dict[str, float]]:
         """Each (container, logger)'s latest reading: value by channel."""
-        blocks = self.watch.judge.latest.copy()  # copied in one step: watch's thread goes on writing
-        return {key: dict(zip(block.channels, block.values[-1].tolist(), strict=True)) for key, block in blocks.items()}
+        return self.watch.judge.latest.copy()  # in one step: watch's thread goes on writing
 
     def transitions(self, after: int) -> list[tuple[int, int, dict[str, Any]]]:
         """(number, time ns, alert as it was then) of the changes of alerts behind number `after`."""
@@ -172,6 +173,7 @@ class Daemon:
         self._executor = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="store-write")
         sink = open_sink(config.store, state_dir)
         self._store = Store(state_dir, self._store_reader, self._results_reader, sink, self._executor, clock)
+        _require_whole_journal(self._journal.pos, {"watch.db": self.watch.pos, "store.db": self._store.pos})
         self._inbox = Inbox()
         client_id = config.mqtt.client_id
         live = Session("live", config.mqtt, client_id, LIVE_FILTER, self._inbox, clock)
@@ -216,6 +218,15 @@ class Daemon:
         last = self._state.watch.book.last_transition()
         document["notify"] = {"pos": self._notify.pos, "backlog": max(last - self._notify.pos, 0), "lag_s": 0.0}
         return document
+
+
+def _require_whole_journal(head: int, cursors: dict[str, int]) -> None:
+    """A journal that ends before its consumers' cursors would be taken for read while nobody looks at it."""
+    for file, pos in cursors.items():
+        if pos > head:
+            cause = f"{file} has come to position {pos}, but journal.db ends at {head}: records are missing"
+            hint = "restore the whole journal; or move watch.db, store.db and notify.db away to start anew"
+            raise JournalError("start", file, cause, hint)
 
 
 def open_journal(config: Config, clock: Clock) -> Journal:

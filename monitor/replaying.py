@@ -61,7 +61,7 @@ def _run(judge: Judge, batches: Iterator[list[Record]]) -> dict[str, Any]:
             keep_findings(book, judged)
             readings += judged.readings
             events += judged.events
-    alerts = book.alerts()
+    alerts = book.alerts(limit=-1)
     totals = dict(sorted(Counter(alert["rule"] for alert in alerts).items()))
     return {"readings": readings, "events": events, "alerts": alerts, "totals": totals}
 

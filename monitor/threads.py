@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -77,5 +78,5 @@ class Threads:
                 raise TcmError("run", name, "the thread ended by itself")
         except BaseException as error:  # kept for `wait`, which raises it: the process ends and systemd starts it anew
             self._failure = self._failure or error
-            log.critical("part %s failed: %s", name, error, exc_info=not isinstance(error, TcmError))
+            log.critical("part %s failed: %s", name, error, exc_info=not isinstance(error, TcmError | sqlite3.Error))
         self.stopping.set()

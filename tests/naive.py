@@ -69,7 +69,9 @@ class NaiveThreshold:
             if lane.mode == "idle" or is_gap:
                 lane.mode, lane.first_ns, lane.peak = "pending", time_ns, value
             lane.peak = max(lane.peak * sign, value * sign) * sign
-            if time_ns - lane.first_ns >= round(self.rule.for_s * 1e9):
+            is_second = time_ns != lane.first_ns
+            is_slow = block.interval_ns is not None and block.interval_ns > self.rule.for_s * 1e9
+            if time_ns - lane.first_ns >= round(self.rule.for_s * 1e9) or (is_second and is_slow):
                 lane.mode = "firing"
                 tell("fired")
         lane.last_ns = time_ns

@@ -57,12 +57,14 @@ class AlertBook:
         if finding.change == "cleared":
             self._transition(key, CLEARED, finding.time_ns, text)
 
-    def alerts(self, state: str | None = None, container: str | None = None) -> list[dict[str, Any]]:
-        """Published alerts in order of occurrence, the latest MAX_LISTED of them."""
+    def alerts(
+        self, state: str | None = None, container: str | None = None, limit: int = MAX_LISTED
+    ) -> list[dict[str, Any]]:
+        """Published alerts in order of occurrence, the latest `limit` of them (-1: all)."""
         rows = self._connection.execute(
             "SELECT body FROM alerts WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR container = ?2) "
             "ORDER BY occurred_ns DESC, id LIMIT ?3",
-            (state, container, MAX_LISTED),
+            (state, container, limit),
         )
         return [json.loads(row[0]) for row in rows][::-1]
 

@@ -8,6 +8,8 @@ import sys
 def main() -> None:
     """Entry point: exit status 0 ok, 1 the answer is no, 2 wrong use or configuration, 130 ended by Ctrl-C."""
     try:
+        import sqlite3
+
         from monitor.cli.commands import app
         from monitor.cli.output import fail
         from monitor.model.errors import TcmError
@@ -16,5 +18,8 @@ def main() -> None:
             app()
         except TcmError as error:
             fail(error)
+        except sqlite3.Error as error:
+            hint = "a full disk, or a damaged file: watch.db, store.db and notify.db may be moved away, journal.db not"
+            fail(TcmError("use the state directory", "", str(error), hint))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -21,7 +21,7 @@ from monitor.model.record import Env, Record, Status
 from monitor.shock.peak import analyse
 from monitor.wire import decode
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 MAX_UNKNOWN_CHANNELS = 1_000
 Anchor = Callable[[str, int], int | None]
 
@@ -68,7 +68,7 @@ class Judge:
         self._engine = Engine(rules) if rules else None
         self._order = Order()
         self.unknown_channels: set[str] = set()
-        self.latest: dict[tuple[str, str], Block] = {}
+        self.latest: dict[tuple[str, str], dict[str, float]] = {}
 
     def step(self, records: Sequence[Record]) -> Iterator[Judged]:
         """Judge records in order, each run between two configurations under the rules that were in force."""
@@ -91,7 +91,7 @@ class Judge:
         for block in batch.blocks:
             key = (block.container, block.logger)
             if not block.is_late and (key in self.latest or len(self.latest) < MAX_LOGGERS):
-                self.latest[key] = block
+                self.latest[key] = dict(zip(block.channels, block.values[-1].tolist(), strict=True))
         return judged
 
     def _reconfigure(self, record: Record) -> Judged:
@@ -111,8 +111,9 @@ class Judge:
     def restore(self, data: bytes) -> None:
         """Take up the state of a snapshot; TcmError when another version of this program wrote it."""
         content = cbor2.loads(data)
-        if content.get("version") != SNAPSHOT_VERSION:
-            cause = f"version {content.get('version')}, expected {SNAPSHOT_VERSION}"
+        version = content.get("version") if isinstance(content, dict) else None
+        if version != SNAPSHOT_VERSION:
+            cause = f"version {version}, expected {SNAPSHOT_VERSION}"
             raise TcmError(
                 "restore detector", "snapshot in watch.db", cause, "delete watch.db: it is made again from the journal"
             )

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS refused(
     n INTEGER PRIMARY KEY AUTOINCREMENT, measurement TEXT NOT NULL, key INTEGER NOT NULL, time_ns INTEGER NOT NULL,
     reason TEXT NOT NULL, UNIQUE(measurement, key, time_ns));
 """
+PAST_RETENTION = "beyond retention policy"  # InfluxDB 1.x dropped just those points, and wrote the others
 SOURCES = ("journal", "results", "transitions")
 
 log = logging.getLogger(__name__)
@@ -198,6 +199,11 @@ class Store:
         return bool(failed) or len(self._flying) < count
 
     def _handle(self, write: Write, error: BaseException) -> None:
+        if isinstance(error, RefusedLines) and PAST_RETENTION in str(error):
+            self._refuse(write.points[0], error)  # one row for all: the rest was written, and halves would fare alike
+            write.send, write.future = None, None
+            self._submit(write)
+            return
         if isinstance(error, RefusedLines | TooLarge):
             self._split(write, error)
             return

@@ -14,7 +14,6 @@ from monitor.consumers.judge import Judge, Judged, Result
 from monitor.journal import JournalReader
 from monitor.journal.schema import open_for_reading, open_for_writing
 from monitor.model.clock import NS_PER_S, Clock
-from monitor.model.record import Record
 
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
 WATCH_TABLES = (
@@ -43,7 +42,7 @@ class Watch:
         self.book = AlertBook(self._connection)
         row = self._connection.execute("SELECT pos, state FROM snapshot").fetchone()
         self.pos: int = row[0] if row else 0
-        self._saved_ns = clock.mono_ns()
+        self._saved_ns, self._is_whole = clock.mono_ns(), True
         self.last_received_ns = 0
         self.readings = self.events = 0
         config = reader.last_config(self.pos) if row else None
@@ -55,17 +54,20 @@ class Watch:
         """Judge one batch; False when nothing waited."""
         records = self._reader.read(self.pos)
         if records:
+            self._is_whole = False  # the judge runs ahead of the file until the commit
             self._connection.execute("BEGIN IMMEDIATE")
             for judged in self.judge.step(records):
                 self._keep(judged)
-            self._save(records[-1])
+            if self._clock.mono_ns() - self._saved_ns >= SNAPSHOT_NS:
+                self._write_snapshot(records[-1].pos)
             self._connection.execute("COMMIT")
+            self.pos, self.last_received_ns, self._is_whole = records[-1].pos, records[-1].received_ns, True
         return bool(records)
 
     def close(self) -> None:
-        """Save the state where it stands, so that the next start judges nothing again."""
-        if self.pos:
-            self._write_snapshot()
+        """Save the state where it stands, so that the next start judges nothing again; not after a failed step."""
+        if self.pos and self._is_whole:
+            self._write_snapshot(self.pos)
         self._connection.close()
 
     def _keep(self, judged: Judged) -> None:
@@ -78,13 +80,8 @@ class Watch:
         self.readings += judged.readings
         self.events += judged.events
 
-    def _save(self, last: Record) -> None:
-        self.pos, self.last_received_ns = last.pos, last.received_ns
-        if self._clock.mono_ns() - self._saved_ns >= SNAPSHOT_NS:
-            self._write_snapshot()
-
-    def _write_snapshot(self) -> None:
-        row = (self.pos, self.judge.snapshot())
+    def _write_snapshot(self, pos: int) -> None:
+        row = (pos, self.judge.snapshot())
         self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES(1, ?, ?)", row)
         self._saved_ns = self._clock.mono_ns()
 

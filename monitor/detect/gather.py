@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detect.streams import Panel, Streams
+from monitor.detect.threshold import UNKNOWN_GAP_NS
 from monitor.model.batch import Block
-
-UNKNOWN_GAP_NS = np.iinfo(np.int64).max  # no declared interval, no spacing is a gap
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from monitor.detect.columns import Columns
 IDLE, PENDING, FIRING = 0, 1, 2
 FIRED, PEAK, CLEARED = 0, 1, 2
 CHANGES = ("fired", "peak", "cleared")
+UNKNOWN_GAP_NS = int(np.iinfo(np.int64).max)  # no declared interval, no spacing is a gap
 
 Flags = NDArray[np.bool_]
 Index = NDArray[np.int64]
@@ -81,6 +82,7 @@ class _Runs(NamedTuple):
     first_ns: Times
     peak_before: Values
     begins: Flags
+    is_first: Flags
 
     def peak(self, run: Index, values: Values, stops: Index) -> Values:
         """The largest reading of each run from its beginning, in earlier batches too, up to before `stops`."""
@@ -130,12 +132,17 @@ def _find_runs(lanes: Lanes, beyond: Flags, state: State) -> _Runs:
     carried_run = of[starts[carried]]
     first_ns[carried_run] = state.first_ns[carried]
     peak_before[carried_run] = state.peak[carried]
-    return _Runs(of, run_starts, first_ns, peak_before, begins)
+    is_first = begins.copy()
+    is_first[starts[carried]] = False
+    return _Runs(of, run_starts, first_ns, peak_before, begins, is_first)
 
 
 def _transitions(lanes: Lanes, beyond: Flags, runs: _Runs, state: State) -> tuple[Index, Index, Flags]:
     """Readings at which a lane fires or clears: their index, lane and whether it fires."""
-    is_due = beyond & (lanes.times_ns - runs.first_ns[runs.of] >= np.repeat(lanes.dwell_ns, lanes.counts))
+    dwell_ns = np.repeat(lanes.dwell_ns, lanes.counts)
+    # A gap is 2.5 intervals: with an interval longer than the dwell the second reading of a run is as good as its end.
+    is_slow = (lanes.gap_ns // 5 * 2 > dwell_ns) & (lanes.gap_ns != UNKNOWN_GAP_NS)
+    is_due = beyond & ((lanes.times_ns - runs.first_ns[runs.of] >= dwell_ns) | (is_slow & ~runs.is_first))
     fires = is_due & (runs.begins | ~_before(is_due))  # time rises within a run: once due, due to its end
     clears = lanes.values <= np.repeat(lanes.clear, lanes.counts)
     index = np.flatnonzero(fires | clears)

@@ -69,5 +69,5 @@ def _start_ns(start: str | None, clock: Clock) -> int:
         return clock.now_ns()
     try:
         return parse_rfc3339(start)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise TcmError("import", "start", f"expected a time such as 2026-11-23T06:00:00Z: {error}") from None

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-MAX_INBOX_BYTES = 64 << 20  # 64 payloads of the largest size; a full inbox stops reading the socket
-MAX_INBOX_MESSAGES = 4_096  # twice two sessions with a window of 1 000, so only QoS 0 can fill it
+MAX_INBOX_BYTES = 32 << 20  # of a lane: 32 payloads of the largest size; a full lane stops reading its socket
+MAX_INBOX_MESSAGES = 4_096  # of a lane: four windows of 1 000, so only QoS 0 can fill it
 _WAIT_S = 0.5  # how often a callback that waits for room looks whether the daemon ends
 
 
@@ -21,6 +21,33 @@ class Delivery(NamedTuple):
     is_retained: bool
     is_prompt: bool
     acknowledge: Callable[[], None]
+
+
+class Lane:
+    """A queue with its own bounds: a full lane never stops the other, whose session may have to go on first."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Delivery] = deque()
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more may be put."""
+        return len(self._queue) >= MAX_INBOX_MESSAGES or self._bytes >= MAX_INBOX_BYTES
+
+    def put(self, delivery: Delivery) -> None:
+        """Add at the end."""
+        self._queue.append(delivery)
+        self._bytes += len(delivery.payload)
+
+    def take(self, limit: int) -> list[Delivery]:
+        """Take up to `limit` from the front."""
+        taken = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+        self._bytes -= sum(len(delivery.payload) for delivery in taken)
+        return taken
+
+    def __len__(self) -> int:
+        return len(self._queue)
 
 
 def _nobody() -> None:
@@ -36,9 +63,7 @@ class Inbox:
     """Filled by network threads, emptied by the one intake; its lock is held for microseconds."""
 
     def __init__(self) -> None:
-        self._live: deque[Delivery] = deque()
-        self._fill: deque[Delivery] = deque()
-        self._bytes = 0
+        self._live, self._fill = Lane(), Lane()
         self._room = threading.Condition()
         self.on_arrival: Callable[[], None] = _nobody
         self.is_fill_held: Callable[[], bool] = _never
@@ -47,13 +72,13 @@ class Inbox:
     def put(self, delivery: Delivery, *, is_fill: bool) -> bool:
         """Enqueue; waits while the inbox is full, so that the broker has to. False once the inbox is closed."""
         with self._room:
-            while not self._closed and (len(self) >= MAX_INBOX_MESSAGES or self._bytes >= MAX_INBOX_BYTES):
+            lane = self._fill if is_fill else self._live
+            while not self._closed and lane.is_full:
                 self._room.wait(_WAIT_S)
             if self._closed:
                 return False
             was_empty = not len(self)
-            (self._fill if is_fill else self._live).append(delivery)
-            self._bytes += len(delivery.payload)
+            lane.put(delivery)
         if was_empty:  # else the intake is awake or has been told
             self.on_arrival()
         return True
@@ -64,16 +89,15 @@ class Inbox:
         While `is_fill_held` says so, live ones may be waiting at the broker, and filled ones stay.
         """
         with self._room:
-            queue = self._live if self._live or self.is_fill_held() else self._fill
-            taken = [queue.popleft() for _ in range(min(limit, len(queue)))]
-            self._bytes -= sum(len(delivery.payload) for delivery in taken)
+            lane = self._live if len(self._live) or self.is_fill_held() else self._fill
+            taken = lane.take(limit)
             self._room.notify_all()
         return taken
 
     @property
     def is_drained(self) -> bool:
         """Whether no live message waits."""
-        return not self._live
+        return not len(self._live)
 
     def __len__(self) -> int:
         return len(self._live) + len(self._fill)

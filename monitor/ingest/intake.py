@@ -17,6 +17,7 @@ from monitor.wire import ack_topic, decode, encode_ack, parse_topic
 log = logging.getLogger(__name__)
 
 MAX_COMMIT_RECORDS = 500
+MAX_DUE_BOOTS = 16  # of a logger; at one a second, one that keeps restarting would else wait long for its last boot
 TICK_NS = 10 * NS_PER_S
 ACK_SPACING_NS = 1 * NS_PER_S  # an acknowledgement costs as much as a message; a lost one only means a resend
 UNREGISTERED = "logger: not registered in any container file, and [ingest] unknown_loggers is quarantine"
@@ -124,6 +125,8 @@ class Intake:
                 self._tell(key, upto)
             else:
                 due[boot] = upto
+                if len(due) > MAX_DUE_BOOTS:
+                    del due[next(iter(due))]  # a lost acknowledgement only means a resend
 
     def _acknowledge(self) -> None:
         now_ns = self._clock.mono_ns()

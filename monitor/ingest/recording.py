@@ -27,6 +27,7 @@ from monitor.wire.encode import encode_env, encode_shock
 
 MAX_UNPACKED_BYTES = 256 << 20  # an hour of 5 kHz as text is 600 MB: cut such a recording first
 MAX_TIME_S = 1e9  # 31 years; a time beyond is a calendar time or damage
+MAX_RATE_HZ = 1e7
 BLOCK_ROWS = 60
 BASELINE_S = 0.1  # the stretch that definitions take the static vector from
 TRIGGER_G = 2.0  # these loggers record without a trigger; the wire needs one, so that a baseline lies before it
@@ -169,7 +170,7 @@ def _rate_hz(name: str, text: str) -> float:
         fs_hz = float(text)
     except ValueError:
         fs_hz = 0.0
-    if fs_hz <= 0:
+    if not 0 < fs_hz <= MAX_RATE_HZ:
         raise TcmError("read recording", f"{name}:1", f"expected a positive sample rate, got {text}")
     return fs_hz
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 OPEN, FILLED, LOST = "open", "filled", "lost"
-MAX_GAPS = 4_096  # of one boot, then none is opened or cut in two, only filled from an end; rows of about 40 bytes
+MAX_GAPS = 4_096  # open ones of a boot; then none is opened or cut in two, only filled from an end
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
 
 
@@ -39,7 +39,7 @@ class Boot:
 
     def can_take(self, seq: int) -> bool:
         """False when `seq` would open one gap more than a boot may have, or cut one in two."""
-        if len(self.gaps) < MAX_GAPS or seq == self.next:
+        if len(self.gaps) < MAX_GAPS or seq == self.next or self._count_open() < MAX_GAPS:
             return True
         index = self._gap_at(seq)
         return seq < self.next and (index is None or seq in self.gaps[index][:2])
@@ -81,9 +81,13 @@ class Boot:
                 at = high + 1
             if at <= last:
                 pieces.append((at, last, LOST))
-        is_too_fine = bool(kept) and len(pieces) > max(len(self.gaps), MAX_GAPS)  # they stay open, which claims nothing
+        opened = sum(state == OPEN for _, _, state in pieces)
+        is_too_fine = bool(kept) and opened > max(self._count_open(), MAX_GAPS)  # they stay open, which claims nothing
         if pieces != self.gaps and not is_too_fine:
             self._replace(0, len(self.gaps), pieces)
+
+    def _count_open(self) -> int:
+        return sum(state == OPEN for _, _, state in self.gaps)
 
     def _gap_at(self, seq: int) -> int | None:
         index = bisect_right(self.gaps, seq, key=lambda gap: gap[0]) - 1
@@ -101,6 +105,8 @@ class Boot:
             else:
                 joined.append((first, last, state))
         self.gaps[low:high] = joined
+        if len(self.gaps) > MAX_GAPS:  # a filled gap says no more than that its seqs are journalled, as all outside
+            self.gaps = [gap for gap in self.gaps if gap[2] != FILLED]
         self.gaps_changed = True
 
 

@@ -117,13 +117,15 @@ class Settlement:
             if known is not None:
                 self._quarantine(arrival, IDENTITY_CONFLICT)
                 return
+        oldest = min(oldest, seq)  # the record itself was held when it was made
+        if oldest > boot.oldest:
+            boot.oldest = oldest
+            boot.declare_lost([], below=oldest)
         if not boot.can_take(seq):
             self._quarantine(arrival, TOO_MANY_GAPS)
             return
         boot.settle(seq)
-        if oldest > boot.oldest:
-            boot.oldest = oldest
-            boot.declare_lost([], below=oldest)
+        boot.declare_lost([], below=boot.oldest)
         self._anchor(boot, arrival)
         self._add(arrival, number, seq)
 

@@ -32,6 +32,7 @@ _CONNECTIONS = 4  # two writes in flight, one reader, one ping
 _GZIP_LEVEL = 1  # 3.8 times smaller at 1.8 M lines/s; higher levels cost more than the link saves
 _PAGE_POINTS = 100_000  # of one answer to a query: about 4 MB of JSON
 _CAUSE_MAX = 300  # characters of a server's message that are passed on
+NO_CONTENT = 204  # the one answer that confirms a write
 _RETRY_AFTER_MAX_S = 300.0  # a server's wish beyond this would look like a stalled daemon
 
 _HINTS = {
@@ -95,7 +96,10 @@ class InfluxSink:
     def write(self, body: bytes) -> None:
         """Send a body; returns when the server has confirmed all of it."""
         if body:
-            self._call("write", self._write_path, "POST", self._write_params, body)
+            status = self._request("write", self._write_path, "POST", self._write_params, body)[1]
+            if status != NO_CONTENT:
+                cause = f"status {status}, expected {NO_CONTENT}: this is not what InfluxDB says of a write"
+                raise self._held("write", cause, "check that the URL is InfluxDB's and no proxy answers in its place")
 
     def series(
         self, container: str, logger: str, field: str, from_ns: int, to_ns: int, measurement: str = ENV
@@ -169,13 +173,19 @@ class InfluxSink:
     def _call(
         self, operation: str, path: str, method: str, parameters: list[tuple[str, str]], body: bytes | None = None
     ) -> Any:
-        """One request; the answer, read as JSON where it is JSON. Every failure is a SinkError."""
+        """The answer to a request, read as JSON where it is JSON. Every failure is a SinkError."""
+        return self._request(operation, path, method, parameters, body)[0]
+
+    def _request(
+        self, operation: str, path: str, method: str, parameters: list[tuple[str, str]], body: bytes | None
+    ) -> tuple[Any, int]:
+        """The answer to a request and its status. Every failure is a SinkError."""
         headers = self._headers.copy() if body is not None else {}
         try:
-            return self._client.api_client.call_api(
-                path, method, query_params=parameters, header_params=headers, body=body,
-                response_type="object", _return_http_data_only=True,
-            )  # fmt: skip
+            data, status, _ = self._client.api_client.call_api(
+                path, method, query_params=parameters, header_params=headers, body=body, response_type="object"
+            )
+            return data, status
         except ApiException as error:
             raise self._failure(operation, error) from error
         except (HTTPError, UnicodeDecodeError) as error:  # the latter: a proxy's page in another encoding

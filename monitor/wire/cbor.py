@@ -19,6 +19,7 @@ VERSION = 1
 MAX_READINGS = 100_000
 MAX_CHANNELS = 64
 MAX_SAMPLES = 170_000
+MAX_SCALE_G = 100.0  # a full scale of 3 million g; sums of squares of it are far from infinite
 MAX_HELD = 1_024
 MAX_TEXT = 128  # channel names are two identifiers at most; serials and models are shorter
 TIME_LIMIT_NS = 1 << 63
@@ -103,7 +104,7 @@ def _shock(content: Content) -> Shock:
         overrun=_integer(content, "overrun", SEQ_LIMIT, 0),
         fs_hz=fs_hz,
         pre=pre,
-        scale=np.array([_finite("scale", value) for value in scale]),
+        scale=np.array([_scale(value) for value in scale]),
         range_g=_number(content, "range_g"),
         counts=np.frombuffer(data, "<i2").reshape(shape),
         accelerometer=_text(content, "acc") or "a",
@@ -175,6 +176,13 @@ def _finite(key: str, value: object) -> float:
 
 def _number(content: Content, key: str) -> float:
     return _finite(key, _required(content, key))
+
+
+def _scale(value: object) -> float:
+    scale = _finite("scale", value)
+    if abs(scale) > MAX_SCALE_G:
+        raise WireError(f"scale: expected at most {MAX_SCALE_G:g} g a count, got {scale:g}")
+    return scale
 
 
 def _boolean(content: Content, key: str) -> bool:

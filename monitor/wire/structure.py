@@ -20,7 +20,7 @@ _SMALL_BYTES = MAX_ITEMS  # an item takes a byte or more: a payload this short c
 _OTHER_TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 43, 100, 256, 258, 260, 261, 1004, 43000, 55799)
 
 
-def _refuse(_decoder: object) -> NoReturn:
+def _refuse(*_arguments: object) -> NoReturn:
     raise WireError("CBOR: expected no tags but 40, 77, 79 and 85")
 
 

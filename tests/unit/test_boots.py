@@ -185,7 +185,21 @@ def test_the_number_of_gaps_is_bounded_when_one_gap_is_cut_to_pieces() -> None:
     for seq in range(size):
         assert boot.can_take(seq)
         boot.settle(seq)
-    assert boot.gaps == [(0, size - 1, FILLED)]
+    assert boot.upto == size - 1
+    assert not [gap for gap in boot.gaps if gap[2] != FILLED]
+
+
+def test_filled_gaps_do_not_use_up_the_bound() -> None:
+    """A logger whose every second record came late goes on, and loses its records of one gap as any other."""
+    boot = Boot("C")
+    boot.settle(0)
+    for seq in range(2, 2 * MAX_GAPS + 2, 2):
+        boot.settle(seq)
+        boot.settle(seq - 1)
+    assert boot.can_take(boot.next + 1)
+    boot.settle(boot.next + 1)
+    boot.declare_lost([], below=boot.next)
+    assert boot.upto == boot.next - 1
 
 
 def test_the_number_of_gaps_is_bounded_whatever_a_logger_says_it_holds() -> None:
