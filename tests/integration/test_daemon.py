@@ -55,6 +55,24 @@ def test_it_ends_in_order_within_seconds(
     assert "Traceback" not in daemon.log.read_text()
 
 
+def test_it_does_not_start_behind_lost_records(tmp_path: Path, own_mosquitto_server: Mosquitto) -> None:
+    """With a journal shorter than what its consumers have read, new records would pass unseen: it says what to do."""
+    with (
+        running_daemon(tmp_path, own_mosquitto_server.url) as daemon,
+        Logger(own_mosquitto_server.port, "L-01") as logger,
+    ):
+        logger.env(START_NS, [[20.0]])
+        logger.send()
+        logger.wait_acknowledged(0)
+        daemon.wait_settled(1)
+        assert daemon.stop() == 0
+        for file in daemon.state_dir.glob("journal.db*"):
+            file.unlink()
+        said = daemon.refuse()
+    assert "watch.db has come to position" in said
+    assert "restore the whole journal" in said
+
+
 def test_a_full_disk_ends_it_and_loses_nothing(tmp_path: Path, own_mosquitto_server: Mosquitto) -> None:
     """A limit on the size of its files stands for the disk: what cannot be committed is not acknowledged."""
     with running_daemon(tmp_path, own_mosquitto_server.url) as daemon, Logger(own_mosquitto_server.port, "L-01") as one:

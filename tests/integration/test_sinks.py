@@ -213,6 +213,13 @@ class TestInflux:
             assert caught.value.retry_after_s == 7.0
 
     @pytest.mark.parametrize("dialect", DIALECTS)
+    def test_only_no_content_confirms_a_write(self, gateway: Gateway, dialect: Dialect) -> None:
+        """A login page with status 200 is no confirmation: everything is held until somebody looks."""
+        gateway.answer = (200, {})
+        with closing(influx_sink(gateway, dialect)) as sink, pytest.raises(Held, match="status 200, expected 204"):
+            sink.write(b"env a=1 1\n")
+
+    @pytest.mark.parametrize("dialect", DIALECTS)
     def test_server_that_is_down(self, dialect: Dialect) -> None:
         """Nobody listens: every call says that it can be tried again."""
         with closing(InfluxSink(f"http://{HOST}:{free_port()}", dialect, "tcm")) as sink:

@@ -290,6 +290,23 @@ def test_a_snapshot_of_another_version_is_refused(station: Station, change: dict
         station.start()
 
 
+def test_a_full_disk_loses_no_alert(tmp_path: Path) -> None:
+    """The judge is ahead of the file when a commit fails: nothing of it may be saved, so a restart judges again."""
+    items = [readings(26.0, 27.0, 28.0, 10.0, seq=seq) for seq in range(200)]
+    expected = Station(tmp_path / "roomy")
+    expected.run(*items)
+    station = Station(tmp_path / "full")
+    station.watch.book._connection.execute("PRAGMA max_page_count=25")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        station.run(*items)
+    station.watch.close()
+    station.start()
+    while station.watch.step():
+        pass
+    assert len(station.alerts()) >= 200
+    assert station.alerts() == expected.alerts()
+
+
 def test_a_file_of_another_version_is_refused(station: Station) -> None:
     """Tables whose columns may mean something else are left alone."""
     station.watch.close()
