@@ -36,7 +36,7 @@ class Notify:
 
     def __init__(self, state_dir: Path, reader: WatchReader, publish: Callable[[str, bytes], Receipt]) -> None:
         self._reader, self._publish = reader, publish
-        self._connection = open_for_writing(state_dir / "notify.db", NOTIFY_TABLES)
+        self._connection = open_for_writing(state_dir / "notify.db", NOTIFY_TABLES, can_fall_back=True)
         row = self._connection.execute("SELECT n FROM cursors WHERE name = 'mqtt'").fetchone()
         self.pos: int = row[0] if row else 0
         self._logged = self.pos

@@ -73,8 +73,7 @@ class Store:
         clock: Clock,
     ) -> None:
         self._journal, self._results, self._sink, self._executor, self._clock = journal, results, sink, executor, clock
-        self._connection = open_for_writing(state_dir / "store.db", STORE_TABLES)
-        self._connection.execute("PRAGMA synchronous=NORMAL")  # a cursor that falls back only sends bodies again
+        self._connection = open_for_writing(state_dir / "store.db", STORE_TABLES, can_fall_back=True)
         saved = dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
         self.confirmed: dict[str, int] = {source: saved.get(source, 0) for source in SOURCES}
         self._read = dict(self.confirmed)

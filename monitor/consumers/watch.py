@@ -33,12 +33,13 @@ class Watch:
     1. read the records behind the cursor;
     2. judge them, under the rules that the journal says were in force;
     3. write alerts, transitions and results in one transaction, idempotent by key;
+       Judged again after a power loss, transitions and results get the same numbers, so no reader's cursor is ahead;
     4. at most every 10 s the judge's snapshot and the cursor go along: a restart judges again from there.
     """
 
     def __init__(self, state_dir: Path, reader: JournalReader, clock: Clock) -> None:
         self._reader, self._clock = reader, clock
-        self._connection = open_for_writing(state_dir / "watch.db", WATCH_TABLES)
+        self._connection = open_for_writing(state_dir / "watch.db", WATCH_TABLES, can_fall_back=True)
         self.book = AlertBook(self._connection)
         row = self._connection.execute("SELECT pos, state FROM snapshot").fetchone()
         self.pos: int = row[0] if row else 0

@@ -30,8 +30,11 @@ CREATE TABLE IF NOT EXISTS gaps(
 """
 
 
-def open_for_writing(path: Path, tables: str) -> sqlite3.Connection:
+def open_for_writing(path: Path, tables: str, *, can_fall_back: bool = False) -> sqlite3.Connection:
     """Open the one connection that writes and checkpoints `path`: WAL, durable at every commit.
+
+    A file that `can_fall_back` to an earlier commit at a power loss, because its owner makes the rest again from the
+    journal, saves the fsync of each commit.
 
     Raises JournalError when the file is damaged or was written by another version of this program.
     """
@@ -39,7 +42,7 @@ def open_for_writing(path: Path, tables: str) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA synchronous={'NORMAL' if can_fall_back else 'FULL'}")
         _check_version(path, connection, (0, SCHEMA_VERSION))
         connection.executescript(tables)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
