@@ -194,6 +194,7 @@ class Daemon:
         watch = Loop("watch", self.watch.step, (store, notify))
         writer = Loop("journal", self._intake.step, (watch, store))
         self._inbox.on_arrival = writer.wake.set
+        live.on_granted = self._notify.refresh
         self._inbox.is_fill_held = lambda: fill.is_connected and not live.is_settled
         self._store.on_confirmed = store.wake.set
         self._loops = (writer, watch, store, notify)

@@ -15,6 +15,7 @@ from monitor.model.errors import TcmError
 from monitor.wire import alert_topic
 
 MAX_BATCH = 100
+MAX_RESTORED = 200  # the latest alerts; older ones were cleared long before a broker's last save
 CONFIRM_S = 10.0  # a broker on the same network confirms in milliseconds; past this the batch is sent again
 NOTIFY_TABLES = "CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);"
 
@@ -41,22 +42,32 @@ class Notify:
         self.pos: int = row[0] if row else 0
         self._logged = self.pos
         self.problem = ""
+        self._is_board_lost: bool | None = None
+
+    def refresh(self, is_new: bool) -> None:
+        """The broker is there again; with a new session it has lost its retained messages too. Called by any thread."""
+        self._is_board_lost = is_new
 
     def step(self) -> bool:
         """Publish one batch; False when nothing waited or the broker did not take it, which `problem` then says."""
         transitions = self._reader.book.transitions(self.pos, MAX_BATCH)
-        if not transitions:
+        is_board_lost, self._is_board_lost = self._is_board_lost, None
+        if not transitions and is_board_lost is None:
             self.problem = ""
             return False
         try:
-            receipts = [receipt for n, _, alert in transitions for receipt in self._send(n, alert)]
+            receipts = [] if is_board_lost is None else self._restore_board(is_board_lost)
+            receipts += [receipt for n, _, alert in transitions for receipt in self._send(n, alert)]
             for receipt in receipts:
                 receipt.wait_for_publish(CONFIRM_S)
                 if not receipt.is_published():
                     raise TcmError("publish alerts", "", f"not confirmed within {CONFIRM_S:g} s")
         except (TcmError, RuntimeError, ValueError) as error:  # paho raises the latter two when its queue is full
             self.problem = str(error)
+            self._is_board_lost = is_board_lost if self._is_board_lost is None else self._is_board_lost
             return False
+        if not transitions:
+            return True
         self.pos = transitions[-1][0]
         self._connection.execute("INSERT OR REPLACE INTO cursors VALUES('mqtt', ?)", (self.pos,))
         self.problem = ""
@@ -65,6 +76,20 @@ class Notify:
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()
+
+    def _restore_board(self, is_lost: bool) -> list[Receipt]:
+        """Make the retained messages those of the book: a broker that crashed may have older ones, or none.
+
+        Only what was published before counts; the rest follows as transitions.
+        """
+        receipts = []
+        for alert in self._reader.book.alerts()[-MAX_RESTORED:]:
+            topic = alert_topic(alert["container"], alert["id"])
+            if alert["state"] == CLEARED:
+                receipts.append(self._publish(topic, b""))
+            elif is_lost and self.pos:
+                receipts.append(self._publish(topic, json.dumps(alert).encode()))
+        return receipts
 
     def _send(self, number: int, alert: dict[str, Any]) -> list[Receipt]:
         if number > self._logged:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -26,6 +27,7 @@ MAX_IN_FLIGHT = 2  # measured: two connections carry half as much again as one, 
 MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
 MAX_BATCH_BYTES = 512 << 10  # of payload; 87 000 samples of events become 7 MB of lines, 13 times as much
 MAX_BATCH_RESULTS = 1_000
+SLOW_S = 30.0  # three time-outs: a server that drips its answer never runs into one
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.5, 30.0
 STORE_TABLES = """
 CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);
@@ -55,6 +57,7 @@ class Write:
     retry_at_ns: int = 0
     attempts: int = 0
     received_ns: int = 0
+    sent_s: float = 0.0
 
 
 class Store:
@@ -79,7 +82,8 @@ class Store:
         self._read = dict(self.confirmed)
         # First of all the store is opened; until it answers nothing is read.
         self._flying: deque[Write] = deque([Write("journal", self._read["journal"], [], sink.open)])
-        self.problem = "not opened yet"
+        self._problem = "not opened yet"
+        self._waiting_since_s: float | None = None
         self.points = 0
         self.on_confirmed: Callable[[], None] = _nobody
         self.last_received_ns = 0
@@ -88,6 +92,13 @@ class Store:
     def pos(self) -> int:
         """Position up to which the journal's records are confirmed."""
         return self.confirmed["journal"]
+
+    @property
+    def problem(self) -> str:
+        """What keeps the store from taking what it is sent, "" for nothing."""
+        since_s = self._waiting_since_s
+        waited_s = 0.0 if since_s is None else time.monotonic() - since_s
+        return self._problem or (f"no answer for {waited_s:.0f} s" if waited_s > SLOW_S else "")
 
     @property
     def is_caught_up(self) -> bool:
@@ -99,7 +110,9 @@ class Store:
         """Do what can be done without waiting; False when nothing could."""
         collected = self._collect()
         self._send_due()
-        return self._read_more() or collected
+        did = self._read_more() or collected
+        self._waiting_since_s = self._flying[0].sent_s if self._flying else None
+        return did
 
     def close(self) -> None:
         """Give files and connections back; what is not confirmed is sent again at the next start."""
@@ -162,6 +175,7 @@ class Store:
         return points if points.fields else None
 
     def _submit(self, write: Write) -> None:
+        write.sent_s = time.monotonic()
         if write.send is None:
             write.future = Future()
             write.future.set_result(None)
@@ -191,7 +205,7 @@ class Store:
             self.last_received_ns = write.received_ns or self.last_received_ns
             if write.attempts:
                 log.info("store answers again")
-            self.problem = ""
+            self._problem = ""
         if passed:
             self.confirmed |= passed
             self._connection.executemany("INSERT OR REPLACE INTO cursors VALUES(?, ?)", list(passed.items()))
@@ -211,9 +225,9 @@ class Store:
         write.future = None
         write.attempts += 1
         write.retry_at_ns = self._clock.mono_ns() + round(_delay_s(write.attempts, error) * NS_PER_S)
-        if self.problem != str(error):
+        if self._problem != str(error):
             log.warning("%s; trying again, nothing is lost", error)
-        self.problem = str(error)
+        self._problem = str(error)
 
     def _split(self, write: Write, error: SinkError) -> None:
         """Send halves of what the server does not take; a single point that it refuses goes to table `refused`."""

@@ -64,6 +64,8 @@ class Session:
         self._is_stopping = False
         self.granted = threading.Event()
         self.tried = threading.Event()
+        self.on_granted: Callable[[bool], None] = _nobody
+        self._is_new = False
         self.problem = "not connected yet"
         self.dropped = 0
         self._client = self._make_client(client_id)
@@ -145,6 +147,7 @@ class Session:
         with self._lock:
             self._generation += 1
         self.problem = "subscription not granted yet"
+        self._is_new = not flags.session_present
         self._settled_at_s = time.monotonic() + (SETTLE_S if flags.session_present else 0.0)
         if not self._is_trial:
             state = "kept" if flags.session_present else "new: what is missing comes again"
@@ -171,6 +174,7 @@ class Session:
         if codes and not codes[0].is_failure:
             self.problem = ""
             self.granted.set()
+            self.on_granted(self._is_new)
         else:
             self.problem = f"subscription to {self._filter} refused: {', '.join(map(str, codes))}"
         self.tried.set()
@@ -207,6 +211,10 @@ class Session:
                     client.ack(mid, 1)
 
         return acknowledge
+
+
+def _nobody(_is_new: bool) -> None:
+    """Nobody waits for the subscription."""
 
 
 def _nothing() -> None:

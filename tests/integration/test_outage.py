@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paho.mqtt import subscribe
+from paho.mqtt.client import MQTTMessage
 
 from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
 from tests.fleet import START_NS, Logger
-from tests.servers import Influxd, Mosquitto, influx_v2_gateway, wait_until
+from tests.servers import HOST, Influxd, Mosquitto, influx_v2_gateway, wait_until
 
 DATABASE = "outage"
 STATEMENT = "SELECT temperature_hardware_c FROM env"
@@ -160,3 +162,20 @@ def test_a_token_that_others_can_read_is_refused(tmp_path: Path, own_mosquitto_s
     said = DaemonProcess(tmp_path, own_mosquitto_server.url, table).refuse()
     assert "store.token_file" in said
     assert "chmod 600" in said
+
+
+def test_a_broker_that_crashed_gets_the_open_alerts_again(
+    daemon: DaemonProcess, own_mosquitto_server: Mosquitto
+) -> None:
+    """Its retained messages died with it, and whoever subscribes later must see what is open all the same."""
+    with Logger(own_mosquitto_server.port, "L-01") as logger:
+        logger.env(START_NS, [[40.0]] * 30)
+        logger.send()
+        wait_until(lambda: bool(daemon.get("/api/alerts?state=firing")[1]), 10, "an alert")
+    (alert,) = daemon.get("/api/alerts?state=firing")[1]
+    own_mosquitto_server.kill()
+    wait_until(lambda: not daemon.answers("/readyz"), 10, "the broker to be missed")
+    own_mosquitto_server.start()
+    seen = subscribe.simple("tcm/v1/+/alerts/+", hostname=HOST, port=own_mosquitto_server.port)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    assert isinstance(seen, MQTTMessage)
+    assert json.loads(seen.payload) == alert
