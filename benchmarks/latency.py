@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import tempfile
 import time
@@ -132,6 +133,7 @@ def _measure(folder: Path, broker: Mosquitto, samples: int) -> tuple[list[float]
     try:
         daemon.start()
         daemon.wait_ready()
+        os.sync()  # an idle machine: what others left to be written would make the journal's fsync wait
         with mqtt_client(broker.port) as client:
             probe = Probe(client)
             pairs = [_sample(probe) for _ in range(WARM_UP + samples)][WARM_UP:]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from monitor.consumers.points import alert_points, env_points, one_point, placed_ns, status_points, wave_points
 from monitor.consumers.watch import WatchReader
+from monitor.consumers.writes import Write, delay_s, halves
 from monitor.journal import JournalReader
 from monitor.journal.schema import open_for_writing
 from monitor.model.batch import Points
@@ -28,7 +28,6 @@ MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
 MAX_BATCH_BYTES = 512 << 10  # of payload; 87 000 samples of events become 7 MB of lines, 13 times as much
 MAX_BATCH_RESULTS = 1_000
 SLOW_S = 30.0  # three time-outs: a server that drips its answer never runs into one
-BACKOFF_MIN_S, BACKOFF_MAX_S = 0.5, 30.0
 STORE_TABLES = """
 CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS refused(
@@ -39,25 +38,6 @@ PAST_RETENTION = "beyond retention policy"  # InfluxDB 1.x dropped just those po
 SOURCES = ("journal", "results", "transitions")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Write:
-    """Points under way, how to send them, and the cursor that may pass once that is confirmed.
-
-    `send` runs in a thread of the pool; without it there is nothing to send. `upto` is None for the earlier parts of
-    what had to be split: only the last may move the cursor.
-    """
-
-    source: str
-    upto: int | None
-    points: Sequence[Points]
-    send: Callable[[], None] | None
-    future: Future[None] | None = None
-    retry_at_ns: int = 0
-    attempts: int = 0
-    received_ns: int = 0
-    sent_s: float = 0.0
 
 
 class Store:
@@ -224,14 +204,14 @@ class Store:
             raise error
         write.future = None
         write.attempts += 1
-        write.retry_at_ns = self._clock.mono_ns() + round(_delay_s(write.attempts, error) * NS_PER_S)
+        write.retry_at_ns = self._clock.mono_ns() + round(delay_s(write.attempts, error) * NS_PER_S)
         if self._problem != str(error):
             log.warning("%s; trying again, nothing is lost", error)
         self._problem = str(error)
 
     def _split(self, write: Write, error: SinkError) -> None:
         """Send halves of what the server does not take; a single point that it refuses goes to table `refused`."""
-        first, second = _halves(list(write.points))
+        first, second = halves(list(write.points))
         if second:
             pieces = [
                 replace(write, upto=upto, points=half, send=self._sending(half), future=None, attempts=0)
@@ -255,27 +235,3 @@ class Store:
 
 def _nobody() -> None:
     """Nobody waits for a confirmation."""
-
-
-def _delay_s(attempts: int, error: SinkError) -> float:
-    """Full jitter: anything up to a bound that doubles, and not before the server asked for it."""
-    bound_s = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(attempts, 10))
-    return max(random.uniform(0, bound_s), getattr(error, "retry_after_s", None) or 0.0)
-
-
-def _halves(points: list[Points]) -> tuple[list[Points], list[Points]]:
-    """Two halves of a body; the second is empty when there is but one point."""
-    if len(points) > 1:
-        middle = len(points) // 2
-        return points[:middle], points[middle:]
-    only = points[0]
-    middle = len(only.times_ns) // 2
-    if middle == 0:
-        return points, []
-    return [_rows(only, slice(0, middle))], [_rows(only, slice(middle, None))]
-
-
-def _rows(points: Points, rows: slice) -> Points:
-    return replace(
-        points, times_ns=points.times_ns[rows], fields={name: column[rows] for name, column in points.fields.items()}
-    )

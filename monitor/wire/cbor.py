@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar
 
 import cbor2
 import numpy as np
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.model.errors import WireError
 from monitor.model.record import SEQ_LIMIT, Env, Message, Shock, Stamp, Status
+from monitor.wire.fields import MAX_TEXT, Content, boolean, finite, integer, number, optional, required, text
 from monitor.wire.structure import load_map
 
 VERSION = 1
@@ -21,15 +20,11 @@ MAX_CHANNELS = 64
 MAX_SAMPLES = 170_000
 MAX_SCALE_G = 100.0  # a full scale of 3 million g; sums of squares of it are far from infinite
 MAX_HELD = 1_024
-MAX_TEXT = 128  # channel names are two identifiers at most; serials and models are shorter
 TIME_LIMIT_NS = 1 << 63
 SPAN_LIMIT_NS = 1 << 62  # so that the time of a record's last reading fits int64 wherever its first is placed
 MULTI_DIM, INT16_LE, INT64_LE, FLOAT32_LE = 40, 77, 79, 85  # RFC 8746
 SHOCK_SETTINGS = ("fs", "range_g", "level_g", "lp_hz", "hp_hz", "dead_ms")
 STATES = ("online", "sleeping", "offline")
-
-Content = dict[str, Any]
-T = TypeVar("T")
 
 
 def decode(kind: str, payload: bytes) -> Message:
@@ -40,7 +35,7 @@ def decode(kind: str, payload: bytes) -> Message:
     """
     content = load_map(payload)
     try:
-        version = _integer(content, "v", 1 << 16)
+        version = integer(content, "v", 1 << 16)
         if version != VERSION:
             raise WireError(f"v: expected {VERSION}, got {version}")
         return _DECODERS[kind](content)
@@ -73,9 +68,9 @@ def _env(content: Content) -> Env:
     offsets_ns, interval_ns = _offsets(content, rows, stamp)
     return Env(
         stamp=stamp,
-        seq=_integer(content, "seq", SEQ_LIMIT),
-        oldest=_integer(content, "oldest", SEQ_LIMIT),
-        overrun=_integer(content, "overrun", SEQ_LIMIT, 0),
+        seq=integer(content, "seq", SEQ_LIMIT),
+        oldest=integer(content, "oldest", SEQ_LIMIT),
+        overrun=integer(content, "overrun", SEQ_LIMIT, 0),
         channels=channels,
         values=values,
         offsets_ns=offsets_ns,
@@ -88,33 +83,33 @@ def _shock(content: Content) -> Shock:
     shape, data = _array(content, "a", INT16_LE, 2)
     if shape[0] != 3 or not 1 <= shape[1] <= MAX_SAMPLES:
         raise WireError(f"a: expected [3, 1..{MAX_SAMPLES}] counts, got {list(shape)}")
-    fs_hz = _number(content, "fs")
+    fs_hz = number(content, "fs")
     if fs_hz <= 0 or shape[1] * 1e9 / fs_hz >= SPAN_LIMIT_NS:
         raise WireError(f"fs: expected a positive sampling rate in Hz, got {fs_hz:g}")
-    pre = _integer(content, "pre", MAX_SAMPLES + 1)
+    pre = integer(content, "pre", MAX_SAMPLES + 1)
     if pre > shape[1]:
         raise WireError(f"pre: expected at most the {shape[1]} samples of the record, got {pre}")
-    scale = _required(content, "scale")
+    scale = required(content, "scale")
     if not isinstance(scale, list) or len(scale) != 3:
         raise WireError("scale: expected 3 numbers")
     return Shock(
         stamp=stamp,
-        seq=_integer(content, "seq", SEQ_LIMIT),
-        oldest=_integer(content, "oldest", SEQ_LIMIT),
-        overrun=_integer(content, "overrun", SEQ_LIMIT, 0),
+        seq=integer(content, "seq", SEQ_LIMIT),
+        oldest=integer(content, "oldest", SEQ_LIMIT),
+        overrun=integer(content, "overrun", SEQ_LIMIT, 0),
         fs_hz=fs_hz,
         pre=pre,
         scale=np.array([_scale(value) for value in scale]),
-        range_g=_number(content, "range_g"),
+        range_g=number(content, "range_g"),
         counts=np.frombuffer(data, "<i2").reshape(shape),
-        accelerometer=_text(content, "acc") or "a",
-        level_g=_number(content, "level_g"),
-        rejected=_integer(content, "rejected", SEQ_LIMIT),
+        accelerometer=text(content, "acc") or "a",
+        level_g=number(content, "level_g"),
+        rejected=integer(content, "rejected", SEQ_LIMIT),
     )
 
 
 def _status(content: Content) -> Status:
-    state, serial = _text(content, "state"), _text(content, "serial")
+    state, serial = text(content, "state"), text(content, "serial")
     if state not in STATES:
         raise WireError(f"state: expected one of {', '.join(STATES)}, got {state!r}")
     if state == "online" and not serial:
@@ -123,16 +118,16 @@ def _status(content: Content) -> Status:
         stamp=_stamp(content),
         state=state,
         serial=serial,
-        until_ns=_optional(content, "until", lambda c, k: _integer(c, k, TIME_LIMIT_NS)),
-        model=_text(content, "model"),
-        firmware=_text(content, "fw"),
-        next_seq=_optional(content, "next", lambda c, k: _integer(c, k, SEQ_LIMIT)),
-        held=_optional(content, "held", _held),
-        armed=_optional(content, "armed", _boolean),
-        interval_us=_optional(content, "interval_us", lambda c, k: _integer(c, k, SEQ_LIMIT)),
-        accelerometers=_optional(content, "accs", _accelerometers) or {},
-        battery_pct=_optional(content, "bat_pct", _number),
-        memory_pct=_optional(content, "mem_pct", _number),
+        until_ns=optional(content, "until", lambda c, k: integer(c, k, TIME_LIMIT_NS)),
+        model=text(content, "model"),
+        firmware=text(content, "fw"),
+        next_seq=optional(content, "next", lambda c, k: integer(c, k, SEQ_LIMIT)),
+        held=optional(content, "held", _held),
+        armed=optional(content, "armed", boolean),
+        interval_us=optional(content, "interval_us", lambda c, k: integer(c, k, SEQ_LIMIT)),
+        accelerometers=optional(content, "accs", _accelerometers) or {},
+        battery_pct=optional(content, "bat_pct", number),
+        memory_pct=optional(content, "mem_pct", number),
     )
 
 
@@ -141,66 +136,23 @@ _DECODERS: dict[str, Callable[[Content], Message]] = {"env": _env, "shock": _sho
 
 def _stamp(content: Content) -> Stamp:
     return Stamp(
-        boot=_integer(content, "boot", SEQ_LIMIT),
-        t0_ns=_integer(content, "t0", TIME_LIMIT_NS),
-        mono_ns=_integer(content, "mono", TIME_LIMIT_NS),
-        clk=_integer(content, "clk", 3),
-        sync_age_s=_optional(content, "sync_age_s", _number),
+        boot=integer(content, "boot", SEQ_LIMIT),
+        t0_ns=integer(content, "t0", TIME_LIMIT_NS),
+        mono_ns=integer(content, "mono", TIME_LIMIT_NS),
+        clk=integer(content, "clk", 3),
+        sync_age_s=optional(content, "sync_age_s", number),
     )
 
 
-def _required(content: Content, key: str) -> Any:
-    if key not in content:
-        raise WireError(f"{key}: missing")
-    return content[key]
-
-
-def _optional(content: Content, key: str, read: Callable[[Content, str], T]) -> T | None:
-    return read(content, key) if key in content else None
-
-
-def _integer(content: Content, key: str, limit: int, default: int | None = None) -> int:
-    value = content.get(key, default)
-    if type(value) is int and 0 <= value < limit:  # bool is an int to isinstance
-        return value
-    if key not in content:
-        raise WireError(f"{key}: missing")
-    raise WireError(f"{key}: expected an integer from 0 to {limit - 1}, got {str(value)[:40]}")
-
-
-def _finite(key: str, value: object) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]  # checked just before
-        raise WireError(f"{key}: expected a finite number, got {str(value)[:40]}")
-    return float(value)  # type: ignore[arg-type]  # int or float, see above
-
-
-def _number(content: Content, key: str) -> float:
-    return _finite(key, _required(content, key))
-
-
 def _scale(value: object) -> float:
-    scale = _finite("scale", value)
+    scale = finite("scale", value)
     if abs(scale) > MAX_SCALE_G:
         raise WireError(f"scale: expected at most {MAX_SCALE_G:g} g a count, got {scale:g}")
     return scale
 
 
-def _boolean(content: Content, key: str) -> bool:
-    value = content[key]
-    if not isinstance(value, bool):
-        raise WireError(f"{key}: expected true or false, got {str(value)[:40]}")
-    return value
-
-
-def _text(content: Content, key: str) -> str | None:
-    value = content.get(key)
-    if value is not None and not (isinstance(value, str) and len(value) <= MAX_TEXT):
-        raise WireError(f"{key}: expected text of at most {MAX_TEXT} characters")
-    return value
-
-
 def _channels(content: Content) -> tuple[str, ...]:
-    names = _required(content, "ch")
+    names = required(content, "ch")
     if not isinstance(names, list) or not 1 <= len(names) <= MAX_CHANNELS:
         raise WireError(f"ch: expected a list of 1 to {MAX_CHANNELS} channels")
     for name in names:
@@ -213,7 +165,7 @@ def _channels(content: Content) -> tuple[str, ...]:
 
 def _array(content: Content, key: str, tag: int, item_bytes: int) -> tuple[tuple[int, int], bytes]:
     """The shape and bytes of tag 40 [[rows, columns], tag `tag` bytes]; the two agree in size."""
-    outer = _required(content, key)
+    outer = required(content, key)
     value = outer.value if isinstance(outer, cbor2.CBORTag) and outer.tag == MULTI_DIM else None
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise WireError(f"{key}: expected tag {MULTI_DIM} [[rows, columns], tag {tag}]")
@@ -231,7 +183,7 @@ def _array(content: Content, key: str, tag: int, item_bytes: int) -> tuple[tuple
 
 def _offsets(content: Content, rows: int, stamp: Stamp) -> tuple[NDArray[np.int64], int | None]:
     """Each row's distance from the first in ns, and the constant interval where there is one."""
-    dt = _required(content, "dt")
+    dt = required(content, "dt")
     if isinstance(dt, cbor2.CBORTag):
         if dt.tag != INT64_LE or not isinstance(dt.value, bytes) or len(dt.value) != 8 * rows:
             raise WireError(f"dt: expected tag {INT64_LE} over {8 * rows} bytes, one int64 for each row")
@@ -240,7 +192,7 @@ def _offsets(content: Content, rows: int, stamp: Stamp) -> tuple[NDArray[np.int6
         if offsets_us[0] != 0 or first_us < 0:
             raise WireError("dt: expected us after t0, the first 0 and none negative")
     else:
-        interval_us = _integer(content, "dt", SPAN_LIMIT_NS // 1000)
+        interval_us = integer(content, "dt", SPAN_LIMIT_NS // 1000)
         interval_ns, last_us = interval_us * 1000, interval_us * (rows - 1)
     if last_us * 1000 >= SPAN_LIMIT_NS or max(stamp.t0_ns, stamp.mono_ns) + last_us * 1000 >= TIME_LIMIT_NS:
         raise WireError("dt: the last reading's time does not fit 63 bits of ns")
@@ -275,8 +227,6 @@ def _accelerometers(content: Content, key: str) -> dict[str, dict[str, float]]:
         if not isinstance(name, str) or not isinstance(settings, dict):
             raise WireError(f"{key}: expected a map of settings for each accelerometer")
     return {
-        name: {
-            field: _finite(f"{key}.{name}.{field}", settings[field]) for field in SHOCK_SETTINGS if field in settings
-        }
+        name: {field: finite(f"{key}.{name}.{field}", settings[field]) for field in SHOCK_SETTINGS if field in settings}
         for name, settings in table.items()
     }

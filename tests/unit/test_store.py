@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from monitor.config import Rules
 from monitor.consumers import Store, Watch, WatchReader
-from monitor.consumers.store import BACKOFF_MAX_S, MAX_BATCH_RECORDS, _delay_s
+from monitor.consumers.store import MAX_BATCH_RECORDS
+from monitor.consumers.writes import BACKOFF_MAX_S, delay_s
 from monitor.journal import Journal, JournalReader, Usable
 from monitor.model.batch import Points
 from monitor.model.clock import rfc3339
@@ -421,10 +422,10 @@ def test_an_unexpected_error_of_the_sink_is_not_swallowed(bench: Bench) -> None:
 def test_the_back_off_doubles_to_a_bound_and_honours_the_server(bench: Bench) -> None:
     """Never longer than 30 s by itself, never shorter than the server asked for."""
     for attempts in range(1, 2000):
-        delay_s = _delay_s(attempts, DOWN)
-        assert 0 <= delay_s <= min(BACKOFF_MAX_S, 0.5 * 2.0 ** min(attempts, 10))
+        waited_s = delay_s(attempts, DOWN)
+        assert 0 <= waited_s <= min(BACKOFF_MAX_S, 0.5 * 2.0 ** min(attempts, 10))
     asked = Unavailable("write", "here", "overloaded", retry_after_s=77.0)
-    assert _delay_s(1, asked) == 77.0
+    assert delay_s(1, asked) == 77.0
     bench.append(*blocks(1))
     sink = Ledger(lambda _: asked)
     store = bench.store(sink)
