@@ -1,10 +1,11 @@
 """Milliseconds from publishing a reading beyond a limit to receiving its alert; the daemon has nothing else to do.
 
-Each sample is three exchanges of one probe with one thread, at random distances:
+Each sample is four steps of one probe with one thread, at random distances:
 
 1. a plain message through the broker, from publishing to receipt: what any alert costs at least;
-2. a record of one reading above the limit, from publishing to the receipt of the alert that fires;
-3. a record that clears it, until its topic is empty again.
+2. a page written and synchronised on the daemon's disk: what its one durable commit costs at least;
+3. a record of one reading above the limit, from publishing to the receipt of the alert that fires;
+4. a record that clears it, until its topic is empty again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from io import RawIOBase
 from pathlib import Path
 from statistics import median
 
@@ -46,6 +48,7 @@ WARM_UP = 10  # samples that do not count: files and code are touched for the fi
 SPACING_S = (0.02, 0.08)  # random, so that no exchange keeps step with a timer of the daemon
 ANSWER_LIMIT_S = 10.0
 LOOP_S = 0.05
+PAGE_BYTES = 4096
 SEED = 1
 
 Message = tuple[str, bytes, float]  # topic, payload, time of receipt by perf_counter
@@ -113,19 +116,22 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     with mosquitto(BROKER_LINE) as broker, tempfile.TemporaryDirectory(prefix="tcm-benchmark-") as name:
-        plain_ms, alerts_ms = _measure(Path(name), broker, options.samples)
+        plain_ms, disk_ms, alerts_ms = _measure(Path(name), broker, options.samples)
     figures = rounded(
         {
             "idle_p50_ms": median(alerts_ms),
             "idle_p99_ms": float(np.percentile(alerts_ms, 99)),
             "broker_p50_ms": median(plain_ms),
             "broker_p99_ms": float(np.percentile(plain_ms, 99)),
+            "disk_p50_ms": median(disk_ms),
+            "disk_p99_ms": float(np.percentile(disk_ms, 99)),
         }
     )
     report(figures | {"samples": options.samples}, table([("", figures)]), options.json)
 
 
-def _measure(folder: Path, broker: Mosquitto, samples: int) -> tuple[list[float], list[float]]:
+def _measure(folder: Path, broker: Mosquitto, samples: int) -> tuple[tuple[float, ...], ...]:
+    """Milliseconds of each sample: plain messages, synchronised pages, alerts."""
     limits = folder / "limits"
     limits.mkdir()
     (limits / "flight-hardware.toml").write_text(LIMITS)
@@ -134,22 +140,31 @@ def _measure(folder: Path, broker: Mosquitto, samples: int) -> tuple[list[float]
         daemon.start()
         daemon.wait_ready()
         os.sync()  # an idle machine: what others left to be written would make the journal's fsync wait
-        with mqtt_client(broker.port) as client:
+        with mqtt_client(broker.port) as client, (folder / "page").open("wb", buffering=0) as page:
             probe = Probe(client)
-            pairs = [_sample(probe) for _ in range(WARM_UP + samples)][WARM_UP:]
+            found = [_sample(probe, page) for _ in range(WARM_UP + samples)][WARM_UP:]
     finally:
         daemon.stop()
-    return [plain_ms for plain_ms, _ in pairs], [alert_ms for _, alert_ms in pairs]
+    return tuple(zip(*found, strict=True))
 
 
-def _sample(probe: Probe) -> tuple[float, float]:
+def _sample(probe: Probe, page: RawIOBase) -> tuple[float, float, float]:
     plain_ms = probe.plain_ms()
+    probe.pause()
+    disk_ms = _synchronised_ms(page)
     probe.pause()
     alert_ms = probe.alert_ms()
     probe.pause()
     probe.clear()
     probe.pause()
-    return plain_ms, alert_ms
+    return plain_ms, disk_ms, alert_ms
+
+
+def _synchronised_ms(page: RawIOBase) -> float:
+    start_s = time.perf_counter()
+    page.write(bytes(PAGE_BYTES))
+    os.fdatasync(page.fileno())
+    return (time.perf_counter() - start_s) * 1e3
 
 
 def _state(payload: bytes) -> str | None:
