@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from monitor.consumers.watch import WatchReader
-from monitor.journal.schema import open_for_writing
+from monitor.journal.schema import Checkpoint, open_for_writing
 from monitor.model.alert import CLEARED
 from monitor.model.errors import TcmError
 from monitor.wire import alert_topic
@@ -42,6 +42,7 @@ class Notify:
         self.pos: int = row[0] if row else 0
         self._logged = self.pos
         self.problem = ""
+        self._checkpoint = Checkpoint(self._connection)
         self._is_board_lost: bool | None = None
 
     def refresh(self, is_new: bool) -> None:
@@ -54,6 +55,7 @@ class Notify:
         is_board_lost, self._is_board_lost = self._is_board_lost, None
         if not transitions and is_board_lost is None:
             self.problem = ""
+            self._checkpoint.idle()
             return False
         try:
             receipts = [] if is_board_lost is None else self._restore_board(is_board_lost)
@@ -70,6 +72,7 @@ class Notify:
             return True
         self.pos = transitions[-1][0]
         self._connection.execute("INSERT OR REPLACE INTO cursors VALUES('mqtt', ?)", (self.pos,))
+        self._checkpoint.committed()
         self.problem = ""
         return True
 

@@ -15,7 +15,7 @@ from monitor.consumers.points import alert_points, env_points, one_point, placed
 from monitor.consumers.watch import WatchReader
 from monitor.consumers.writes import Write, delay_s, halves
 from monitor.journal import JournalReader
-from monitor.journal.schema import open_for_writing
+from monitor.journal.schema import Checkpoint, open_for_writing
 from monitor.model.batch import Points
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import SinkError
@@ -57,6 +57,7 @@ class Store:
     ) -> None:
         self._journal, self._results, self._sink, self._executor, self._clock = journal, results, sink, executor, clock
         self._connection = open_for_writing(state_dir / "store.db", STORE_TABLES, can_fall_back=True)
+        self._checkpoint = Checkpoint(self._connection)
         saved = dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
         self.confirmed: dict[str, int] = {source: saved.get(source, 0) for source in SOURCES}
         self._read = dict(self.confirmed)
@@ -91,6 +92,8 @@ class Store:
         collected = self._collect()
         self._send_due()
         did = self._read_more() or collected
+        if not did:
+            self._checkpoint.idle()
         self._waiting_since_s = self._flying[0].sent_s if self._flying else None
         return did
 
@@ -189,6 +192,7 @@ class Store:
         if passed:
             self.confirmed |= passed
             self._connection.executemany("INSERT OR REPLACE INTO cursors VALUES(?, ?)", list(passed.items()))
+            self._checkpoint.committed()
         return bool(failed) or len(self._flying) < count
 
     def _handle(self, write: Write, error: BaseException) -> None:

@@ -12,7 +12,7 @@ from monitor.alerts.book import ALERT_TABLES
 from monitor.config import Rules
 from monitor.consumers.judge import Judge, Judged, Result
 from monitor.journal import JournalReader
-from monitor.journal.schema import open_for_reading, open_for_writing
+from monitor.journal.schema import Checkpoint, open_for_reading, open_for_writing
 from monitor.model.clock import NS_PER_S, Clock
 
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
@@ -40,6 +40,7 @@ class Watch:
     def __init__(self, state_dir: Path, reader: JournalReader, clock: Clock) -> None:
         self._reader, self._clock = reader, clock
         self._connection = open_for_writing(state_dir / "watch.db", WATCH_TABLES, can_fall_back=True)
+        self._checkpoint = Checkpoint(self._connection)
         self.book = AlertBook(self._connection)
         row = self._connection.execute("SELECT pos, state FROM snapshot").fetchone()
         self.pos: int = row[0] if row else 0
@@ -63,6 +64,9 @@ class Watch:
                 self._write_snapshot(records[-1].pos)
             self._connection.execute("COMMIT")
             self.pos, self.last_received_ns, self._is_whole = records[-1].pos, records[-1].received_ns, True
+            self._checkpoint.committed()
+        else:
+            self._checkpoint.idle()
         return bool(records)
 
     def close(self) -> None:

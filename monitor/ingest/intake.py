@@ -72,6 +72,8 @@ class Intake:
             self._count(commit)
             self._note_due(commit)
         self._acknowledge()
+        if not deliveries and not ticked:
+            self._journal.idle()
         return ticked or bool(deliveries)
 
     def _tick(self) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 from monitor.model.errors import JournalError
 
 SCHEMA_VERSION = 1
+MAX_WAL_PAGES = 16_384  # 64 MiB; past this a commit folds the WAL back itself, however long that takes
+CHECKPOINT_COMMITS = 200  # about 4 MB of single records: what an idle moment folds back in a few ms
 BUSY_TIMEOUT_S = 10.0  # only a checkpoint in another connection can make anybody wait, for milliseconds
 
 JOURNAL_TABLES = """
@@ -42,6 +44,7 @@ def open_for_writing(path: Path, tables: str, *, can_fall_back: bool = False) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={MAX_WAL_PAGES}")
         connection.execute(f"PRAGMA synchronous={'NORMAL' if can_fall_back else 'FULL'}")
         _check_version(path, connection, (0, SCHEMA_VERSION))
         connection.executescript(tables)
@@ -55,6 +58,26 @@ def damaged(path: Path, error: Exception) -> JournalError:
     """The error of a file that SQLite cannot use."""
     hint = "check the disk and the file's owner; restore the file from a backup if it is damaged"
     return JournalError("open", str(path), str(error), hint)
+
+
+class Checkpoint:
+    """Folds a file's WAL back while its owner is idle.
+
+    Left to SQLite it happens inside some commit, whose message then waits for two more fsyncs.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection, self._commits = connection, 0
+
+    def committed(self) -> None:
+        """The owner wrote."""
+        self._commits += 1
+
+    def idle(self) -> None:
+        """The owner has nothing to do."""
+        if self._commits >= CHECKPOINT_COMMITS:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._commits = 0
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

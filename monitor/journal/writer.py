@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monitor.journal.boots import Boots
 from monitor.journal.chain import GENESIS, Field, digest, link
-from monitor.journal.schema import JOURNAL_TABLES, damaged, open_for_writing
+from monitor.journal.schema import JOURNAL_TABLES, Checkpoint, damaged, open_for_writing
 from monitor.journal.settle import Arrival, Commit, Refused, Settlement, Usable
 from monitor.model.errors import JournalError
 
@@ -33,6 +33,7 @@ class Journal:
         except sqlite3.Error as error:
             raise damaged(self._path, error) from None
         self._rows: list[tuple[Field, ...]] = []
+        self._checkpoint = Checkpoint(self._connection)
 
     def append(self, arrivals: Sequence[Usable | Refused]) -> Commit:
         """Take what loggers sent, in order, in one transaction."""
@@ -46,6 +47,7 @@ class Journal:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._failure(error) from None
+        self._checkpoint.committed()
         return settlement.finish()
 
     def append_own(self, kind: str, received_ns: int, payload: bytes) -> None:
@@ -55,6 +57,13 @@ class Journal:
             self._append_row(received_ns, None, None, None, None, kind, None, payload)
             self._flush()
             self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failure(error) from None
+
+    def idle(self) -> None:
+        """Use a moment in which nothing waits."""
+        try:
+            self._checkpoint.idle()
         except sqlite3.Error as error:
             raise self._failure(error) from None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from monitor.journal import Commit, Journal, JournalReader, Refused, StateLock, Usable
 from monitor.journal.reader import MAX_BATCH_BYTES
+from monitor.journal.schema import CHECKPOINT_COMMITS
 from monitor.journal.settle import IDENTITY_CONFLICT
 from monitor.model.errors import JournalError
 from monitor.wire import decode
@@ -556,3 +559,22 @@ def test_the_journal_may_be_written_from_another_thread_than_the_one_that_opened
     thread.start()
     thread.join(10)
     assert stored(tmp_path) == [("env", 1, 0)]
+
+
+def test_an_idle_moment_folds_the_wal_back(tmp_path: Path) -> None:
+    """Not inside a commit, whose message would wait for it: the file alone then holds all records."""
+    journal = Journal(tmp_path)
+    for seq in range(CHECKPOINT_COMMITS):
+        journal.append([arrival("env", env(seq))])
+
+    def records_in_file_alone() -> int:
+        copy = tmp_path / "copy.db"
+        shutil.copyfile(tmp_path / "journal.db", copy)
+        with closing(sqlite3.connect(copy)) as connection:
+            tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'records'").fetchone()[0]
+            return int(connection.execute("SELECT count(*) FROM records").fetchone()[0]) if tables else 0
+
+    assert records_in_file_alone() == 0
+    journal.idle()
+    assert records_in_file_alone() == CHECKPOINT_COMMITS
+    journal.close()
