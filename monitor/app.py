@@ -117,6 +117,7 @@ class Daemon:
                 "records_per_s": self._rate(),
                 "queue": len(self._inbox),
                 "duplicates": self._intake.duplicates,
+                "dropped": sum(session.dropped for session in self._sessions),
             },
             "consumers": self._consumers(),
             "unknown_channels": sorted(self.watch.judge.unknown_channels.copy()),

@@ -33,6 +33,7 @@ def replay_source(source: Path, limits: Path | None, progress: Progress) -> dict
     """
     began_s = time.monotonic()
     profile = load_profile(limits) if limits else None
+    reader = None
     if (source / "journal.db").exists():
         reader = JournalReader(source)
         judge = Judge(None, reader.anchor_ns, adapt=lambda rules: _under(rules, profile))
@@ -44,23 +45,25 @@ def replay_source(source: Path, limits: Path | None, progress: Progress) -> dict
     else:
         cause = "expected a state directory with journal.db, or a recording together with --limits"
         raise TcmError("replay", str(source), cause)
-    return _run(judge, batches) | {
+    return _run(judge, batches, reader) | {
         "source": str(source),
         "limits": str(limits) if limits else None,
         "seconds": round(time.monotonic() - began_s, 3),
     }
 
 
-def _run(judge: Judge, batches: Iterator[list[Record]]) -> dict[str, Any]:
+def _run(judge: Judge, batches: Iterator[list[Record]], reader: JournalReader | None) -> dict[str, Any]:
     connection = sqlite3.connect(":memory:")
     connection.executescript(ALERT_TABLES)
     book = AlertBook(connection)
     readings = events = 0
     for batch in batches:
         for judged in judge.step(batch):
-            keep_findings(book, judged)
+            keep_findings(book, judged, reader)
             readings += judged.readings
             events += judged.events
+    if reader is not None:
+        reader.close()
     alerts = book.alerts(limit=-1)
     totals = dict(sorted(Counter(alert["rule"] for alert in alerts).items()))
     return {"readings": readings, "events": events, "alerts": alerts, "totals": totals}
@@ -72,7 +75,6 @@ def _journal_batches(reader: JournalReader, progress: Progress) -> Iterator[list
         pos = batch[-1].pos
         yield [record for record in batch if record.pos <= head]
         progress(pos, head)
-    reader.close()
 
 
 def _recording_batch(source: Path, progress: Progress) -> list[Record]:

@@ -94,6 +94,7 @@ class _Collector:
         yield _gauge("tcm_connected", "1 when both sessions are subscribed", float(ingest["connected"]))
         yield _gauge("tcm_records", "env and shock records in the journal", ingest["records"])
         yield _gauge("tcm_duplicates", "deliveries since the start that were journalled before", ingest["duplicates"])
+        yield _gauge("tcm_dropped", "messages not taken from the network; those of QoS 1 come again", ingest["dropped"])
         yield _gauge("tcm_queue_messages", "messages waiting for the journal", ingest["queue"])
         yield _gauge("tcm_journal_pos", "position of the last record", journal["pos"])
         yield _gauge("tcm_journal_bytes", "size of journal.db", journal["bytes"])

@@ -40,7 +40,14 @@ def _offline(config: Config) -> dict[str, Any]:
         "instance": config.instance,
         "state": "stopped",
         "problems": {"daemon": f"not running; read from {config.state_dir}"},
-        "ingest": {"connected": False, "records": records, "records_per_s": 0.0, "queue": 0, "duplicates": 0},
+        "ingest": {
+            "connected": False,
+            "records": records,
+            "records_per_s": 0.0,
+            "queue": 0,
+            "duplicates": 0,
+            "dropped": 0,
+        },
         "consumers": {},
     }
     document = head | reader.document(config.rules)

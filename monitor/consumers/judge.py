@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -21,7 +22,8 @@ from monitor.model.record import Env, Record, Status
 from monitor.shock.peak import analyse
 from monitor.wire import decode
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
+OWN_KINDS = ("config", "tick")
 MAX_UNKNOWN_CHANNELS = 1_000
 Anchor = Callable[[str, int], int | None]
 
@@ -41,7 +43,8 @@ class Result:
 class Judged:
     """What a run of records led to under `rules`.
 
-    `origins` has, by position, when a record was received (ns) and how long its clock went unsynchronised (s).
+    `origins` has, by position, when a record was received (ns) and how long its clock went unsynchronised (s);
+    `quarantine` are the positions there, behind the first up to the second, that are to be looked at for conflicts.
     """
 
     rules: Rules
@@ -50,6 +53,7 @@ class Judged:
     origins: dict[int, tuple[int, float | None]] = field(default_factory=dict)
     readings: int = 0
     events: int = 0
+    quarantine: tuple[int, int] | None = None
 
 
 def _as_journalled(rules: Rules) -> Rules:
@@ -67,21 +71,24 @@ class Judge:
         self._rules = rules
         self._engine = Engine(rules) if rules else None
         self._order = Order()
+        self._quarantine_pos = 0
         self.unknown_channels: set[str] = set()
         self.latest: dict[tuple[str, str], dict[str, float]] = {}
 
     def step(self, records: Sequence[Record]) -> Iterator[Judged]:
-        """Judge records in order, each run between two configurations under the rules that were in force."""
-        for is_config, run in groupby(records, lambda record: record.kind == "config"):
-            if is_config:
-                yield from (self._reconfigure(record) for record in run)
-            else:
+        """Judge records in order, each run between two records of the daemon's own at once.
+
+        So what they lead to stands in one order, however the journal was cut into batches.
+        """
+        for kind, run in groupby(records, lambda record: record.kind if record.kind in OWN_KINDS else ""):
+            if kind == "":
                 yield self._judge(run)
+            else:
+                yield from (self._reconfigure(record) if kind == "config" else self._tick(record) for record in run)
 
     def _judge(self, records: Iterable[Record]) -> Judged:
-        if self._engine is None or self._rules is None:
-            raise TcmError("judge", "journal", "no configuration stands before the first record")
-        batch, judged = Batch(), Judged(self._rules)
+        batch, judged = Batch(), Judged(self._rules_in_force())
+        assert self._engine is not None  # made with the rules
         for record in records:
             if record.kind in ("env", "shock", "status") and record.container and record.logger:
                 self._decode(record, record.container, record.logger, batch, judged)
@@ -102,10 +109,29 @@ class Judge:
             return Judged(self._rules)
         return Judged(self._rules, self._engine.reconfigure(self._rules))
 
+    def _tick(self, record: Record) -> Judged:
+        """Time has passed; what went to quarantine meanwhile is to be looked at."""
+        judged = Judged(self._rules_in_force())
+        quarantined = json.loads(record.payload).get("quarantined", 0)
+        if quarantined > self._quarantine_pos:
+            judged.quarantine = (self._quarantine_pos, quarantined)
+            self._quarantine_pos = quarantined
+        return judged
+
+    def _rules_in_force(self) -> Rules:
+        if self._rules is None:
+            raise TcmError("judge", "journal", "no configuration stands before the first record")
+        return self._rules
+
     def snapshot(self) -> bytes:
         """The state as bytes for `restore`."""
         assert self._engine is not None  # nothing is saved before something was judged
-        content = {"version": SNAPSHOT_VERSION, "order": self._order.snapshot(), "engine": self._engine.snapshot()}
+        content = {
+            "version": SNAPSHOT_VERSION,
+            "order": self._order.snapshot(),
+            "quarantine": self._quarantine_pos,
+            "engine": self._engine.snapshot(),
+        }
         return cbor2.dumps(content)
 
     def restore(self, data: bytes) -> None:
@@ -118,6 +144,7 @@ class Judge:
                 "restore detector", "snapshot in watch.db", cause, "delete watch.db: it is made again from the journal"
             )
         self._order.restore(content["order"])
+        self._quarantine_pos = content["quarantine"]
         assert self._engine is not None  # made with the rules in force at the snapshot
         self._engine.restore(content["engine"])
 

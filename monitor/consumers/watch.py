@@ -10,6 +10,7 @@ from typing import Any
 from monitor.alerts import AlertBook, raise_alert
 from monitor.alerts.book import ALERT_TABLES
 from monitor.config import Rules
+from monitor.consumers.conflicts import raise_conflicts
 from monitor.consumers.judge import Judge, Judged, Result
 from monitor.journal import JournalReader
 from monitor.journal.schema import Checkpoint, open_for_reading, open_for_writing
@@ -76,7 +77,7 @@ class Watch:
         self._connection.close()
 
     def _keep(self, judged: Judged) -> None:
-        keep_findings(self.book, judged)
+        keep_findings(self.book, judged, self._reader)
         self._connection.executemany(
             "INSERT INTO results(pos, measurement, tags, time_ns, fields) SELECT ?1, ?2, ?3, ?4, ?5 "
             "WHERE NOT EXISTS (SELECT 1 FROM results WHERE pos = ?1 AND measurement = ?2 AND tags = ?3)",
@@ -91,8 +92,10 @@ class Watch:
         self._saved_ns = self._clock.mono_ns()
 
 
-def keep_findings(book: AlertBook, judged: Judged) -> None:
-    """Enter findings into the book of alerts."""
+def keep_findings(book: AlertBook, judged: Judged, reader: JournalReader | None) -> None:
+    """Enter findings into the book of alerts; `reader` is None where there is no quarantine to look into."""
+    if reader is not None and judged.quarantine is not None:
+        raise_conflicts(book, reader, judged.rules, *judged.quarantine)
     for finding in judged.findings:
         if finding.change == "fired":
             received_ns, sync_age_s = judged.origins[finding.pos]

@@ -85,6 +85,7 @@ class Intake:
             "mono_ns": mono_ns,
             "connected": bool(self._links) and all(link.is_connected for link in self._links),
             "queue": len(self._inbox),
+            "quarantined": self._journal.quarantine_pos,
         }
         self._journal.append_own("tick", self._clock.now_ns(), json.dumps(tick).encode())
         return True

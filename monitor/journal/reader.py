@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from monitor.journal.schema import open_for_reading
+from monitor.journal.schema import IDENTITY_CONFLICT, open_for_reading
 from monitor.model.errors import JournalError
 from monitor.model.record import Record
 
@@ -67,6 +68,14 @@ class JournalReader:
             ((1 << 62) if at_pos is None else at_pos,),
         ).fetchone()
         return row[0] if row else None
+
+    def conflicts(self, after: int, upto: int) -> Iterator[tuple[int, int, str, bytes]]:
+        """(position in quarantine, received ns, topic, payload) of identity conflicts behind `after` up to `upto`."""
+        return self._connection.execute(
+            f"SELECT pos, received_ns, topic, payload FROM quarantine WHERE reason = '{IDENTITY_CONFLICT}' "
+            "AND pos > ? AND pos <= ? ORDER BY pos",
+            (after, upto),
+        )
 
     def quarantined(self) -> int:
         """Number of rows in quarantine."""

@@ -12,7 +12,8 @@ MAX_WAL_PAGES = 16_384  # 64 MiB; past this a commit folds the WAL back itself, 
 CHECKPOINT_COMMITS = 200  # about 4 MB of single records: what an idle moment folds back in a few ms
 BUSY_TIMEOUT_S = 10.0  # only a checkpoint in another connection can make anybody wait, for milliseconds
 
-JOURNAL_TABLES = """
+IDENTITY_CONFLICT = "monitor.identity-conflict: another payload is stored under this logger, boot and seq"
+JOURNAL_TABLES = f"""
 CREATE TABLE IF NOT EXISTS records(
     pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, container TEXT, logger TEXT, boot INTEGER, seq INTEGER,
     kind TEXT NOT NULL, topic TEXT, payload BLOB, digest BLOB NOT NULL, chain BLOB NOT NULL);
@@ -22,6 +23,7 @@ CREATE INDEX IF NOT EXISTS configs ON records(pos) WHERE kind = 'config';
 CREATE TABLE IF NOT EXISTS quarantine(
     pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
     reason TEXT NOT NULL, digest BLOB NOT NULL, chain BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS conflicts ON quarantine(pos) WHERE reason = '{IDENTITY_CONFLICT}';
 CREATE TABLE IF NOT EXISTS boots(
     logger TEXT NOT NULL, boot INTEGER NOT NULL, container TEXT NOT NULL, upto INTEGER NOT NULL,
     oldest INTEGER NOT NULL, next INTEGER NOT NULL, anchor_ns INTEGER, seen_ns INTEGER NOT NULL,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.journal.boots import Boot, Boots
+from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.model.record import SYNCHRONISED, Message, Status
 
-IDENTITY_CONFLICT = "monitor.identity-conflict: another payload is stored under this logger, boot and seq"
 TOO_MANY_GAPS = "seq: the boot has as many gaps as it may have; send the missing records first"
 
 

@@ -29,7 +29,7 @@ class Journal:
         self._boots = Boots(self._connection)
         try:
             self.pos, self._chain = self._last("records")
-            self._quarantine_pos, self._quarantine_chain = self._last("quarantine")
+            self.quarantine_pos, self._quarantine_chain = self._last("quarantine")
         except sqlite3.Error as error:
             raise damaged(self._path, error) from None
         self._rows: list[tuple[Field, ...]] = []
@@ -82,8 +82,8 @@ class Journal:
 
     def quarantine(self, arrival: Arrival, reason: str) -> None:
         """Keep the bytes of a message that cannot be used (inside the transaction of `append`)."""
-        self._quarantine_pos += 1
-        row = (self._quarantine_pos, arrival.received_ns, arrival.topic, arrival.payload, reason[:MAX_REASON])
+        self.quarantine_pos += 1
+        row = (self.quarantine_pos, arrival.received_ns, arrival.topic, arrival.payload, reason[:MAX_REASON])
         row_digest = digest(row)
         self._quarantine_chain = link(self._quarantine_chain, row_digest)
         self._connection.execute(_INSERT_QUARANTINE, (*row, row_digest, self._quarantine_chain))

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 
 from monitor.journal import Commit, Journal, JournalReader, Refused, StateLock, Usable
 from monitor.journal.reader import MAX_BATCH_BYTES
-from monitor.journal.schema import CHECKPOINT_COMMITS
-from monitor.journal.settle import IDENTITY_CONFLICT
+from monitor.journal.schema import CHECKPOINT_COMMITS, IDENTITY_CONFLICT
 from monitor.model.errors import JournalError
 from monitor.wire import decode
 from tests.unit.test_wire import Content, env, pack, shock, status

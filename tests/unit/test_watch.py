@@ -278,7 +278,7 @@ def test_the_state_is_saved_every_ten_seconds_and_at_the_end(station: Station) -
     assert (station.snapshot_pos(), station.watch.pos, station.watch.step()) == (4, 4, False)
 
 
-@pytest.mark.parametrize("change", [{"version": 1}, {"version": None}])
+@pytest.mark.parametrize("change", [{"version": 2}, {"version": None}])
 def test_a_snapshot_of_another_version_is_refused(station: Station, change: dict[str, Any]) -> None:
     """Never misread; the message says what to do."""
     station.run(readings(26.0))
@@ -286,8 +286,27 @@ def test_a_snapshot_of_another_version_is_refused(station: Station, change: dict
     with sqlite3.connect(station.folder / "watch.db") as connection:
         (state,) = connection.execute("SELECT state FROM snapshot").fetchone()
         connection.execute("UPDATE snapshot SET state = ?", (cbor2.dumps(cbor2.loads(state) | change),))
-    with pytest.raises(TcmError, match=r"version .*expected 2 \(delete watch\.db"):
+    with pytest.raises(TcmError, match=r"version .*expected 3 \(delete watch\.db"):
         station.start()
+
+
+def test_two_payloads_under_one_identity_raise_an_alarm(station: Station) -> None:
+    """One for the boot it happened to, at the next tick, so that it has its place in the journal's order."""
+    station.append(*(arrival("env", env(0, values=[[value]])) for value in (20.0, 21.0, 22.0)))
+    tick = {"quarantined": station.journal.quarantine_pos}
+    station.journal.append_own("tick", T0, json.dumps(tick).encode())
+    station.run()
+    (alert,) = [alert for alert in station.alerts() if alert["rule"] == "monitor.identity-conflict"]
+    assert (alert["severity"], alert["state"], alert["logger"], alert["evidence"]) == (
+        "alarm", "firing", "L", {"pos": 1, "boot": 1, "seq": 0},
+    )  # fmt: skip
+    assert (
+        json.loads(json.dumps(replay_source(station.folder, None, lambda _done, _all: None)["alerts"]))
+        == station.alerts()
+    )
+    station.start()
+    station.run()
+    assert [each["id"] for each in station.alerts()] == [alert["id"]]
 
 
 def test_a_full_disk_loses_no_alert(tmp_path: Path) -> None:
