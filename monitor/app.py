@@ -107,10 +107,11 @@ class Daemon:
 
     def status(self) -> dict[str, Any]:
         """The status document of `tcm status` and `/api/status`."""
+        problems = self.problems()
         live = {
             "instance": self.config.instance,
-            "state": "ready" if not self.problems() else "degraded",
-            "problems": self.problems(),
+            "state": "degraded" if problems else "ready",
+            "problems": problems,
             "ingest": {
                 "connected": all(session.is_connected for session in self._sessions),
                 "records": self._records(),
@@ -144,7 +145,7 @@ class Daemon:
 
     def metrics(self) -> bytes:
         """Prometheus' text form of the status."""
-        return metrics(self.status(), self.problems())
+        return metrics(self.status())
 
     def import_recording(
         self, name: str, content: bytes, container: str, logger: str, start: str | None
@@ -167,6 +168,7 @@ class Daemon:
         self.watch = Watch(state_dir, self._watch_reader, self._clock)
         self._results_reader, self._notify_reader = WatchReader(state_dir), WatchReader(state_dir)
         self._state = StateReader(state_dir)
+        self._records_before = self._state.journal.records()
 
     def _connect_parts(self) -> None:
         config, clock = self.config, self._clock
@@ -201,7 +203,8 @@ class Daemon:
         self._loops = (writer, watch, store, notify)
 
     def _records(self) -> int:
-        return self._state.journal.records()
+        """Env and shock records in the journal; counted once, as a journal of weeks holds millions."""
+        return self._records_before + self._intake.records
 
     def _rate(self) -> float:
         """Records a second over the last few seconds of looking."""

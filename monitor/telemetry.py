@@ -75,22 +75,22 @@ def _size_bytes(*files: Path) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def metrics(status: Document, problems: dict[str, str]) -> bytes:
+def metrics(status: Document) -> bytes:
     """The status document in Prometheus' text form; every name begins with `tcm_`."""
     registry = CollectorRegistry()
-    registry.register(_Collector(status, problems))
+    registry.register(_Collector(status))
     return generate_latest(registry)
 
 
 class _Collector:
-    def __init__(self, status: Document, problems: dict[str, str]) -> None:
-        self._status, self._problems = status, problems
+    def __init__(self, status: Document) -> None:
+        self._status = status
 
     def collect(self) -> Iterator[Metric]:
         """The families of one scrape."""
         status = self._status
         ingest, journal = status["ingest"], status["journal"]
-        yield _gauge("tcm_ready", "1 when every part moves", float(not self._problems))
+        yield _gauge("tcm_ready", "1 when every part moves", float(not status["problems"]))
         yield _gauge("tcm_connected", "1 when both sessions are subscribed", float(ingest["connected"]))
         yield _gauge("tcm_records", "env and shock records in the journal", ingest["records"])
         yield _gauge("tcm_duplicates", "deliveries since the start that were journalled before", ingest["duplicates"])

@@ -95,9 +95,9 @@ class Judge:
         judged.readings = sum(len(block.times_ns) for block in batch.blocks)
         judged.events = len(batch.events)
         judged.findings = self._engine.step(batch)
-        for block in batch.blocks:
-            key = (block.container, block.logger)
-            if not block.is_late and (key in self.latest or len(self.latest) < MAX_LOGGERS):
+        newest = {(block.container, block.logger): block for block in batch.blocks if not block.is_late}
+        for key, block in newest.items():
+            if key in self.latest or len(self.latest) < MAX_LOGGERS:
                 self.latest[key] = dict(zip(block.channels, block.values[-1].tolist(), strict=True))
         return judged
 
