@@ -9,15 +9,19 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
+
+from firmware_sim.broker import CONNECTIONS, MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     import threading
 
-    from firmware_sim.publish import Broker
+    from firmware_sim.broker import Broker
     from firmware_sim.runner import Summary
+
+MAX_LOGGERS = 100_000  # in memory all of them; 10 000 need about 1 GB
 
 app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Simulated loggers over MQTT."
@@ -34,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print the summary as JSON"
 def run(
     scenario: Annotated[
         str,
-        typer.Argument(metavar="SCENARIO", help="name of a shipped scenario (departure, quiet) or path of a TOML file"),
+        typer.Argument(metavar="SCENARIO", help="name of a shipped scenario (see tcm-sim list) or path of a TOML file"),
     ],
     broker: BrokerUrl,
     speed: Annotated[float | None, typer.Option(help="virtual seconds in a real one; default: the scenario's")] = None,
@@ -53,22 +57,40 @@ def run(
         float | None, typer.Option(help="Unix seconds at which virtual time was the start; default: now")
     ] = None,
     drain: Annotated[str, typer.Option(help="real time to wait at the end until everything is settled")] = "10s",
-    truth: Annotated[Path | None, typer.Option(help="file for what really happened, as JSON lines")] = None,
+    loggers: Annotated[
+        int | None,
+        typer.Option(
+            help="how many; default: the scenario's, beyond those come copies of them", min=1, max=MAX_LOGGERS
+        ),
+    ] = None,
+    connections: Annotated[
+        int,
+        typer.Option(
+            help="MQTT connections at most; one that several loggers share has no last will: "
+            "their offline statuses are published when they leave, and nobody does it if tcm-sim is killed",
+            min=1,
+            max=MAX_CONNECTIONS,
+        ),
+    ] = CONNECTIONS,
+    truth: Annotated[
+        Path | None, typer.Option(help="folder for what really happened, or a .jsonl file for its lines alone")
+    ] = None,
     json_: AsJson = False,
     protocol: Protocol = "5",
     username: Username = None,
     password_file: PasswordFile = None,
 ) -> None:
-    """Run a scenario's loggers against a broker.
+    """Run a scenario's loggers against a broker; exit status 1 if not all was settled in time that could be.
 
     Example: tcm-sim run departure --broker mqtt://127.0.0.1:1883 --for 60s
     """
+    from firmware_sim import recorder
     from firmware_sim import scenario as scenarios
     from firmware_sim.clock import NS_PER_S, VirtualClock, parse_duration_s, parse_time_ns
-    from firmware_sim.runner import Limits, simulate
-    from firmware_sim.streams import Truth
+    from firmware_sim.progress import progress
+    from firmware_sim.runner import Limits, Run, simulate
+    from firmware_sim.truth import Truth
 
-    stop = _stop_on_signal()
     try:
         link = _broker(broker, protocol, username, password_file)
         loaded = scenarios.load(scenario)
@@ -79,18 +101,19 @@ def run(
         start_ns = parse_time_ns(start) if start is not None else loaded.start_ns() or time.time_ns()
         for_s = parse_duration_s(for_) if for_ is not None else None
         drain_s = parse_duration_s(drain)
-        truth_file = truth.open("w", encoding="utf-8") if truth is not None else None
+        told = Truth(truth)
     except (ValueError, OSError) as error:
         _fail(error)
+    length_s = loaded.duration if for_s is None else for_s * loaded.speed
     end_ns = start_ns + round(loaded.duration * NS_PER_S) if loaded.duration and for_s is None else None
-    clock = VirtualClock(start_ns, loaded.speed, time.time() if real_start is None else real_start)
-    try:
-        summary = simulate(loaded, link, clock, Limits(for_s, end_ns, drain_s), Truth(truth_file), stop)
-    finally:
-        if truth_file is not None:
-            truth_file.close()
+    with told, progress(start_ns, length_s) as look:
+        plans = recorder.plan(loaded, start_ns, loaded.speed, loggers, told)
+        clock = VirtualClock(start_ns, loaded.speed, time.time() if real_start is None else real_start)
+        stop = _stop_on_signal()
+        fleet = Run(plans, link, clock, told, stop, connections, look)
+        summary, is_settled = simulate(fleet, clock, Limits(for_s, end_ns, drain_s))
     _print(summary, json_)
-    if summary.acknowledged + summary.lost < summary.created and not stop.is_set():
+    if not is_settled and not stop.is_set():
         raise typer.Exit(1)
 
 
@@ -114,11 +137,9 @@ def replay(
     Example: tcm-sim replay tests/data/recordings/ssx70065 --broker mqtt://127.0.0.1:1883 --container C-9 --logger L-9
     """
     from firmware_sim.clock import parse_duration_s, parse_time_ns
-    from firmware_sim.recording import read
+    from firmware_sim.recording import read, recording_identity
     from firmware_sim.runner import replay as send
-    from firmware_sim.streams import recording_identity
 
-    stop = _stop_on_signal()
     try:
         link = _broker(broker, protocol, username, password_file)
         start_ns, drain_s = parse_time_ns(start), parse_duration_s(drain)
@@ -126,22 +147,39 @@ def replay(
         identity = recording_identity(pieces, recording, container, logger)
     except (ValueError, OSError) as error:
         _fail(error)
+    stop = _stop_on_signal()
     summary = send(pieces, identity, link, start_ns, drain_s, stop)
     _print(summary, json_)
     if summary.acknowledged < len(pieces) and not stop.is_set():
         raise typer.Exit(1)
 
 
+@app.command("list")
+def list_() -> None:
+    """Print the names and titles of the scenarios that come with the program."""
+    from firmware_sim import scenario as scenarios
+
+    for name in sorted(scenarios.shipped_names()):
+        typer.echo(f"{name:<16} {scenarios.load(name).title}")
+
+
 def main() -> None:
     """Entry point of `tcm-sim`."""
     import logging
 
-    logging.basicConfig(format="tcm-sim: %(message)s", stream=sys.stderr)
+    class Stderr(logging.StreamHandler[TextIO]):
+        """Writes to what sys.stderr is at the moment: a progress bar puts itself in its place."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.stream = sys.stderr
+            super().emit(record)
+
+    logging.basicConfig(format="tcm-sim: %(message)s", handlers=[Stderr()])
     app(prog_name="tcm-sim")
 
 
 def _broker(url: str, protocol: str, username: str | None, password_file: Path | None) -> "Broker":
-    from firmware_sim.publish import parse_broker
+    from firmware_sim.broker import parse_broker
 
     return parse_broker(url, protocol, username, None if password_file is None else _secret(password_file))
 

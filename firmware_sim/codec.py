@@ -92,8 +92,8 @@ def encode_env(stamp: Stamp, seq: int, oldest: int, overrun: int, env: Env) -> b
     if isinstance(env.dt_us, np.ndarray):
         if env.dt_us.shape != (rows,):
             raise ValueError(f"encode env seq {seq}: dt has shape {env.dt_us.shape}, expected ({rows},)")
-        dt = cbor2.CBORTag(TAG_INT64_LE, env.dt_us.astype("<i8").tobytes())
-    values = cbor2.CBORTag(TAG_FLOAT32_LE, env.x.astype("<f4").tobytes())
+        dt = cbor2.CBORTag(TAG_INT64_LE, env.dt_us.astype("<i8", copy=False).tobytes())
+    values = cbor2.CBORTag(TAG_FLOAT32_LE, env.x.astype("<f4", copy=False).tobytes())
     return _dump(
         _head(stamp, seq)
         | {
@@ -112,7 +112,7 @@ def encode_shock(stamp: Stamp, seq: int, oldest: int, overrun: int, shock: Shock
         raise ValueError(
             f"encode shock seq {seq}: counts are {shock.counts.dtype} {shock.counts.shape}, not int16 (3, n)"
         )
-    counts = cbor2.CBORTag(TAG_INT16_LE, shock.counts.astype("<i2").tobytes())
+    counts = cbor2.CBORTag(TAG_INT16_LE, shock.counts.astype("<i2", copy=False).tobytes())
     return _dump(
         _head(stamp, seq)
         | {
@@ -136,6 +136,7 @@ class Status:
 
     next_seq: next seq of this boot. held: unsettled ranges (boot, first, last) in memory, of all boots.
     interval_us: declared interval of readings. accs: shock settings of each accelerometer.
+    boots: (boot, next seq) of earlier boots that are not wholly settled; what lies below and outside `held` is lost.
     """
 
     state: str
@@ -150,6 +151,7 @@ class Status:
     accs: Mapping[str, Mapping[str, float]] | None = None
     bat_pct: float | None = None
     mem_pct: float | None = None
+    boots: Sequence[tuple[int, int]] | None = None
 
 
 def encode_status(stamp: Stamp, status: Status) -> bytes:
@@ -169,6 +171,7 @@ def encode_status(stamp: Stamp, status: Status) -> bytes:
             "accs": None if status.accs is None else {acc: dict(setting) for acc, setting in status.accs.items()},
             "bat_pct": status.bat_pct,
             "mem_pct": status.mem_pct,
+            "boots": [list(boot) for boot in status.boots] if status.boots else None,
         }
     )
 

@@ -1,145 +1,142 @@
-"""One MQTT session for each logger: a thread that connects for ever, whose callbacks do nothing but leave word.
+"""MQTT sessions: a thread for each connection, whose callbacks do nothing but leave word.
 
 Every connection is a new client. So the birth is the first message of each connection (paho would send its own
 leftovers first), the last will carries the time of this connection, and what is resent is the logger's decision alone.
 """
 
-import queue
 import random
+import socket
 import ssl
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from firmware_sim.broker import Broker
 from firmware_sim.device import Message
 
-PORTS = {"mqtt": 1883, "mqtts": 8883}
 PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 KEEPALIVE_S = 30
 MAX_INFLIGHT = 20  # without the broker's PUBACK; the default of common brokers
-MAX_QUEUED = 1024  # in paho; above a logger's window of records, so it bounds only the unforeseen
+MAX_QUEUED = 100_000  # in paho, of all loggers on a connection; each bounds its own by its window of 256 records
 FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
-MAX_INBOX = 10_000  # one acknowledgement a second from each of a thousand loggers for ten seconds
+STEADY_S = 10.0  # a connection that lasted so long was a good one: the next attempt comes soon
 ANSWER_S = 3.0  # from the CONNECT to the broker's answer; paho itself would wait for ever
-CLOSE_S = 2.0
-
-
-class BrokerError(ValueError):
-    """A broker URL that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
-class Broker:
-    """Where to connect and as whom. protocol: "5" (falls back to 3.1.1 when that is refused) or "3.1.1"."""
+class Watcher:
+    """Whom a session tells: `changed` that the connection came or went, `arrived` (topic, payload) what came by it.
 
-    host: str
-    port: int
-    tls: bool = False
-    protocol: str = "5"
-    username: str | None = None
-    password: str | None = None
+    Both are called in the session's thread and only leave word. `will` makes the last will for a connection that is
+    made now; None where there is none.
+    """
 
-    @property
-    def url(self) -> str:
-        """Return the address, without any secret."""
-        return f"mqtt{'s' if self.tls else ''}://{self.host}:{self.port}"
-
-
-def parse_broker(url: str, protocol: str = "5", username: str | None = None, password: str | None = None) -> Broker:
-    """Return the broker of `mqtt://host[:port]` or `mqtts://host[:port]`; raise BrokerError that says what is wrong."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise BrokerError(f"--broker {url}: {error}") from error
-    if parts.scheme not in PORTS or not parts.hostname or parts.path.strip("/") or parts.username:
-        raise BrokerError("--broker: expected mqtt://host:port or mqtts://host:port, without user or password")
-    if protocol not in PROTOCOLS:
-        raise BrokerError(f"--protocol {protocol}: expected 5 or 3.1.1")
-    return Broker(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", protocol, username, password)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """Something that came by down/ack for a logger."""
-
-    logger: str
-    payload: bytes
-
-
-Inbox = queue.Queue[Arrived | None]  # None only wakes
+    will: Callable[[], Message] | None
+    changed: Callable[[], None]
+    arrived: Callable[[str, bytes], None]
 
 
 class Session:
-    """The connection of one logger, kept up by a thread of its own until `close`.
+    """One MQTT connection, kept up from `want` to `end`, again and again; `close` is for good.
 
-    will: makes the last will for a connection that is made now (called in the thread). What arrives is put on `inbox`;
-    a full inbox drops it, and a lost acknowledgement only means a resend. `generation` counts connections:
-    whoever sees it changed knows that there was a break, however short. `failure` says why there is no connection.
+    `generation` counts connections: whoever sees it changed knows that there was a break, however short. `failure`
+    says why there is no connection although it is wanted. The back-off between attempts is forgotten only after a
+    connection that lasted, so two sessions under one client id throw each other out more and more slowly.
     """
 
-    def __init__(self, broker: Broker, logger: str, topic: str, will: Callable[[], Message], inbox: Inbox) -> None:
+    def __init__(self, broker: Broker, client_id: str, watcher: Watcher) -> None:
         self.generation = 0
         self.online = False
         self.failure: str | None = None
         self._broker = broker
-        self._logger = logger
-        self._topic = topic
-        self._will = will
-        self._inbox = inbox
+        self._client_id = client_id
+        self._watcher = watcher
         self._protocol = broker.protocol
         self._answered = False  # a CONNACK came on this connection
-        self._last_will: Message | None = None
+        self._handed = self._confirmed = 0  # messages of this connection, the latter with a PUBACK
         self._client: mqtt.Client | None = None
+        self._lock = threading.Lock()  # of _client, _ended and _wanted together
+        self._ended = 0  # how often `end` was called: a connection made before is not wanted any more
+        self._wanted = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"mqtt-{logger}", daemon=True)
+        self._thread: threading.Thread | None = None
 
-    def open(self) -> None:
-        """Start to connect."""
-        self._thread.start()
+    def want(self) -> None:
+        """Connect, for ever anew, until `end`."""
+        self._wanted.set()
+        if self._thread is None and not self._closing.is_set():
+            self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._client_id}", daemon=True)
+            self._thread.start()
 
-    def begin(self, birth: Message) -> None:
-        """Begin the session on a new connection: subscribe, then publish the birth before anything else."""
-        if self._client is not None:
-            self._client.subscribe(f"{self._topic}/down/ack", qos=0)
-        self.publish(birth)
+    def end(self, farewell: Message | None = None, *, orderly: bool = True) -> None:
+        """End the connection, with a last message if there is one; returns at once.
 
-    def publish(self, message: Message) -> mqtt.MQTTMessageInfo | None:
+        Not orderly: without a DISCONNECT, as when the power or the network fails, so the broker sends the last will.
+        So it does when the farewell has to wait behind MAX_INFLIGHT messages that the broker has not confirmed.
+        """
+        if farewell is not None:
+            self.publish(farewell)
+        with self._lock:
+            client, self._client = self._client, None
+            self._ended += 1
+            self._wanted.clear()
+            self.online = False
+            self.failure = None
+        if client is not None and orderly and self._handed - self._confirmed <= MAX_INFLIGHT:
+            client.disconnect()
+        elif client is not None:
+            _cut(client)
+
+    def close(self) -> None:
+        """End for good; the thread stops by itself, see `join`."""
+        self._closing.set()
+        self.end()
+        self._wanted.set()  # so that the thread sees it
+
+    def join(self, limit_s: float) -> None:
+        """Wait for the thread after `close`, at most limit_s."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, limit_s))
+
+    def is_confirmed(self) -> bool:
+        """Return whether the broker has everything that was published, or never will on this connection."""
+        return not self.online or self._handed == self._confirmed
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Subscribe at QoS 0: a lost acknowledgement only means a resend."""
+        client = self._client
+        if client is not None:
+            client.subscribe([(topic, 0) for topic in topics])
+
+    def publish(self, message: Message) -> None:
         """Hand a message to the connection; without one it goes nowhere and the logger resends it later."""
         client = self._client
         if client is None or not self.online:
-            return None
-        return client.publish(message.topic, message.payload, qos=1, retain=message.retain)
-
-    def close(self) -> None:
-        """Announce the end as the last will would, disconnect, and wait for the thread, all within CLOSE_S."""
-        self._closing.set()
-        client, will = self._client, self._last_will
-        if client is not None:
-            info = self.publish(will) if will is not None else None
-            if info is not None and info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                info.wait_for_publish(CLOSE_S / 2)
-            client.disconnect()
-        if self._thread.is_alive():
-            self._thread.join(CLOSE_S / 2)
+            return
+        info = client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+        if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._handed += 1
 
     def _run(self) -> None:
         backoff_s = FIRST_BACKOFF_S
         while not self._closing.is_set():
-            before = self.generation
-            self._connect_once()
-            if self.generation > before:
+            self._wanted.wait()
+            ended, began_s = self._ended, time.monotonic()
+            self._connect_once(ended)
+            if ended != self._ended or time.monotonic() - began_s >= STEADY_S:
                 backoff_s = FIRST_BACKOFF_S
-            self._closing.wait(backoff_s * random.uniform(0.5, 1.0))
-            backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
+            if ended == self._ended:
+                self._closing.wait(backoff_s * random.uniform(0.5, 1.0))
+                backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
 
-    def _connect_once(self) -> None:
+    def _connect_once(self, ended: int) -> None:
         """Make one connection and stay until it ends."""
         self._answered = False
         reached = False
@@ -147,23 +144,40 @@ class Session:
             client = self._make_client()
             client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S)
             reached = True
-            self._client = client
-            if not self._closing.is_set():
+            if self._adopt(client, ended):
                 self._stay(client)
         except (OSError, ValueError) as error:  # refused, unknown host, TLS; paho raises ValueError for a bad host
-            self.failure = str(error)
+            self._fail(ended, str(error))
         finally:
-            self.online = False
-            self._client = None
-        if reached and not self._answered and not self._closing.is_set():
-            self.failure = f"no answer to an MQTT {self._protocol} CONNECT"
+            with self._lock:
+                self.online = False
+                self._client = None
+        if reached and not self._answered and ended == self._ended:
+            self._fail(ended, f"no answer to an MQTT {self._protocol} CONNECT")
             if self._broker.protocol == "5":  # some brokers leave a version 5 CONNECT without a word: try them in turn
                 self._protocol = "3.1.1" if self._protocol == "5" else "5"
-        self._wake()
+        self._watcher.changed()
+
+    def _adopt(self, client: mqtt.Client, ended: int) -> bool:
+        """Take the connection as the present one, unless `end` came while it was made."""
+        with self._lock:
+            is_wanted = ended == self._ended and not self._closing.is_set()
+            if is_wanted:
+                self._client = client
+                self._handed = self._confirmed = 0
+        if not is_wanted:
+            client.disconnect()
+        return is_wanted
+
+    def _fail(self, ended: int, why: str) -> None:
+        with self._lock:
+            if ended == self._ended:
+                self.failure = why
 
     def _stay(self, client: mqtt.Client) -> None:
         """Serve the connection until it ends; give up on a broker that does not answer the CONNECT."""
         patience = threading.Timer(ANSWER_S, lambda: None if self._answered else client.disconnect())
+        patience.daemon = True
         patience.start()
         try:
             client.loop_forever()
@@ -174,7 +188,7 @@ class Session:
         broker = self._broker
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"logger-{self._logger}",
+            client_id=self._client_id,
             protocol=PROTOCOLS[self._protocol],
             reconnect_on_failure=False,
         )
@@ -184,44 +198,51 @@ class Session:
             client.username_pw_set(broker.username, broker.password)
         client.max_inflight_messages_set(MAX_INFLIGHT)
         client.max_queued_messages_set(MAX_QUEUED)
-        self._last_will = will = self._will()
-        client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if self._watcher.will is not None:
+            will = self._watcher.will()
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_message = lambda _client, _data, message: self._watcher.arrived(message.topic, bytes(message.payload))
         return client
 
     def _on_connect(
-        self, client: mqtt.Client, userdata: object, flags: mqtt.ConnectFlags, reason: ReasonCode, properties: object
+        self, client: mqtt.Client, data: object, flags: mqtt.ConnectFlags, reason: ReasonCode, properties: object
     ) -> None:
         self._answered = True
-        if reason.is_failure:
-            self.failure = f"refused: {reason}"
-            if str(reason) == "Unsupported protocol version":
-                self._protocol = "3.1.1"
-        else:
-            self.failure = None
-            self.online = True
-            self.generation += 1
-        self._wake()
+        with self._lock:
+            if client is not self._client:
+                return  # ended meanwhile
+            if reason.is_failure:
+                self.failure = f"refused: {reason}"
+            else:
+                self.failure = None
+                self.online = True
+                self.generation += 1
+        if str(reason) == "Unsupported protocol version":
+            self._protocol = "3.1.1"
+        self._watcher.changed()
 
     def _on_disconnect(
-        self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: object
+        self, client: mqtt.Client, data: object, flags: object, reason: ReasonCode, properties: object
     ) -> None:
-        self.online = False
-        if self._answered and self.failure is None and not self._closing.is_set():
-            self.failure = str(reason)
-        self._wake()
+        with self._lock:
+            if client is not self._client:
+                return
+            self.online = False
+            if self._answered and self.failure is None:
+                self.failure = str(reason)
+        self._watcher.changed()
 
-    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        if message.topic == f"{self._topic}/down/ack":  # amqtt sends retained messages of other topics as well
-            self._put(Arrived(self._logger, bytes(message.payload)))
+    def _on_publish(self, client: mqtt.Client, data: object, mid: int, reason: ReasonCode, properties: object) -> None:
+        if client is self._client:
+            self._confirmed += 1
 
-    def _wake(self) -> None:
-        self._put(None)
 
-    def _put(self, item: Arrived | None) -> None:
-        try:
-            self._inbox.put_nowait(item)
-        except queue.Full:
-            return  # the loop is awake as it is, and a lost acknowledgement only means a resend
+def _cut(client: mqtt.Client) -> None:
+    """End the TCP connection without a DISCONNECT; its thread notices at once."""
+    connection = client.socket()
+    if isinstance(connection, socket.socket):
+        with suppress(OSError):  # the other side was first
+            connection.shutdown(socket.SHUT_RDWR)

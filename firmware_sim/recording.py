@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.codec import Env, Shock
+from firmware_sim.device import Identity
 
 F64 = NDArray[np.float64]
 QUANTITIES = {"pressure": "pressure", "temperature": "temperature", "relative_humidity": "humidity"}
@@ -79,6 +80,26 @@ def read_environment(path: Path) -> list[Piece]:
         env = Env(tuple(channels), block_us - block_us[0], x[first : first + BLOCK_ROWS])
         pieces.append(Piece(int(block_us[0]), int(block_us[-1]), env))
     return pieces
+
+
+def recording_identity(pieces: Sequence[Piece], folder: Path, container: str, logger: str) -> Identity:
+    """Return what a logger declares that made a recording: what the files show. Raise ValueError for a bad name."""
+    for option, name in (("--container", container), ("--logger", logger)):
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+            raise ValueError(f"{option} {name!r}: expected 1 to 64 of A-Z a-z 0-9 _ . -")
+    shocks = [piece.content for piece in pieces if isinstance(piece.content, Shock)]
+    accs = {
+        s.acc: {
+            "fs": s.fs_hz,
+            "range_g": s.range_g,
+            "level_g": s.level_g,
+            "lp_hz": s.fs_hz / 2,
+            "hp_hz": 0.0,
+            "dead_ms": 0.0,
+        }
+        for s in shocks
+    }
+    return Identity(container, logger, folder.resolve().name, "recording", interval_us(pieces), accs)
 
 
 def interval_us(pieces: Sequence[Piece]) -> int:

@@ -1,168 +1,40 @@
-"""The loop that joins the parts: time passes, sensors are read, records are made, sent, and settled.
+"""The loop that lets plans happen to loggers: time passes, and each logger is stepped when it has something to do.
 
-All loggers are stepped in one thread; the sessions' threads only leave word in the inbox, which also wakes the loop.
+All loggers are stepped in one thread; the sessions' threads only leave word, which also wakes the loop.
 """
 
+import heapq
 import logging
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.clock import VirtualClock
-from firmware_sim.codec import AckError, Env, decode_ack
-from firmware_sim.device import Fate, Identity, Logger, Record
-from firmware_sim.publish import MAX_INBOX, Broker, Inbox, Session
+from firmware_sim.broker import CONNECTIONS, Broker
+from firmware_sim.clock import NS_PER_S, VirtualClock
+from firmware_sim.device import Identity
+from firmware_sim.hub import Doorbell, close_hubs, make_hubs
+from firmware_sim.line import Line
+from firmware_sim.plan import Action, Happening, LoggerPlan, Made
 from firmware_sim.recording import Piece
-from firmware_sim.scenario import Scenario
-from firmware_sim.streams import Made, Truth, scenario_identity, scenario_stream
+from firmware_sim.truth import Truth
+from firmware_sim.unit import Unit
 
 log = logging.getLogger("firmware_sim")
 
 TICK_S = 0.05  # the loop wakes at least this often; at 600 times real speed that is half a virtual minute
-MAX_RECORDS_A_STEP = 1000  # of one logger, so that a jump of the clock does not hold up the others
+LOOK_S = 0.25  # between looks at all loggers together: progress, whether everything is settled
+SYNC_EVERY_NS = 12 * 3600 * NS_PER_S  # of a replayed logger's clock: half of what a logger vouches for
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Records: made, sent at least once, settled by the monitor, overwritten before they were settled."""
+    """Records: made, sent at least once, settled by the monitor, lost on the logger before they were settled."""
 
     created: int
     published: int
     acknowledged: int
     lost: int
-
-
-@dataclass(slots=True)
-class Unit:
-    """One logger with its connection and the stream of what it is going to record, in the order of time."""
-
-    logger: Logger
-    session: Session
-    stream: Iterator[Made]
-    coming: Made | None = None
-    generation: int = 0
-
-    def step(self, now_ns: int, until_ns: int | None) -> None:
-        """Follow the connection, record what has happened by now, send what is due."""
-        self._follow_connection(now_ns)
-        self._record(now_ns if until_ns is None else min(now_ns, until_ns))
-        for message in self.logger.due(now_ns):
-            self.session.publish(message)
-
-    def _follow_connection(self, now_ns: int) -> None:
-        generation = self.session.generation
-        if generation != self.generation and self.session.online:
-            self.generation = generation
-            self.session.begin(self.logger.connected(now_ns))
-        elif self.logger.online and not self.session.online:
-            self.logger.disconnected()
-
-    def _record(self, until_ns: int) -> None:
-        for _ in range(MAX_RECORDS_A_STEP):
-            self.coming = self.coming or next(self.stream, None)
-            if self.coming is None or self.coming.end_ns > until_ns:
-                return
-            if isinstance(self.coming.content, Env):
-                self.logger.add_env(self.coming.t0_ns, self.coming.content)
-            else:
-                self.logger.add_shock(self.coming.t0_ns, self.coming.content)
-            self.coming = None
-
-
-class Fleet:
-    """All loggers of a run. Used as: `open`, `run` until a deadline, `drain`, `close`."""
-
-    def __init__(self, broker: Broker, clock: VirtualClock, truth: Truth, stop: threading.Event) -> None:
-        self._broker = broker
-        self._clock = clock
-        self._truth = truth
-        self._stop = stop
-        self._inbox: Inbox = queue.Queue(MAX_INBOX)
-        self._units: dict[str, Unit] = {}
-        self._reported = False
-
-    def add(self, identity: Identity, boot_ns: int, stream: Iterator[Made]) -> None:
-        """Add a logger that was switched on at boot_ns."""
-
-        def on_fate(record: Record, fate: Fate) -> None:
-            self._truth.fate(identity.logger, record, fate)
-
-        logger = Logger(identity, boot_ns, on_fate)
-        session = Session(
-            self._broker, identity.logger, logger.topic, lambda: logger.will(self._clock.now_ns()), self._inbox
-        )
-        self._units[identity.logger] = Unit(logger, session, stream)
-
-    def open(self) -> None:
-        """Start to connect all sessions."""
-        for unit in self._units.values():
-            unit.session.open()
-
-    def online(self) -> bool:
-        """Return whether every logger is connected and its birth is out."""
-        return all(unit.logger.online for unit in self._units.values())
-
-    def created(self) -> int:
-        """Return the number of records made so far."""
-        return sum(unit.logger.created for unit in self._units.values())
-
-    def settled(self) -> bool:
-        """Return whether every logger's memory is empty."""
-        return all(unit.logger.held == 0 for unit in self._units.values())
-
-    def run(self, for_s: float | None, until_ns: int | None, done: Callable[[], bool] = lambda: False) -> None:
-        """Step until for_s real seconds are over, `done`, or stop is set. Nothing later than until_ns is recorded."""
-        deadline_s = None if for_s is None else time.monotonic() + for_s
-        while not (self._stop.is_set() or done() or (deadline_s is not None and time.monotonic() >= deadline_s)):
-            self._receive()
-            now_ns = self._clock.now_ns()
-            for unit in self._units.values():
-                unit.step(now_ns, until_ns)
-            self._report_link()
-
-    def close(self) -> Summary:
-        """End all sessions, write what is still held, and return the summary."""
-        loggers = [unit.logger for unit in self._units.values()]
-        for unit in self._units.values():
-            unit.session.close()
-        for logger in loggers:
-            for record in logger.still_held():
-                self._truth.fate(logger.identity.logger, record, Fate.HELD)
-        return Summary(
-            created=sum(logger.created for logger in loggers),
-            published=sum(logger.published for logger in loggers),
-            acknowledged=sum(logger.acknowledged for logger in loggers),
-            lost=sum(logger.lost for logger in loggers),
-        )
-
-    def _receive(self) -> None:
-        """Wait for a tick or the first arrival, then take everything that is there."""
-        try:
-            item = self._inbox.get(timeout=TICK_S)
-            for _ in range(MAX_INBOX):
-                if item is not None:
-                    self._settle(item.logger, item.payload)
-                item = self._inbox.get_nowait()
-        except queue.Empty:
-            return
-
-    def _settle(self, name: str, payload: bytes) -> None:
-        try:
-            self._units[name].logger.settle(decode_ack(payload), self._clock.now_ns())
-        except AckError as error:
-            log.warning("%s: ignored a message on down/ack: %s", name, error)
-
-    def _report_link(self) -> None:
-        """Say once that the broker is away, and once that it is back, however many loggers see it."""
-        failure = next((unit.session.failure for unit in self._units.values() if unit.session.failure), None)
-        if failure is not None and not self._reported:
-            log.warning("no connection to %s (%s); trying again until there is one", self._broker.url, failure)
-            self._reported = True
-        elif failure is None and self._reported and self.online():
-            log.warning("connected to %s", self._broker.url)
-            self._reported = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +46,148 @@ class Limits:
     drain_s: float
 
 
-def simulate(
-    scenario: Scenario, broker: Broker, clock: VirtualClock, limits: Limits, truth: Truth, stop: threading.Event
-) -> Summary:
-    """Run a scenario. The clock's start is the scenario's: the moment at which all loggers were switched on."""
-    fleet = Fleet(broker, clock, truth, stop)
-    for part in scenario.logger:
-        identity = scenario_identity(scenario, part, clock.speed)
-        fleet.add(identity, clock.start_ns, scenario_stream(scenario, part, clock.start_ns, truth))
-    fleet.open()
-    end_ns = limits.end_ns
-    fleet.run(limits.for_s, end_ns, done=lambda: end_ns is not None and clock.now_ns() >= end_ns)
-    fleet.run(limits.drain_s, clock.now_ns() if end_ns is None else end_ns, done=fleet.settled)
-    return fleet.close()
+Look = Callable[[int, Summary], None]  # is shown the virtual time (ns UTC) and the counts so far
+
+
+class Fleet:
+    """The loggers of a run, of which only those that are due cost anything. No clock of its own: see `advance`."""
+
+    def __init__(self) -> None:
+        self.units: list[Unit] = []
+        self.until_ns: int | None = None  # nothing later is done or recorded
+        self._heap: list[tuple[int, int]] = []  # (due_ns, number); valid while it is the unit's own due_ns
+
+    def add(self, unit: Unit) -> None:
+        """Add a logger; its number is its place in `units`."""
+        self.units.append(unit)
+        self._schedule(len(self.units) - 1, unit.due_ns)
+
+    def ring(self, number: int, now_ns: int) -> None:
+        """Step the logger of this number at once: something came from outside."""
+        unit = self.units[number]
+        self._schedule(number, unit.step(now_ns, self.until_ns, is_rung=True))
+
+    def advance(self, now_ns: int, limit_s: float = float("inf")) -> bool:
+        """Let happen what is due by now_ns, earliest first, for limit_s real seconds; return whether that was all."""
+        end_s = time.monotonic() + limit_s
+        while self._heap and self._heap[0][0] <= now_ns:
+            if time.monotonic() >= end_s:
+                return False
+            due_ns, number = heapq.heappop(self._heap)
+            unit = self.units[number]
+            if due_ns == unit.due_ns:
+                self._schedule(number, unit.step(now_ns, self.until_ns))
+        return True
+
+    def waits_in_vain(self, until_ns: int) -> bool:
+        """Return whether nothing more can be settled by until_ns (true ns)."""
+        return all(unit.waits_in_vain(until_ns) for unit in self.units)
+
+    def summary(self) -> Summary:
+        """Return the counts so far."""
+        loggers = [unit.logger for unit in self.units]
+        return Summary(
+            created=sum(logger.created for logger in loggers),
+            published=sum(logger.published for logger in loggers),
+            acknowledged=sum(logger.acknowledged for logger in loggers),
+            lost=sum(logger.lost for logger in loggers),
+        )
+
+    def _schedule(self, number: int, due_ns: int | None) -> None:
+        self.units[number].due_ns = due_ns
+        if due_ns is not None:
+            heapq.heappush(self._heap, (due_ns, number))
+
+
+class Run:
+    """A fleet under a clock, with connections to a broker. Used as: `go` until something is done, `close`."""
+
+    def __init__(
+        self,
+        plans: Sequence[LoggerPlan],
+        broker: Broker,
+        clock: VirtualClock,
+        truth: Truth,
+        stop: threading.Event,
+        connections: int = CONNECTIONS,
+        look: Look = lambda now_ns, summary: None,
+    ) -> None:
+        self.fleet = Fleet()
+        self._broker = broker
+        self._clock = clock
+        self._stop = stop
+        self._look = look
+        self._doorbell = Doorbell()
+        self._hubs = make_hubs(broker, [plan.identity for plan in plans], connections, self._doorbell)
+        self._is_reported = False
+        lines: dict[int, Line] = {number: line for hub in self._hubs for number, line in hub.lines.items()}
+        for number, plan in enumerate(plans):
+            self.fleet.add(Unit(plan, lines[number], truth, clock.now_ns, clock.speed))
+
+    def go(self, for_s: float | None, is_done: Callable[[bool], bool]) -> bool:
+        """Run until is_done, for_s real seconds are over, or stop; return whether it was done.
+
+        is_done is asked every LOOK_S, and told whether everything that was due has happened.
+        """
+        end_s = float("inf") if for_s is None else time.monotonic() + for_s
+        look_s = limit_s = 0.0
+        while not self._stop.is_set():
+            now_ns = self._clock.now_ns()
+            for number in self._doorbell.wait(limit_s):
+                if not self._stop.is_set():
+                    self.fleet.ring(number, now_ns)
+            has_caught_up = self.fleet.advance(now_ns, TICK_S)
+            limit_s = TICK_S if has_caught_up else 0.0
+            if time.monotonic() >= min(look_s, end_s):
+                look_s = time.monotonic() + LOOK_S
+                self._look(now_ns, self.fleet.summary())
+                self._report_link()
+                if is_done(has_caught_up):
+                    return True
+                if time.monotonic() >= end_s:
+                    return False
+        return False
+
+    def close(self) -> Summary:
+        """End all connections, tell the truth of what is still held, and return the summary."""
+        close_hubs(self._hubs)
+        for unit in self.fleet.units:
+            unit.still_held()
+        return self.fleet.summary()
+
+    def is_online(self) -> bool:
+        """Return whether every logger is connected and its birth is out."""
+        return all(unit.logger.online for unit in self.fleet.units)
+
+    def is_settled(self, records: int) -> bool:
+        """Return whether so many records were made and all of them are settled or lost."""
+        return self.fleet.summary().created == records and all(unit.logger.held == 0 for unit in self.fleet.units)
+
+    def _report_link(self) -> None:
+        """Say once that the broker is away, and once that it is back, however many connections see it."""
+        hubs = [hub for hub in self._hubs if not hub.is_contested]  # those are thrown out, as is meant
+        failure = next((hub.session.failure for hub in hubs if hub.session.failure is not None), None)
+        if failure is not None and not self._is_reported:
+            log.warning("no connection to %s (%s); trying again until there is one", self._broker.url, failure)
+            self._is_reported = True
+        elif failure is None and self._is_reported and any(hub.session.online for hub in self._hubs):
+            log.warning("connected to %s", self._broker.url)
+            self._is_reported = False
+
+
+def simulate(run: Run, clock: VirtualClock, limits: Limits) -> tuple[Summary, bool]:
+    """Let a run happen to its end, wait for the rest; return the counts and whether all is settled that can be.
+
+    What a logger holds that is off, or without a way to the broker as long as is waited, is not waited for.
+    """
+    fleet, end_ns = run.fleet, limits.end_ns
+    fleet.until_ns = end_ns
+    run.go(limits.for_s, lambda has_caught_up: has_caught_up and end_ns is not None and clock.now_ns() >= end_ns)
+    now_ns = clock.now_ns()
+    fleet.until_ns = now_ns if end_ns is None else min(now_ns, end_ns)
+    drained_ns = now_ns + round(limits.drain_s * clock.speed * NS_PER_S)
+    is_settled = run.go(limits.drain_s, lambda has_caught_up: has_caught_up and fleet.waits_in_vain(drained_ns))
+    return run.close(), is_settled
 
 
 def replay(
@@ -194,17 +195,19 @@ def replay(
 ) -> Summary:
     """Send a recording that began at start_ns, once there is a connection, and wait until all of it is settled.
 
-    The clock begins at the end of the recording, when the logger has everything in its memory.
+    The clock begins at the end of the recording; the logger's own was right all the time.
     """
-    length_ns = max((piece.end_us for piece in pieces), default=0) * 1000
-    clock = VirtualClock(start_ns + length_ns, real_start_s=time.time())
-    fleet = Fleet(broker, clock, Truth(None), stop)
-    fleet.add(
-        identity, start_ns, (Made(start_ns + p.end_us * 1000, start_ns + p.t0_us * 1000, p.content) for p in pieces)
-    )
-    fleet.open()
+    end_ns = start_ns + max((piece.end_us for piece in pieces), default=0) * 1000
+    clock = VirtualClock(end_ns, real_start_s=time.time())
+    right = [Action(at_ns, "synchronise") for at_ns in range(start_ns, end_ns + 1, SYNC_EVERY_NS)]
+    made = [Made(start_ns + piece.end_us * 1000, start_ns + piece.t0_us * 1000, piece.content) for piece in pieces]
+    happenings: list[Happening] = sorted(
+        [*right, *made], key=lambda happening: happening.at_ns
+    )  # at one moment the clock comes first
+    run = Run([LoggerPlan(identity, start_ns, iter(happenings))], broker, clock, Truth(None), stop)
     deadline_s = time.monotonic() + drain_s
-    fleet.run(drain_s, until_ns=start_ns - 1, done=fleet.online)
-    rest_s = max(0.0, deadline_s - time.monotonic())
-    fleet.run(rest_s, until_ns=None, done=lambda: fleet.created() == len(pieces) and fleet.settled())
-    return fleet.close()
+    run.fleet.until_ns = start_ns  # so that what is recorded goes by the live topics
+    run.go(drain_s, lambda has_caught_up: run.is_online())
+    run.fleet.until_ns = None
+    run.go(max(0.0, deadline_s - time.monotonic()), lambda has_caught_up: has_caught_up and run.is_settled(len(pieces)))
+    return run.close()

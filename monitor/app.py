@@ -27,7 +27,7 @@ from monitor.sinks.opening import open_sink
 from monitor.telemetry import StateReader, metrics
 from monitor.threads import Loop, Threads
 from monitor.web import make_app
-from monitor.wire import FILL_FILTER, LIVE_FILTER
+from monitor.wire import FILL_FILTER, LIVE_FILTER, Sources
 
 SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four threads waits up to 172 ms, with this 27
 DRAIN_POLL_S = 0.05
@@ -179,8 +179,9 @@ class Daemon:
         _require_whole_journal(self._journal.pos, {"watch.db": self.watch.pos, "store.db": self._store.pos})
         self._inbox = Inbox()
         client_id = config.mqtt.client_id
-        live = Session("live", config.mqtt, client_id, LIVE_FILTER, self._inbox, clock)
-        fill = Session("fill", config.mqtt, f"{client_id}-fill", FILL_FILTER, self._inbox, clock, is_fill=True)
+        live_filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))
+        live = Session("live", config.mqtt, client_id, live_filters, self._inbox, clock)
+        fill = Session("fill", config.mqtt, f"{client_id}-fill", (FILL_FILTER,), self._inbox, clock, is_fill=True)
         self._sessions = (live, fill)
 
         def publish_ack(topic: str, payload: bytes) -> None:
@@ -190,8 +191,8 @@ class Daemon:
         self._notify = Notify(
             state_dir, self._notify_reader, lambda topic, data: live.publish(topic, data, qos=1, retain=True)
         )
-        accepts = config.rules.accepts
-        self._intake = Intake(self._journal, self._inbox, clock, publish_ack, self._sessions, accepts)
+        accepts, sources = config.rules.accepts, Sources(config.rules.sources)
+        self._intake = Intake(self._journal, self._inbox, clock, publish_ack, self._sessions, accepts, sources)
         store = Loop("store", self._store.step)
         notify = Loop("notify", self._notify.step)
         watch = Loop("watch", self.watch.step, (store, notify))

@@ -16,7 +16,8 @@ from monitor.config.settings import IngestSettings
 from monitor.consumers.judge import Judge
 from monitor.consumers.watch import keep_findings
 from monitor.ingest.recording import payloads, read_recording
-from monitor.journal import JournalReader
+from monitor.journal import JournalReader, Place
+from monitor.journal.reader import MAX_BATCH_RECORDS
 from monitor.model.clock import SystemClock
 from monitor.model.errors import TcmError
 from monitor.model.limit import Profile
@@ -36,7 +37,7 @@ def replay_source(source: Path, limits: Path | None, progress: Progress) -> dict
     reader = None
     if (source / "journal.db").exists():
         reader = JournalReader(source)
-        judge = Judge(None, reader.anchor_ns, adapt=lambda rules: _under(rules, profile))
+        judge = Judge(None, reader.anchor, adapt=lambda rules: _under(rules, profile))
         batches = _journal_batches(reader, progress)
     elif profile is not None and source.exists():
         rules = Rules(profiles={profile.name: profile}, ingest=IngestSettings(default_limits=profile.name))
@@ -70,11 +71,11 @@ def _run(judge: Judge, batches: Iterator[list[Record]], reader: JournalReader | 
 
 
 def _journal_batches(reader: JournalReader, progress: Progress) -> Iterator[list[Record]]:
-    pos, head = 0, reader.head()[0]
-    while pos < head and (batch := reader.read(pos)):
-        pos = batch[-1].pos
-        yield [record for record in batch if record.pos <= head]
-        progress(pos, head)
+    place, head = Place(), reader.head()[0]
+    while place.pos < head:
+        records, place = reader.read(place, min(MAX_BATCH_RECORDS, head - place.pos))
+        yield records
+        progress(place.pos, head)
 
 
 def _recording_batch(source: Path, progress: Progress) -> list[Record]:

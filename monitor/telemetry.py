@@ -64,10 +64,12 @@ class StateReader:
                 "upto": row["upto"],
                 "next": row["next"],
                 "gap_records": row["gap_records"],
+                "clock": row["clk"],
+                "waiting": row["waiting"],
             }
         for container, logger in sorted(silent):
-            never = dict.fromkeys(("state", "armed", "battery_pct", "memory_pct", "last_seen_at", "boot"))
-            numbers = {"upto": -1, "next": 0, "gap_records": 0}
+            never = dict.fromkeys(("state", "armed", "battery_pct", "memory_pct", "last_seen_at", "boot", "clock"))
+            numbers = {"upto": -1, "next": 0, "gap_records": 0, "waiting": 0}
             yield {"container": container, "logger": logger, "registered": True} | never | numbers
 
 
@@ -100,6 +102,8 @@ class _Collector:
         yield _gauge("tcm_journal_bytes", "size of journal.db", journal["bytes"])
         yield _gauge("tcm_quarantined", "deliveries in quarantine", status["quarantined"])
         yield _labelled("tcm_gap_records", "records in gaps", "state", status["gaps"])
+        waiting = float(sum(logger["waiting"] for logger in status["loggers"]))
+        yield _gauge("tcm_waiting_records", "records without a set clock that cannot be placed in time yet", waiting)
         yield _labelled("tcm_alerts", "open alerts", "state", status["alerts"])
         for key, text in (("backlog", "journal positions a consumer has yet to pass"), ("lag_s", "age of its work")):
             values = {name: consumer[key] for name, consumer in status["consumers"].items()}

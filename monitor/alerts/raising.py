@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from monitor.config import Rules
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id
 from monitor.model.batch import Finding
@@ -10,11 +12,23 @@ from monitor.model.clock import rfc3339
 from monitor.model.leg import Logger
 from monitor.model.limit import Rule, ShockRule
 
-CLOCK_DRIFT = 20e-6  # 20 ppm, a plain crystal: 17 s in 10 days without synchronisation
+LATEST = " at the latest (clock not set, sent from memory)"
 
 
-def raise_alert(finding: Finding, rules: Rules, reported_ns: int, sync_age_s: float | None) -> Alert:
-    """The alert of a `fired` finding; `reported_ns` is when the record that fired was received.
+class Origin(NamedTuple):
+    """What an alert says of the record that fired.
+
+    When it was received (ns), how far its time may be wrong (s; None: nobody can say), and whether its time is but the
+    latest possible one, since its logger's clock was not set and nothing of that boot came live.
+    """
+
+    received_ns: int
+    clock_uncertainty_s: float | None
+    is_latest: bool
+
+
+def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
+    """The alert of a `fired` finding.
 
     Alerts of a container that is not armed are raised as `info`: bench handling wakes nobody.
     """
@@ -36,7 +50,7 @@ def raise_alert(finding: Finding, rules: Rules, reported_ns: int, sync_age_s: fl
         severity=rule.severity if container.armed else "info",
         state=FIRING,
         occurred_ns=finding.start_ns,
-        reported_ns=reported_ns,
+        reported_ns=origin.received_ns,
         cleared_ns=None,
         value=finding.value,
         peak=finding.peak,
@@ -44,11 +58,11 @@ def raise_alert(finding: Finding, rules: Rules, reported_ns: int, sync_age_s: fl
         unit=unit_of(finding.channel),
         uncertainty=uncertainty,
         decision=_decision(rule, finding.value, uncertainty),
-        clock_uncertainty_s=None if sync_age_s is None else sync_age_s * CLOCK_DRIFT,
+        clock_uncertainty_s=origin.clock_uncertainty_s,
         phase=rules.phase_at(finding.container, finding.start_ns),
         profile_digest=rules.profile_digest(finding.container),
         evidence=Evidence(finding.pos, finding.boot, finding.seq),
-        message=_message(rule, finding, logger),
+        message=_message(rule, finding, logger) + (LATEST if origin.is_latest else ""),
     )
 
 

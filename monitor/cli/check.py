@@ -71,8 +71,9 @@ def _try_broker(config: Config) -> str:
     from monitor.model.clock import SystemClock
     from monitor.wire import LIVE_FILTER
 
+    filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))
     session = Session(
-        "check", config.mqtt, f"{config.mqtt.client_id}-check", LIVE_FILTER, Inbox(), SystemClock(), is_trial=True
+        "check", config.mqtt, f"{config.mqtt.client_id}-check", filters, Inbox(), SystemClock(), is_trial=True
     )
     thread = threading.Thread(target=session.run, daemon=True)
     thread.start()

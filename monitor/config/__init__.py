@@ -9,6 +9,7 @@
 """
 
 from monitor.config.config import Config
+from monitor.config.inputs import SourceSettings
 from monitor.config.load import load_config, load_profile
 from monitor.config.problems import ConfigProblems, Problem
 from monitor.config.rules import Rules, canonical_json
@@ -24,6 +25,7 @@ __all__ = [
     "Problem",
     "Rules",
     "Settings",
+    "SourceSettings",
     "StoreSettings",
     "WebSettings",
     "canonical_json",

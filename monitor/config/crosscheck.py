@@ -11,6 +11,7 @@ from monitor.config.settings import Settings
 from monitor.config.source import M, Source
 from monitor.model.leg import Consignment, Container
 from monitor.model.limit import Profile
+from monitor.model.topic_filter import overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ def check_across(sources: Sources) -> list[Problem]:
         *_doubles(_names(sources.consignments, "id")),
         *_lost_references(sources),
         *_missing_limits(sources),
+        *_shared_topics(sources),
+        *_strange_loggers(sources),
     ]
 
 
@@ -60,9 +63,8 @@ def _names(sources: list[Source[M]], key: str) -> Iterator[tuple[str, str, str]]
 def _logger_names(containers: list[Source[Container]]) -> Iterator[tuple[str, str, str]]:
     """(file, key, name) of each logger: its name is unique within the gateway."""
     for source in containers:
-        loggers = (source.document or {}).get("logger")
-        for logger in loggers if isinstance(loggers, list) else ():
-            if isinstance(logger, dict) and isinstance(logger.get("id"), str):
+        for logger in _tables(source.document, "logger"):
+            if isinstance(logger.get("id"), str):
                 yield source.file, f"logger.{logger['id']}.id", logger["id"]
 
 
@@ -104,3 +106,39 @@ def _missing_limits(sources: Sources) -> Iterator[Problem]:
         names = ", ".join(sorted({source.name("name") for source in sources.profiles}))
         message = f"missing; expected one of {names} as limits of {', '.join(who)}"
         yield Problem(sources.settings.file, "ingest.default_limits", message)
+
+
+def _tables(document: dict[str, Any] | None, key: str) -> list[dict[str, Any]]:
+    """The tables `[[key]]` of a file, right or wrong; what is no table stands as an empty one."""
+    tables = (document or {}).get(key)
+    return [table if isinstance(table, dict) else {} for table in tables] if isinstance(tables, list) else []
+
+
+def _shared_topics(sources: Sources) -> Iterator[Problem]:
+    """A message that two sources take would be two records."""
+    seen: list[tuple[int, str]] = []
+    for number, table in enumerate(_tables(sources.settings.document, "source"), 1):
+        topic = table.get("topic")
+        if not isinstance(topic, str):
+            continue
+        for earlier, other in seen:
+            if overlap(topic, other):
+                message = f"expected topics of its own, {topic!r} and {other!r} of source[{earlier}] share some"
+                yield Problem(sources.settings.file, f"source[{number}].topic", message)
+        seen.append((number, topic))
+
+
+def _strange_loggers(sources: Sources) -> Iterator[Problem]:
+    """A source may not send in the name of a logger that belongs to another container."""
+    homes = {
+        logger.get("id"): source.name("id")
+        for source in sources.containers
+        for logger in _tables(source.document, "logger")
+        if isinstance(logger.get("id"), str)
+    }
+    for number, table in enumerate(_tables(sources.settings.document, "source"), 1):
+        logger, container = table.get("logger"), table.get("container")
+        home = homes.get(logger) if isinstance(logger, str) else None
+        if home is not None and home != container:
+            message = f"expected a logger of {container}, {logger} is registered in container {home}"
+            yield Problem(sources.settings.file, f"source[{number}].logger", message)

@@ -100,6 +100,7 @@ def _build(settings: Settings, sources: Sources) -> Config:
         profiles=_by(sources.profiles, lambda profile: profile.name),
         containers=containers,
         consignments=consignments,
+        sources=settings.source,
     )
     files = {("containers", source.name("id")): source.file for source in sources.containers}
     files |= {("consignments", source.name("id")): source.file for source in sources.consignments}

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError
 
+from monitor.config.inputs import SourceSettings
 from monitor.config.problems import ConfigProblems, problems_of
 from monitor.config.settings import DEFAULT_INSTANCE, IngestSettings
 from monitor.model.errors import ConfigError
@@ -26,7 +27,7 @@ NO_LIMITS = Profile.model_construct(name="no-limits", title="", rule=())  # a fi
 
 
 class Rules(Strict):
-    """Profiles, containers and consignments by id, and the questions that the other parts ask of them.
+    """Profiles, containers and consignments by id, the sources, and the questions that the other parts ask of them.
 
     Equal rules have equal JSON and an equal `digest`, whatever files they came from.
     """
@@ -36,6 +37,7 @@ class Rules(Strict):
     profiles: dict[str, Profile]
     containers: dict[str, Container] = Field(default_factory=dict)
     consignments: dict[str, Consignment] = Field(default_factory=dict)
+    sources: tuple[SourceSettings, ...] = ()
 
     def container(self, container_id: str) -> Container:
         """The container as registered; one that is not has nothing but its id."""

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from monitor.config.inputs import MAX_SOURCES, SourceSettings
 from monitor.config.secret import secret
 from monitor.model.limit import Identifier, Strict
 
@@ -186,6 +187,7 @@ class Settings(Strict):
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
     ingest: IngestSettings = IngestSettings()
+    source: tuple[SourceSettings, ...] = Field(default=(), max_length=MAX_SOURCES)
 
     @model_validator(mode="before")
     @classmethod

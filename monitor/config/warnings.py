@@ -25,6 +25,10 @@ def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]
         message = "no limits profile is loaded: readings are stored, but nothing is judged"
         found.append(Problem(config.files.get(("settings", ""), ""), "limits", message))
     found += [Problem(config.files.get(("settings", ""), ""), key, message) for key, message in _of_rules(config.rules)]
+    for number, source in enumerate(config.rules.sources, 1):
+        if source.container not in config.rules.containers:
+            message = f"{source.container} is not registered; its loggers are watched as unknown ones"
+            found.append(Problem(config.files.get(("settings", ""), ""), f"source[{number}].container", message))
     for container in config.rules.containers.values():
         file = config.files.get(("containers", container.id), container.id)
         found += [Problem(file, key, message) for key, message in _of_container(config, container, moment)]

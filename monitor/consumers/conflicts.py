@@ -7,7 +7,7 @@ from monitor.config import Rules
 from monitor.journal import JournalReader
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id
 from monitor.model.record import Status
-from monitor.wire import decode, parse_topic
+from monitor.wire import decode, owner_of
 
 RULE = "monitor.identity-conflict"
 CHANNEL = "identity"
@@ -19,7 +19,7 @@ def raise_conflicts(book: AlertBook, reader: JournalReader, rules: Rules, after:
     Entering one again changes nothing. It stays open: only a person can tell which of two loggers is the right one.
     """
     for pos, received_ns, topic, payload in reader.conflicts(after, upto):
-        container, logger, kind, _ = parse_topic(topic)
+        container, logger, kind = owner_of(topic, payload)
         message = decode(kind, payload)
         assert not isinstance(message, Status)  # a status has no seq that could be taken twice
         boot, seq = message.stamp.boot, message.seq

@@ -11,9 +11,10 @@ from typing import Any
 import cbor2
 import numpy as np
 
+from monitor.alerts import Origin
 from monitor.config import Rules
 from monitor.consumers.order import MAX_LOGGERS, Order
-from monitor.consumers.points import placed_ns, shock_fields
+from monitor.consumers.points import Anchors, anchor_of, placed_ns, shock_fields
 from monitor.detect.engine import Engine
 from monitor.model.batch import Batch, Block, Event, Finding
 from monitor.model.channel import field_name
@@ -25,7 +26,6 @@ from monitor.wire import decode
 SNAPSHOT_VERSION = 3
 OWN_KINDS = ("config", "tick")
 MAX_UNKNOWN_CHANNELS = 1_000
-Anchor = Callable[[str, int], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Result:
 class Judged:
     """What a run of records led to under `rules`.
 
-    `origins` has, by position, when a record was received (ns) and how long its clock went unsynchronised (s);
-    `quarantine` are the positions there, behind the first up to the second, that are to be looked at for conflicts.
+    `origins` has by position what alerts say of their record; `quarantine` are the positions there, behind the first
+    up to the second, that are to be looked at for conflicts.
     """
 
     rules: Rules
     findings: list[Finding] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
-    origins: dict[int, tuple[int, float | None]] = field(default_factory=dict)
+    origins: dict[int, Origin] = field(default_factory=dict)
     readings: int = 0
     events: int = 0
     quarantine: tuple[int, int] | None = None
@@ -63,11 +63,9 @@ def _as_journalled(rules: Rules) -> Rules:
 class Judge:
     """Decodes records, places them in time and runs the detector over all loggers of a run at once."""
 
-    def __init__(
-        self, rules: Rules | None, anchor_ns: Anchor, adapt: Callable[[Rules], Rules] = _as_journalled
-    ) -> None:
+    def __init__(self, rules: Rules | None, anchors: Anchors, adapt: Callable[[Rules], Rules] = _as_journalled) -> None:
         """Without `rules` the first record is a configuration; `adapt` may change what the journal says."""
-        self._anchor_ns, self._adapt = anchor_ns, adapt
+        self._anchors, self._adapt = anchors, adapt
         self._rules = rules
         self._engine = Engine(rules) if rules else None
         self._order = Order()
@@ -153,9 +151,18 @@ class Judge:
         if isinstance(message, Status):
             self._order.take_status(logger, message)
             return
-        judged.origins[record.pos] = (record.received_ns, message.stamp.sync_age_s)
-        start_ns = placed_ns(record, message, self._anchor_ns)
-        is_late = self._order.is_late(logger, message.stamp.boot, message.seq, is_fill=record.is_fill)
+        anchor = anchor_of(record, message.stamp, self._anchors)
+        start_ns = placed_ns(message, anchor)
+        judged.origins[record.pos] = Origin(
+            received_ns=record.received_ns,
+            clock_uncertainty_s=message.stamp.clock_uncertainty_s(anchor),
+            is_latest=anchor is not None and anchor.mono_ns is None,
+        )
+        # A derived boot is a set of channels: each has an order of its own, as several take turns.
+        stream = f"{logger}/{record.boot}" if record.is_derived else logger
+        is_late = self._order.is_late(
+            stream, message.stamp.boot, message.seq, is_fill=record.is_fill or record.has_waited
+        )
         if isinstance(message, Env):
             batch.blocks.append(self._block(record, container, logger, message, start_ns, is_late))
         else:

@@ -10,18 +10,22 @@ from numpy.typing import NDArray
 
 from monitor.model.batch import Event, Points
 from monitor.model.channel import field_name
-from monitor.model.record import SYNCHRONISED, Env, Record, Shock, Status
+from monitor.model.record import SYNCHRONISED, Anchor, Env, Record, Shock, Stamp, Status
 from monitor.shock.peak import EventPeaks
 
 MAX_TIME_NS = 1 << 62  # year 2116; a placed record ends below int64 with the longest span that the wire admits
+Anchors = Callable[[str, int], Anchor | None]
 Fields = dict[str, NDArray[np.float32] | NDArray[np.float64] | list[str] | list[bool]]
 
 
-def placed_ns(record: Record, message: Env | Shock, anchor_ns: Callable[[str, int], int | None]) -> int:
+def anchor_of(record: Record, stamp: Stamp, anchors: Anchors) -> Anchor | None:
+    """What the record's time is placed by, None where that is the logger's own clock."""
+    return None if stamp.clk == SYNCHRONISED else anchors(record.logger or "", stamp.boot)
+
+
+def placed_ns(message: Env | Shock, anchor: Anchor | None) -> int:
     """When the record's first reading was taken, int64 ns UTC."""
-    stamp = message.stamp
-    anchor = None if stamp.clk == SYNCHRONISED else anchor_ns(record.logger or "", stamp.boot)
-    return min(max(stamp.time_ns(message.seq, anchor), 0), MAX_TIME_NS)
+    return min(max(message.stamp.time_ns(message.seq, anchor), 0), MAX_TIME_NS)
 
 
 def env_points(record: Record, env: Env, start_ns: int) -> Points:
@@ -51,6 +55,11 @@ def status_points(record: Record, status: Status) -> Points:
         "clock": float(status.stamp.clk),
     }
     return one_point(record.pos, "logger", _tags(record), record.received_ns, fields)
+
+
+def clock_points(record: Record, stamp: Stamp, start_ns: int) -> Points:
+    """Marks a record that was placed by its boot's anchor, since its own clock was not set, at its time."""
+    return one_point(record.pos, "logger", _tags(record), start_ns, {"clock": float(stamp.clk)})
 
 
 def shock_fields(peaks: EventPeaks, event: Event) -> dict[str, Any]:

@@ -6,20 +6,29 @@ import functools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
 
-from monitor.consumers.points import alert_points, env_points, one_point, placed_ns, status_points, wave_points
+from monitor.consumers.points import (
+    alert_points,
+    anchor_of,
+    clock_points,
+    env_points,
+    one_point,
+    placed_ns,
+    status_points,
+    wave_points,
+)
 from monitor.consumers.watch import WatchReader
 from monitor.consumers.writes import Write, delay_s, halves
-from monitor.journal import JournalReader
+from monitor.journal import JournalReader, Place
 from monitor.journal.schema import Checkpoint, open_for_writing
 from monitor.model.batch import Points
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import SinkError
-from monitor.model.record import Record, Shock, Status
+from monitor.model.record import SYNCHRONISED, Record, Shock, Status
 from monitor.sinks.sink import RefusedLines, Sink, TooLarge
 from monitor.wire import decode
 
@@ -61,8 +70,9 @@ class Store:
         saved = dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
         self.confirmed: dict[str, int] = {source: saved.get(source, 0) for source in SOURCES}
         self._read = dict(self.confirmed)
+        self._place = Place(self._read["journal"])
         # First of all the store is opened; until it answers nothing is read.
-        self._flying: deque[Write] = deque([Write("journal", self._read["journal"], [], sink.open)])
+        self._flying: deque[Write] = deque([Write("journal", self._place.pos, [], sink.open)])
         self._problem = "not opened yet"
         self._waiting_since_s: float | None = None
         self.points = 0
@@ -123,11 +133,12 @@ class Store:
         if results:
             points = [one_point(r.pos, r.measurement, r.tags, r.time_ns, r.fields) for _, r in results]
             return self._write("results", results[-1][0], points)
-        records = self._journal.read(self._read["journal"], MAX_BATCH_RECORDS, MAX_BATCH_BYTES)
-        if records:
-            points = [made for record in records if (made := self._record_points(record)) is not None]
-            return self._write("journal", records[-1].pos, points, records[-1].received_ns)
-        return None
+        records, reached = self._journal.read(self._place, MAX_BATCH_RECORDS, MAX_BATCH_BYTES)
+        if reached == self._place:
+            return None
+        self._place = reached
+        points = [made for record in records for made in self._record_points(record)]
+        return self._write("journal", reached.pos, points, records[-1].received_ns if records else 0)
 
     def _write(self, source: str, upto: int, points: list[Points], received_ns: int = 0) -> Write:
         self._read[source] = upto
@@ -145,17 +156,23 @@ class Store:
                 return None
             return self._sending([one for one in points if self._sending([one]) is not None])
 
-    def _record_points(self, record: Record) -> Points | None:
+    def _record_points(self, record: Record) -> Iterator[Points]:
         if record.kind not in ("env", "shock", "status"):
-            return None
+            return
         message = decode(record.kind, record.payload)
         if isinstance(message, Status):
-            return status_points(record, message)
-        start_ns = placed_ns(record, message, self._journal.anchor_ns)
+            yield status_points(record, message)
+            return
+        anchor = anchor_of(record, message.stamp, self._journal.anchor)
+        start_ns = placed_ns(message, anchor)
+        if message.stamp.clk != SYNCHRONISED:
+            yield clock_points(record, message.stamp, start_ns)
         if isinstance(message, Shock):
-            return wave_points(record, message, start_ns)
+            yield wave_points(record, message, start_ns)
+            return
         points = env_points(record, message, start_ns)
-        return points if points.fields else None
+        if points.fields:
+            yield points
 
     def _submit(self, write: Write) -> None:
         write.sent_s = time.monotonic()

@@ -12,7 +12,7 @@ from monitor.alerts.book import ALERT_TABLES
 from monitor.config import Rules
 from monitor.consumers.conflicts import raise_conflicts
 from monitor.consumers.judge import Judge, Judged, Result
-from monitor.journal import JournalReader
+from monitor.journal import JournalReader, Place
 from monitor.journal.schema import Checkpoint, open_for_reading, open_for_writing
 from monitor.model.clock import NS_PER_S, Clock
 
@@ -44,31 +44,39 @@ class Watch:
         self._checkpoint = Checkpoint(self._connection)
         self.book = AlertBook(self._connection)
         row = self._connection.execute("SELECT pos, state FROM snapshot").fetchone()
-        self.pos: int = row[0] if row else 0
+        self._place = Place(row[0] if row else 0)
         self._saved_ns, self._is_whole = clock.mono_ns(), True
         self.last_received_ns = 0
         self.readings = self.events = 0
         config = reader.last_config(self.pos) if row else None
-        self.judge = Judge(Rules.from_json(config) if config else None, reader.anchor_ns)
+        self.judge = Judge(Rules.from_json(config) if config else None, reader.anchor)
         if row:
             self.judge.restore(row[1])
 
+    @property
+    def pos(self) -> int:
+        """Position up to which the journal is judged."""
+        return self._place.pos
+
     def step(self) -> bool:
         """Judge one batch; False when nothing waited."""
-        records = self._reader.read(self.pos)
-        if records:
-            self._is_whole = False  # the judge runs ahead of the file until the commit
-            self._connection.execute("BEGIN IMMEDIATE")
-            for judged in self.judge.step(records):
-                self._keep(judged)
-            if self._clock.mono_ns() - self._saved_ns >= SNAPSHOT_NS:
-                self._write_snapshot(records[-1].pos)
-            self._connection.execute("COMMIT")
-            self.pos, self.last_received_ns, self._is_whole = records[-1].pos, records[-1].received_ns, True
-            self._checkpoint.committed()
-        else:
+        records, reached = self._reader.read(self._place)
+        if reached == self._place:
             self._checkpoint.idle()
-        return bool(records)
+            return False
+        self._is_whole = False  # the judge runs ahead of the file until the commit
+        self._connection.execute("BEGIN IMMEDIATE")
+        for judged in self.judge.step(records):
+            self._keep(judged)
+        is_whole = not reached.given  # a snapshot amid records that waited would have some of them judged twice
+        if is_whole and self._clock.mono_ns() - self._saved_ns >= SNAPSHOT_NS:
+            self._write_snapshot(reached.pos)
+        self._connection.execute("COMMIT")
+        self._place, self._is_whole = reached, is_whole
+        if records:
+            self.last_received_ns = records[-1].received_ns
+        self._checkpoint.committed()
+        return True
 
     def close(self) -> None:
         """Save the state where it stands, so that the next start judges nothing again; not after a failed step."""
@@ -98,8 +106,7 @@ def keep_findings(book: AlertBook, judged: Judged, reader: JournalReader | None)
         raise_conflicts(book, reader, judged.rules, *judged.quarantine)
     for finding in judged.findings:
         if finding.change == "fired":
-            received_ns, sync_age_s = judged.origins[finding.pos]
-            book.fire(raise_alert(finding, judged.rules, received_ns, sync_age_s), finding.time_ns)
+            book.fire(raise_alert(finding, judged.rules, judged.origins[finding.pos]), finding.time_ns)
         else:
             book.follow(finding)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from monitor.ingest.inbox import Delivery, Inbox
@@ -12,7 +12,7 @@ from monitor.journal import BootKey, Commit, Journal, Refused, Usable
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import WireError
 from monitor.model.record import Status
-from monitor.wire import ack_topic, decode, encode_ack, parse_topic
+from monitor.wire import Source, Sources, ack_topic, decode, encode_ack, parse_topic
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +53,11 @@ class Intake:
         publish: Callable[[str, bytes], None],
         links: tuple[Link, ...],
         accepts: Callable[[str, str], bool] = _everybody,
+        sources: Sources | None = None,
     ) -> None:
         self._journal, self._inbox, self._clock = journal, inbox, clock
         self._publish, self._links, self._accepts = publish, links, accepts
+        self._sources = sources or Sources()
         self._due: dict[tuple[str, str], dict[int, int]] = {}
         self._told_ns: dict[tuple[str, str], int] = {}
         self._next_tick_ns = clock.mono_ns()
@@ -66,7 +68,7 @@ class Intake:
         ticked = self._tick()
         deliveries = self._inbox.take(MAX_COMMIT_RECORDS)
         if deliveries:
-            commit = self._journal.append([self._judge(delivery) for delivery in deliveries])
+            commit = self._journal.append([arrival for delivery in deliveries for arrival in self._read(delivery)])
             for delivery in deliveries:
                 delivery.acknowledge()
             self._count(commit)
@@ -89,6 +91,29 @@ class Intake:
         }
         self._journal.append_own("tick", self._clock.now_ns(), json.dumps(tick).encode())
         return True
+
+    def _read(self, delivery: Delivery) -> Sequence[Usable | Refused]:
+        """What a delivery becomes: one arrival, or of a source one for each logger in it."""
+        source = self._sources.of(delivery.topic)
+        return [self._judge(delivery)] if source is None else self._derive(source, delivery)
+
+    def _derive(self, source: Source, delivery: Delivery) -> Sequence[Usable | Refused]:
+        """All records of a message, or none: it is kept once, whole, when one of them cannot be used."""
+        received_ns, topic, raw = delivery.received_ns, delivery.topic, delivery.payload
+        try:
+            records = source.read(topic, raw, received_ns, is_retained=delivery.is_retained)
+            if not all(self._accepts(source.container, record.logger) for record in records):
+                raise WireError(UNREGISTERED)
+            return [
+                Usable(
+                    *(received_ns, topic, record.payload, delivery.is_retained, delivery.is_prompt),
+                    *(source.container, record.logger, "env", decode("env", record.payload)),
+                    is_derived=True,
+                )
+                for record in records
+            ]
+        except WireError as error:
+            return [Refused(received_ns, topic, raw, delivery.is_retained, delivery.is_prompt, reason=str(error))]
 
     def _judge(self, delivery: Delivery) -> Usable | Refused:
         common = (

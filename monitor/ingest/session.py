@@ -48,7 +48,7 @@ class Session:
         name: str,
         settings: MqttSettings,
         client_id: str,
-        topic_filter: str,
+        topic_filters: tuple[str, ...],
         inbox: Inbox,
         clock: Clock,
         *,
@@ -56,7 +56,7 @@ class Session:
         is_trial: bool = False,
     ) -> None:
         self.name = name
-        self._settings, self._filter, self._inbox, self._clock = settings, topic_filter, inbox, clock
+        self._settings, self._filters, self._inbox, self._clock = settings, topic_filters, inbox, clock
         self._is_fill, self._is_trial = is_fill, is_trial
         self._generation = 0
         self._settled_at_s = 0.0
@@ -152,7 +152,7 @@ class Session:
         if not self._is_trial:
             state = "kept" if flags.session_present else "new: what is missing comes again"
             log.info("%s session connected to %s, %s", self.name, self._settings.url, state)
-        client.subscribe(self._filter, qos=1)
+        client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
 
     def _on_connect_fail(self, client: paho.Client, _data: Any) -> None:
         if not self.tried.is_set() and not self._is_trial:
@@ -171,12 +171,17 @@ class Session:
             log.warning("%s session: %s", self.name, self.problem)
 
     def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, codes: list[Any], _properties: Any) -> None:
-        if codes and not codes[0].is_failure:
+        refused = [
+            f"{topic_filter} ({code})"
+            for topic_filter, code in zip(self._filters, codes, strict=False)
+            if code.is_failure
+        ]
+        if len(codes) == len(self._filters) and not refused:
             self.problem = ""
             self.granted.set()
             self.on_granted(self._is_new)
         else:
-            self.problem = f"subscription to {self._filter} refused: {', '.join(map(str, codes))}"
+            self.problem = f"subscription refused: {', '.join(refused) or 'no answer for each filter'}"
         self.tried.set()
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:

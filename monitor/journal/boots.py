@@ -7,23 +7,33 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from monitor.journal.clock import WAIT_NS, BootClock
+
 OPEN, FILLED, LOST = "open", "filled", "lost"
 MAX_GAPS = 4_096  # open ones of a boot; then none is opened or cut in two, only filled from an end
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
+_COLUMNS = (
+    "container, upto, oldest, next, seen_ns, clk, is_known, "
+    "anchor_ns, anchor_mono_ns, least_ns, waiting_since_ns, waiting_bytes"
+)
+_INSERT = f"INSERT OR REPLACE INTO boots(logger, boot, {_COLUMNS}) VALUES({', '.join('?' * 14)})"
 
 
 @dataclass(slots=True)
 class Boot:
     """One boot of a logger. `gaps` are [from, to, state], disjoint, in order; seq < `next` outside them is journalled.
 
-    `anchor_ns` is calendar time minus the logger's `mono`, set once; `seen_ns` the last receipt.
+    `seen_ns` is the last receipt, `clk` what the last message said of the logger's clock. A boot `is_known` once it was
+    heard live or a live status named it: so it began before any boot that is first heard of later.
     """
 
     container: str
     oldest: int = 0
     next: int = 0
-    anchor_ns: int | None = None
     seen_ns: int = 0
+    clk: int | None = None
+    is_known: bool = False
+    clock: BootClock = field(default_factory=BootClock)
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
     stored: tuple[object, ...] = ()
     gaps_changed: bool = False
@@ -55,6 +65,10 @@ class Boot:
             first, last, state = self.gaps[index]
             pieces = [(first, seq - 1, state), (seq, seq, FILLED), (seq + 1, last, state)]
             self._replace(index, index + 1, [piece for piece in pieces if piece[0] <= piece[1]])
+
+    def pass_over(self, seq: int) -> None:
+        """`next` moves behind `seq` and leaves no gap: of seqs that are times nobody knows which were made."""
+        self.next = max(self.next, seq + 1)
 
     def expect(self, next_seq: int) -> None:
         """Seqs below `next_seq` were made: what is not here yet is an open gap."""
@@ -147,12 +161,23 @@ class Boots:
         rows = self._connection.execute("SELECT DISTINCT boot FROM gaps WHERE logger = ? AND state = ?", (logger, OPEN))
         return {row[0] for row in rows} | {boot for name, boot in self._touched if name == logger}
 
+    def end_waits(self, now_ns: int) -> list[tuple[str, int]]:
+        """Anchor the boots whose records have waited long enough, or longer than a clock that stepped back can say."""
+        rows = self._connection.execute(
+            "SELECT container, logger, boot FROM boots WHERE waiting_since_ns IS NOT NULL "
+            "AND waiting_since_ns NOT BETWEEN ? AND ?",
+            (now_ns - WAIT_NS + 1, now_ns),
+        ).fetchall()
+        for row in rows:
+            self.get(*row).clock.end_wait()
+        return [(logger, boot) for _, logger, boot in rows]
+
     def save(self) -> None:
         """Write what changed since the last save; the caller's transaction makes it durable."""
         rows, changed = [], []
         for key in self._touched:
             state = self._cache[key]
-            row = (*key, state.container, state.upto, state.oldest, state.next, state.anchor_ns, state.seen_ns)
+            row = (*key, *_columns(state))
             if row != state.stored:
                 rows.append(row)
                 state.stored = row
@@ -160,7 +185,7 @@ class Boots:
                 changed.append((key, state))
                 state.gaps_changed = False
         self._touched.clear()
-        self._connection.executemany("INSERT OR REPLACE INTO boots VALUES(?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany(_INSERT, rows)
         for key, state in changed:
             self._connection.execute("DELETE FROM gaps WHERE logger = ? AND boot = ?", key)
             self._connection.executemany("INSERT INTO gaps VALUES(?, ?, ?, ?, ?)", [(*key, *gap) for gap in state.gaps])
@@ -169,12 +194,22 @@ class Boots:
 
     def _load(self, container: str, logger: str, boot: int) -> Boot:
         row = self._connection.execute(
-            "SELECT container, upto, oldest, next, anchor_ns, seen_ns FROM boots WHERE logger = ? AND boot = ?",
-            (logger, boot),
+            f"SELECT {_COLUMNS} FROM boots WHERE logger = ? AND boot = ?", (logger, boot)
         ).fetchone()
         if row is None:
             return Boot(container)
         gaps = self._connection.execute(
             'SELECT "from", "to", state FROM gaps WHERE logger = ? AND boot = ? ORDER BY "from"', (logger, boot)
         ).fetchall()
-        return Boot(row[0], row[2], row[3], row[4], row[5], gaps, stored=(logger, boot, *row))
+        container, _, oldest, next_seq, seen_ns, clk, is_known, *clock = row
+        state = Boot(container, oldest, next_seq, seen_ns, clk, bool(is_known), BootClock(*clock), gaps)
+        state.stored = (logger, boot, *row)
+        return state
+
+
+def _columns(state: Boot) -> tuple[object, ...]:
+    clock = state.clock
+    return (
+        *(state.container, state.upto, state.oldest, state.next, state.seen_ns, state.clk, int(state.is_known)),
+        *(clock.anchor_ns, clock.anchor_mono_ns, clock.least_ns, clock.waiting_since_ns, clock.waiting_bytes),
+    )

@@ -4,56 +4,109 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from monitor.journal.schema import IDENTITY_CONFLICT, open_for_reading
+from monitor.journal.schema import IDENTITY_CONFLICT, JOURNAL_VERSION, open_for_reading
 from monitor.model.errors import JournalError
-from monitor.model.record import Record
+from monitor.model.record import Anchor, Record
 
 MAX_BATCH_RECORDS = 500
 MAX_BATCH_BYTES = 8 << 20  # 35 events of 37 000 samples, or 500 blocks of 16 kB: what a step may hold in memory
 MAX_CACHED_ANCHORS = 100_000  # about 150 bytes each
-_COLUMNS = "pos, received_ns, container, logger, boot, seq, kind, topic, payload"
+_COLUMNS = "records.pos, received_ns, container, records.logger, records.boot, seq, kind, topic, payload"
+
+
+class Place(NamedTuple):
+    """How far a reader has come: past `pos`, and past `given` of the records that wait for the position behind it."""
+
+    pos: int = 0
+    given: int = 0
+
+
+class Page(NamedTuple):
+    """Records in the order in which they are to be judged and stored, and the place behind them."""
+
+    records: list[Record]
+    reached: Place
 
 
 class JournalReader:
-    """One consumer's read-only view of `journal.db`."""
+    """One consumer's read-only view of `journal.db`.
+
+    A record whose time needs an anchor that its boot does not have yet is passed over, and given out just before the
+    record that the wait ended with. The writer notes both positions in table `waiting`, for ever: so every reader sees
+    the same order whenever it reads, and however it cuts it.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / "journal.db"
-        self._connection = open_for_reading(self._path)
-        self._anchors: dict[tuple[str, int], int] = {}
+        self._connection = open_for_reading(self._path, JOURNAL_VERSION)
+        self._anchors: dict[tuple[str, int], Anchor] = {}
 
-    def read(self, after_pos: int, limit: int = MAX_BATCH_RECORDS, limit_bytes: int = MAX_BATCH_BYTES) -> list[Record]:
-        """The next records behind `after_pos` in order, at most `limit` and little over `limit_bytes` of payload."""
-        batch: list[Record] = []
+    def read(self, after: Place, limit: int = MAX_BATCH_RECORDS, limit_bytes: int = MAX_BATCH_BYTES) -> Page:
+        """The next records behind `after` in order, at most `limit` and little over `limit_bytes` of payload.
+
+        Nothing follows when the place reached is `after`; a page on which all are passed over has no records.
+        """
+        records: list[Record] = []
+        pos, given = after
         size_bytes = 0
+        statement = f"SELECT {_COLUMNS} FROM records WHERE pos > ? ORDER BY pos LIMIT ?"
         try:
-            cursor = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM records WHERE pos > ? ORDER BY pos LIMIT ?", (after_pos, limit)
-            )
-            for row in cursor:
-                batch.append(Record(*row))
-                size_bytes += len(row[8] or b"")
-                if size_bytes >= limit_bytes:
-                    break
-            cursor.close()
+            with closing(self._connection.execute(statement, (pos, limit))) as rows:
+                # While `rows` are read the file is seen as of one moment: what waits in them waits at that moment.
+                passed_over, released_at = self._detours(pos, limit)
+                for row in rows:
+                    if row[0] in released_at:
+                        for waited in self._waited(row[0], given, limit):
+                            records.append(waited)
+                            given = waited.pos
+                            size_bytes += len(waited.payload or b"")
+                            if size_bytes >= limit_bytes or len(records) == limit:
+                                return Page(records, Place(row[0] - 1, given))
+                    pos, given = row[0], 0
+                    if pos not in passed_over:
+                        records.append(Record(*row))
+                    size_bytes += len(row[8] or b"")
+                    if size_bytes >= limit_bytes or len(records) == limit:
+                        break
         except sqlite3.Error as error:
-            place = f"{self._path} behind position {batch[-1].pos if batch else after_pos}"
+            place = f"{self._path} behind position {pos}"
             raise JournalError("read", place, str(error), "the file is damaged: restore it from a backup") from None
-        return batch
+        return Page(records, Place(pos, given))
 
-    def anchor_ns(self, logger: str, boot: int) -> int | None:
-        """Calendar time minus `mono` of a boot, None while it has none; once set it never changes."""
+    def _detours(self, after_pos: int, limit: int) -> tuple[set[int], set[int]]:
+        """The next positions that are passed over, and those just before which others are given out."""
+        rows = self._connection.execute(
+            """SELECT * FROM (SELECT 0, pos FROM waiting WHERE pos > ?1 ORDER BY pos LIMIT ?2) UNION ALL SELECT * FROM
+            (SELECT DISTINCT 1, until_pos FROM waiting WHERE until_pos > ?1 ORDER BY until_pos LIMIT ?2)""",
+            (after_pos, limit),
+        ).fetchall()
+        return {pos for is_release, pos in rows if not is_release}, {pos for is_release, pos in rows if is_release}
+
+    def _waited(self, until_pos: int, after_pos: int, limit: int) -> Iterator[Record]:
+        """What waited until a position, in the order of arrival, behind `after_pos`."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM waiting JOIN records USING(pos) WHERE until_pos = ? AND waiting.pos > ? "
+            "ORDER BY waiting.pos LIMIT ?",
+            (until_pos, after_pos, limit),
+        )
+        return (Record(*row)._replace(has_waited=True) for row in rows)
+
+    def anchor(self, logger: str, boot: int) -> Anchor | None:
+        """Where a boot's `mono` lies in calendar time, None while that is not known; once set it never changes."""
         key = (logger, boot)
         if key not in self._anchors:
-            row = self._connection.execute("SELECT anchor_ns FROM boots WHERE logger = ? AND boot = ?", key).fetchone()
+            row = self._connection.execute(
+                "SELECT anchor_ns, anchor_mono_ns FROM boots WHERE logger = ? AND boot = ?", key
+            ).fetchone()
             if row is None or row[0] is None:
                 return None
             if len(self._anchors) >= MAX_CACHED_ANCHORS:
                 self._anchors.clear()
-            self._anchors[key] = row[0]
+            self._anchors[key] = Anchor(*row)
         return self._anchors[key]
 
     def head(self) -> tuple[int, str]:
@@ -91,14 +144,17 @@ class JournalReader:
         return {"open": 0, "requested": 0, "filled": 0, "lost": 0} | dict(rows)
 
     def loggers(self) -> list[dict[str, Any]]:
-        """Each logger's latest boot: container, logger, boot, upto, next, seen_ns, gap_records (open, of all boots)."""
+        """Each logger's latest boot: container, logger, boot, upto, next, clk, seen_ns; of all its boots `gap_records`
+        (open) and `waiting` (records that cannot be placed in time yet).
+        """
         rows = self._connection.execute(
-            """SELECT container, logger, boot, upto, next, max(seen_ns),
+            """SELECT container, logger, boot, upto, next, clk, max(seen_ns),
             (SELECT coalesce(sum("to" - "from" + 1), 0) FROM gaps
-             WHERE gaps.logger = boots.logger AND state IN ('open', 'requested'))
+             WHERE gaps.logger = boots.logger AND state IN ('open', 'requested')),
+            (SELECT count(*) FROM waiting WHERE waiting.logger = boots.logger AND until_pos IS NULL)
             FROM boots GROUP BY logger ORDER BY container, logger"""
         ).fetchall()
-        names = ("container", "logger", "boot", "upto", "next", "seen_ns", "gap_records")
+        names = ("container", "logger", "boot", "upto", "next", "clk", "seen_ns", "gap_records", "waiting")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def last_statuses(self) -> dict[str, bytes]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from monitor.model.errors import JournalError
 
 SCHEMA_VERSION = 1
+JOURNAL_VERSION = 2  # in version 1 no record waited: what was needed without a live message anchored its boot at once
 MAX_WAL_PAGES = 16_384  # 64 MiB; past this a commit folds the WAL back itself, however long that takes
+_NO_MIGRATIONS: Mapping[int, str] = MappingProxyType({})
 CHECKPOINT_COMMITS = 200  # about 4 MB of single records: what an idle moment folds back in a few ms
 BUSY_TIMEOUT_S = 10.0  # only a checkpoint in another connection can make anybody wait, for milliseconds
 
@@ -27,15 +31,40 @@ CREATE INDEX IF NOT EXISTS conflicts ON quarantine(pos) WHERE reason = '{IDENTIT
 CREATE TABLE IF NOT EXISTS boots(
     logger TEXT NOT NULL, boot INTEGER NOT NULL, container TEXT NOT NULL, upto INTEGER NOT NULL,
     oldest INTEGER NOT NULL, next INTEGER NOT NULL, anchor_ns INTEGER, seen_ns INTEGER NOT NULL,
-    PRIMARY KEY(logger, boot)) WITHOUT ROWID;
+    anchor_mono_ns INTEGER, least_ns INTEGER, waiting_since_ns INTEGER, waiting_bytes INTEGER NOT NULL DEFAULT 0,
+    clk INTEGER, is_known INTEGER NOT NULL DEFAULT 1, PRIMARY KEY(logger, boot)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS waits ON boots(waiting_since_ns) WHERE waiting_since_ns IS NOT NULL;
+CREATE TABLE IF NOT EXISTS waiting(
+    pos INTEGER PRIMARY KEY, logger TEXT NOT NULL, boot INTEGER NOT NULL, until_pos INTEGER);
+CREATE INDEX IF NOT EXISTS unplaced ON waiting(logger, boot) WHERE until_pos IS NULL;
+CREATE INDEX IF NOT EXISTS placed ON waiting(until_pos) WHERE until_pos IS NOT NULL;
 CREATE TABLE IF NOT EXISTS gaps(
     logger TEXT NOT NULL, boot INTEGER NOT NULL, "from" INTEGER NOT NULL, "to" INTEGER NOT NULL, state TEXT NOT NULL,
     PRIMARY KEY(logger, boot, "from")) WITHOUT ROWID;
 """
+JOURNAL_MIGRATIONS = {  # by the version that they start from
+    1: """
+ALTER TABLE boots ADD COLUMN anchor_mono_ns INTEGER;
+ALTER TABLE boots ADD COLUMN least_ns INTEGER;
+ALTER TABLE boots ADD COLUMN waiting_since_ns INTEGER;
+ALTER TABLE boots ADD COLUMN waiting_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE boots ADD COLUMN clk INTEGER;
+ALTER TABLE boots ADD COLUMN is_known INTEGER NOT NULL DEFAULT 1;
+"""
+}
 
 
-def open_for_writing(path: Path, tables: str, *, can_fall_back: bool = False) -> sqlite3.Connection:
+def open_for_writing(
+    path: Path,
+    tables: str,
+    *,
+    can_fall_back: bool = False,
+    version: int = SCHEMA_VERSION,
+    migrations: Mapping[int, str] = _NO_MIGRATIONS,
+) -> sqlite3.Connection:
     """Open the one connection that writes and checkpoints `path`: WAL, durable at every commit.
+
+    A file of an earlier version is brought to `version` by `migrations`, in one transaction.
 
     A file that `can_fall_back` to an earlier commit at a power loss, because its owner makes the rest again from the
     journal, saves the fsync of each commit.
@@ -48,9 +77,9 @@ def open_for_writing(path: Path, tables: str, *, can_fall_back: bool = False) ->
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA wal_autocheckpoint={MAX_WAL_PAGES}")
         connection.execute(f"PRAGMA synchronous={'NORMAL' if can_fall_back else 'FULL'}")
-        _check_version(path, connection, (0, SCHEMA_VERSION))
-        connection.executescript(tables)
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        found = _check_version(path, connection, version, (0, *migrations))
+        script = migrations.get(found, "") + tables
+        connection.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version={version};COMMIT;")
     except (sqlite3.Error, OSError) as error:
         raise damaged(path, error) from None
     return connection
@@ -82,7 +111,7 @@ class Checkpoint:
             self._commits = 0
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
+def open_for_reading(path: Path, version: int = SCHEMA_VERSION) -> sqlite3.Connection:
     """Open `path` read-only; JournalError when it is not there, no database, or another version's."""
     try:
         connection = sqlite3.connect(
@@ -94,14 +123,17 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         )
         connection.execute("PRAGMA wal_autocheckpoint=0")  # only the writer checkpoints (SQLite's WAL-reset bug)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        _check_version(path, connection, (SCHEMA_VERSION,))
+        _check_version(path, connection, version)
     except sqlite3.Error as error:
         raise JournalError("open", str(path), str(error), "is this the daemon's state directory?") from None
     return connection
 
 
-def _check_version(path: Path, connection: sqlite3.Connection, known: tuple[int, ...]) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in known:
+def _check_version(path: Path, connection: sqlite3.Connection, expected: int, known: tuple[int, ...] = ()) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != expected and version not in known:
         hint = "use the program that wrote it, or another state_dir"
-        raise JournalError("open", str(path), f"schema version {version}, expected {SCHEMA_VERSION}", hint)
+        if 0 < version < expected:
+            hint = "start the daemon on it once: it brings the file up to date"
+        raise JournalError("open", str(path), f"schema version {version}, expected {expected}", hint)
+    return version

@@ -1,4 +1,15 @@
-"""One transaction of the journal: which arrivals become records, which are duplicates, which go to quarantine."""
+"""One transaction of the journal: which arrivals become records, which are duplicates, which go to quarantine.
+
+What a status declares lost, since a seq so declared is freed by its logger and never comes again:
+
+1. of its own boot: what is below its `next` and outside its `held`;
+2. of each boot that it names in `held` or `boots`: whatever of it is outside `held`. A logger can name only boots that
+   ended before, and memory is only ever freed, so this holds however late, queued, copied or retained the status is;
+3. of boots that it does not name: nothing when it has `boots`, which names every earlier one not wholly settled. A
+   logger without `boots` speaks of them once, with the first live word of its own boot, and only of boots that were
+   known before that: neither the late birth of an older boot nor a retained one that overtakes the queue says anything
+   about boots that are newer, nor does a second device under the same names after its first word.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +28,8 @@ TOO_MANY_GAPS = "seq: the boot has as many gaps as it may have; send the missing
 class Arrival:
     """A message as it came, with what the intake could make of it.
 
-    `is_prompt` says that it was neither retained nor queued, so that its time of receipt may anchor the boot's clock.
+    `is_prompt` says that it was neither retained nor queued, so that its time of receipt may anchor the boot's clock;
+    `is_live` that it tells of the present: neither retained nor from memory.
     """
 
     received_ns: int
@@ -26,15 +38,21 @@ class Arrival:
     is_retained: bool = False
     is_prompt: bool = False
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is neither retained nor from the logger's memory."""
+        return not self.is_retained and "/up/fill/" not in self.topic
+
 
 @dataclass(frozen=True, slots=True)
 class Usable(Arrival):
-    """An arrival that decodes."""
+    """An arrival that decodes; `is_derived` when its seq is no count but a time, and nobody waits for an answer."""
 
     container: str = ""
     logger: str = ""
     kind: str = ""
     message: Message | None = None
+    is_derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,12 @@ class Shelf(Protocol):
     def add(self, arrival: Usable, boot: int, seq: int | None) -> None:
         """Put a record behind the last one."""
 
+    def hold(self, logger: str, boot: int) -> None:
+        """The record put last waits until its boot has an anchor."""
+
+    def release(self, logger: str, boot: int) -> None:
+        """What waits of a boot is given out just before the record put last."""
+
     def quarantine(self, arrival: Arrival, reason: str) -> None:
         """Keep the bytes of a message that cannot be used."""
 
@@ -86,6 +110,7 @@ class Settlement:
     def __init__(self, boots: Boots, shelf: Shelf) -> None:
         self._boots, self._shelf = boots, shelf
         self._touched: dict[BootKey, Boot] = {}
+        self._unanswered: set[BootKey] = set()
         self.commit = Commit()
 
     def take(self, arrival: Usable | Refused) -> None:
@@ -94,7 +119,7 @@ class Settlement:
             self._quarantine(arrival, arrival.reason)
             if arrival.settles is not None:
                 container, logger, number, seq = arrival.settles
-                boot = self._boot(container, logger, number, arrival)
+                boot = self._heard(container, logger, number, arrival)
                 if boot.can_take(seq):
                     boot.settle(seq)
         elif isinstance(arrival.message, Status):
@@ -104,11 +129,14 @@ class Settlement:
 
     def finish(self) -> Commit:
         """What was done, once every arrival is taken."""
-        self.commit.upto = {key: boot.upto for key, boot in self._touched.items()}
+        self.commit.upto = {key: boot.upto for key, boot in self._touched.items() if key not in self._unanswered}
         return self.commit
 
     def _take_record(self, arrival: Usable, number: int, seq: int, oldest: int) -> None:
-        boot = self._boot(arrival.container, arrival.logger, number, arrival)
+        boot = self._heard(arrival.container, arrival.logger, number, arrival)
+        if arrival.is_derived:
+            boot.pass_over(seq)
+            self._unanswered.add((arrival.container, arrival.logger, number))
         if not boot.is_new(seq):
             known = self._shelf.payload_of(arrival.logger, number, seq)
             if known == arrival.payload:
@@ -126,57 +154,86 @@ class Settlement:
             return
         boot.settle(seq)
         boot.declare_lost([], below=boot.oldest)
-        self._anchor(boot, arrival)
         self._add(arrival, number, seq)
+        self._tell_clock(boot, arrival)
 
     def _take_status(self, arrival: Usable, status: Status) -> None:
         if arrival.is_retained and self._shelf.last_status(arrival.logger) == arrival.payload:
             self.commit.duplicates += 1
             return
         number = status.stamp.boot
-        self._anchor(self._boot(arrival.container, arrival.logger, number, arrival), arrival)
+        boot = self._heard(arrival.container, arrival.logger, number, arrival)
         if status.next_seq is not None and status.held is not None:
-            for key in self._take_memory(arrival, number, status.next_seq, status.held):
+            for key in self._take_memory(arrival, status, status.next_seq, status.held):
                 self.commit.births.add(key)
         if status.state == "online":
             self.commit.births.add((arrival.container, arrival.logger, number))
         self._add(arrival, number, None)
+        if status.state != "offline":  # the last will was written when its logger connected
+            self._tell_clock(boot, arrival)
         self.commit.statuses += 1
 
     def _take_memory(
-        self, arrival: Usable, number: int, next_seq: int, held: tuple[tuple[int, int, int], ...]
+        self, arrival: Usable, status: Status, next_seq: int, held: tuple[tuple[int, int, int], ...]
     ) -> Iterator[BootKey]:
-        """What the logger says it made and still holds, of all its boots; yields the boots it still holds of."""
+        """What the logger says it made and still holds, of all its boots; yields the boots that it names."""
+        number = status.stamp.boot
         ranges: dict[int, list[tuple[int, int]]] = {number: []}
         for boot_number, first, last in held:
             ranges.setdefault(boot_number, []).append((first, last))
-        for other in sorted({*ranges, *self._boots.with_open_gaps(arrival.logger)}):
-            boot = self._boot(arrival.container, arrival.logger, other, arrival)
+        ended = {other: made for other, made in status.boots or () if other != number}
+        named = {*ranges, *ended}
+        for other in sorted(named | self._unnamed(arrival, status)):
+            boot = self._boot(arrival.container, arrival.logger, other)
             kept = ranges.get(other, [])
-            made = max([next_seq if other == number else boot.next, *(last + 1 for _, last in kept)])
+            made = next_seq if other == number else max(boot.next, ended.get(other, 0))
+            made = max([made, *(last + 1 for _, last in kept)])
             if boot.can_take(made):
                 boot.expect(made)
             boot.declare_lost(kept, below=next_seq if other == number else made)
-            if other in ranges:
+            if other in named:
+                boot.is_known |= arrival.is_live
                 yield arrival.container, arrival.logger, other
 
-    def _boot(self, container: str, logger: str, number: int, arrival: Arrival) -> Boot:
+    def _unnamed(self, arrival: Usable, status: Status) -> set[int]:
+        """The boots that a status speaks of by not naming them: what was open of them is no longer held."""
+        owner = (arrival.container, arrival.logger)
+        is_first_word = arrival.is_live and not self._boots.get(*owner, status.stamp.boot).is_known
+        if status.boots is not None or not is_first_word:
+            return set()
+        with_gaps = self._boots.with_open_gaps(arrival.logger)
+        return {other for other in with_gaps if self._boots.get(*owner, other).is_known}
+
+    def _heard(self, container: str, logger: str, number: int, arrival: Arrival) -> Boot:
+        """The boot that a message came from."""
+        boot = self._boot(container, logger, number)
+        boot.seen_ns = arrival.received_ns
+        return boot
+
+    def _boot(self, container: str, logger: str, number: int) -> Boot:
         key = (container, logger, number)
         boot = self._touched.get(key)
         if boot is None:
             boot = self._touched[key] = self._boots.get(*key)
-        boot.seen_ns = arrival.received_ns
         return boot
 
-    @staticmethod
-    def _anchor(boot: Boot, arrival: Usable) -> None:
-        """Place the boot's clock, once: at its first prompt message, or when a reading needs it and none came."""
-        message = arrival.message
-        if message is None or boot.anchor_ns is not None:
+    def _tell_clock(self, boot: Boot, arrival: Usable) -> None:
+        """What the message put last says of its boot's clock, and whether it has to wait for that."""
+        assert arrival.message is not None  # it was put because it decodes
+        stamp, clock = arrival.message.stamp, boot.clock
+        boot.clk = stamp.clk
+        boot.is_known |= arrival.is_live
+        if clock.anchor_ns is not None:
             return
-        needed = not isinstance(message, Status) and message.stamp.clk != SYNCHRONISED
-        if arrival.is_prompt or needed:
-            boot.anchor_ns = arrival.received_ns - message.stamp.mono_ns
+        is_waited_for = clock.waiting_since_ns is not None
+        clock.hear(arrival.received_ns, stamp.mono_ns, is_prompt=arrival.is_prompt)
+        needs_anchor = stamp.clk != SYNCHRONISED and not isinstance(arrival.message, Status)
+        if needs_anchor and clock.anchor_ns is None:
+            clock.wait(arrival.received_ns, len(arrival.payload))
+            if clock.anchor_ns is None:
+                self._shelf.hold(arrival.logger, stamp.boot)
+        if is_waited_for and clock.anchor_ns is not None:
+            self._shelf.release(arrival.logger, stamp.boot)
 
     def _add(self, arrival: Usable, boot: int, seq: int | None) -> None:
         self._shelf.add(arrival, boot, seq)

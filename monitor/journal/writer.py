@@ -8,7 +8,14 @@ from pathlib import Path
 
 from monitor.journal.boots import Boots
 from monitor.journal.chain import GENESIS, Field, digest, link
-from monitor.journal.schema import JOURNAL_TABLES, Checkpoint, damaged, open_for_writing
+from monitor.journal.schema import (
+    JOURNAL_MIGRATIONS,
+    JOURNAL_TABLES,
+    JOURNAL_VERSION,
+    Checkpoint,
+    damaged,
+    open_for_writing,
+)
 from monitor.journal.settle import Arrival, Commit, Refused, Settlement, Usable
 from monitor.model.errors import JournalError
 
@@ -25,7 +32,9 @@ class Journal:
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / "journal.db"
-        self._connection = open_for_writing(self._path, JOURNAL_TABLES)
+        self._connection = open_for_writing(
+            self._path, JOURNAL_TABLES, version=JOURNAL_VERSION, migrations=JOURNAL_MIGRATIONS
+        )
         self._boots = Boots(self._connection)
         try:
             self.pos, self._chain = self._last("records")
@@ -51,11 +60,18 @@ class Journal:
         return settlement.finish()
 
     def append_own(self, kind: str, received_ns: int, payload: bytes) -> None:
-        """Append a record of the daemon itself: `config`, `tick` or `operator`."""
+        """Append a record of the daemon itself: `config`, `tick` or `operator`.
+
+        A tick ends the waits that are over: what waited is given out just before it.
+        """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._append_row(received_ns, None, None, None, None, kind, None, payload)
             self._flush()
+            if kind == "tick":
+                for logger, boot in self._boots.end_waits(received_ns):
+                    self.release(logger, boot)
+                self._boots.save()
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._failure(error) from None
@@ -78,6 +94,17 @@ class Journal:
             arrival.kind,
             arrival.topic,
             arrival.payload,
+        )
+
+    def hold(self, logger: str, boot: int) -> None:
+        """The record put last waits until its boot has an anchor (inside the transaction of `append`)."""
+        self._connection.execute("INSERT INTO waiting VALUES(?, ?, ?, NULL)", (self.pos, logger, boot))
+
+    def release(self, logger: str, boot: int) -> None:
+        """What waits of a boot is given out just before the record put last (inside a transaction)."""
+        self._connection.execute(
+            "UPDATE waiting SET until_pos = ? WHERE logger = ? AND boot = ? AND until_pos IS NULL",
+            (self.pos, logger, boot),
         )
 
     def quarantine(self, arrival: Arrival, reason: str) -> None:

@@ -1,15 +1,20 @@
-"""Bytes to records: topics, CBOR messages of version 1, acknowledgements."""
+"""Bytes to records: topics, CBOR messages of version 1, acknowledgements, and other formats that become the same."""
 
 from monitor.wire.cbor import decode, encode_ack
+from monitor.wire.derived import owner_of
+from monitor.wire.sources import Source, Sources
 from monitor.wire.topic import FILL_FILTER, LIVE_FILTER, Topic, ack_topic, alert_topic, parse_topic
 
 __all__ = [
     "FILL_FILTER",
     "LIVE_FILTER",
+    "Source",
+    "Sources",
     "Topic",
     "ack_topic",
     "alert_topic",
     "decode",
     "encode_ack",
+    "owner_of",
     "parse_topic",
 ]

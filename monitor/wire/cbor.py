@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import cbor2
@@ -10,8 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model.errors import WireError
-from monitor.model.record import SEQ_LIMIT, Env, Message, Shock, Stamp, Status
-from monitor.wire.fields import MAX_TEXT, Content, boolean, finite, integer, number, optional, required, text
+from monitor.model.record import SEQ_LIMIT, Env, Message, Shock, Stamp
+from monitor.wire.fields import (
+    MAX_TEXT,
+    TIME_LIMIT_NS,
+    Content,
+    finite,
+    integer,
+    number,
+    read_stamp,
+    required,
+    shown,
+    text,
+)
+from monitor.wire.status import read_status
 from monitor.wire.structure import load_map
 
 VERSION = 1
@@ -19,12 +31,9 @@ MAX_READINGS = 100_000
 MAX_CHANNELS = 64
 MAX_SAMPLES = 170_000
 MAX_SCALE_G = 100.0  # a full scale of 3 million g; sums of squares of it are far from infinite
-MAX_HELD = 1_024
-TIME_LIMIT_NS = 1 << 63
+MAX_WANT = 64
 SPAN_LIMIT_NS = 1 << 62  # so that the time of a record's last reading fits int64 wherever its first is placed
 MULTI_DIM, INT16_LE, INT64_LE, FLOAT32_LE = 40, 77, 79, 85  # RFC 8746
-SHOCK_SETTINGS = ("fs", "range_g", "level_g", "lp_hz", "hp_hz", "dead_ms")
-STATES = ("online", "sleeping", "offline")
 
 
 def decode(kind: str, payload: bytes) -> Message:
@@ -45,9 +54,13 @@ def decode(kind: str, payload: bytes) -> Message:
         raise
 
 
-def encode_ack(boot: int, upto: int, now_ns: int) -> bytes:
-    """Tell a logger that every seq up to `upto` (-1: none) of `boot` is settled, and what time it is."""
-    return cbor2.dumps({"v": VERSION, "boot": boot, "upto": upto, "want": [], "now": now_ns})
+def encode_ack(boot: int, upto: int, now_ns: int, want: Sequence[tuple[int, int]] = ()) -> bytes:
+    """Tell a logger that every seq up to `upto` (-1: none) of `boot` is settled, and what time it is.
+
+    `want` are missing ranges (from, to) that the logger still holds, oldest first; the first MAX_WANT are told.
+    """
+    ranges = [list(missing) for missing in want[:MAX_WANT]]
+    return cbor2.dumps({"v": VERSION, "boot": boot, "upto": upto, "want": ranges, "now": now_ns})
 
 
 def _identity(content: Content) -> tuple[int, int] | None:
@@ -58,7 +71,7 @@ def _identity(content: Content) -> tuple[int, int] | None:
 
 
 def _env(content: Content) -> Env:
-    stamp = _stamp(content)
+    stamp = read_stamp(content)
     channels = _channels(content)
     shape, data = _array(content, "x", FLOAT32_LE, 4)
     rows, columns = shape
@@ -79,7 +92,7 @@ def _env(content: Content) -> Env:
 
 
 def _shock(content: Content) -> Shock:
-    stamp = _stamp(content)
+    stamp = read_stamp(content)
     shape, data = _array(content, "a", INT16_LE, 2)
     if shape[0] != 3 or not 1 <= shape[1] <= MAX_SAMPLES:
         raise WireError(f"a: expected [3, 1..{MAX_SAMPLES}] counts, got {list(shape)}")
@@ -108,40 +121,7 @@ def _shock(content: Content) -> Shock:
     )
 
 
-def _status(content: Content) -> Status:
-    state, serial = text(content, "state"), text(content, "serial")
-    if state not in STATES:
-        raise WireError(f"state: expected one of {', '.join(STATES)}, got {state!r}")
-    if state == "online" and not serial:
-        raise WireError("serial: expected text in a status that is online")
-    return Status(
-        stamp=_stamp(content),
-        state=state,
-        serial=serial,
-        until_ns=optional(content, "until", lambda c, k: integer(c, k, TIME_LIMIT_NS)),
-        model=text(content, "model"),
-        firmware=text(content, "fw"),
-        next_seq=optional(content, "next", lambda c, k: integer(c, k, SEQ_LIMIT)),
-        held=optional(content, "held", _held),
-        armed=optional(content, "armed", boolean),
-        interval_us=optional(content, "interval_us", lambda c, k: integer(c, k, SEQ_LIMIT)),
-        accelerometers=optional(content, "accs", _accelerometers) or {},
-        battery_pct=optional(content, "bat_pct", number),
-        memory_pct=optional(content, "mem_pct", number),
-    )
-
-
-_DECODERS: dict[str, Callable[[Content], Message]] = {"env": _env, "shock": _shock, "status": _status}
-
-
-def _stamp(content: Content) -> Stamp:
-    return Stamp(
-        boot=integer(content, "boot", SEQ_LIMIT),
-        t0_ns=integer(content, "t0", TIME_LIMIT_NS),
-        mono_ns=integer(content, "mono", TIME_LIMIT_NS),
-        clk=integer(content, "clk", 3),
-        sync_age_s=optional(content, "sync_age_s", number),
-    )
+_DECODERS: dict[str, Callable[[Content], Message]] = {"env": _env, "shock": _shock, "status": read_status}
 
 
 def _scale(value: object) -> float:
@@ -157,7 +137,7 @@ def _channels(content: Content) -> tuple[str, ...]:
         raise WireError(f"ch: expected a list of 1 to {MAX_CHANNELS} channels")
     for name in names:
         if not isinstance(name, str) or not 1 <= len(name) <= MAX_TEXT:
-            raise WireError(f"ch: expected text of 1 to {MAX_TEXT} characters, got {str(name)[:40]!r}")
+            raise WireError(f"ch: expected text of 1 to {MAX_TEXT} characters, got {shown(name)}")
     if len(set(names)) != len(names):
         raise WireError("ch: expected each channel once")
     return tuple(names)
@@ -172,13 +152,14 @@ def _array(content: Content, key: str, tag: int, item_bytes: int) -> tuple[tuple
     shape, inner = value
     if not (isinstance(inner, cbor2.CBORTag) and inner.tag == tag and isinstance(inner.value, bytes)):
         raise WireError(f"{key}: expected the values as tag {tag} over a byte string")
-    if not (isinstance(shape, list | tuple) and len(shape) == 2 and all(type(n) is int and n >= 0 for n in shape)):
+    rows, columns = shape if isinstance(shape, list | tuple) and len(shape) == 2 else (None, None)
+    if not (type(rows) is int and type(columns) is int and rows >= 0 and columns >= 0):
         raise WireError(f"{key}: expected two dimensions")
-    if shape[0] * shape[1] * item_bytes != len(inner.value):
+    if rows * columns * item_bytes != len(inner.value):
         raise WireError(
-            f"{key}: shape {list(shape)} needs {shape[0] * shape[1] * item_bytes} bytes, got {len(inner.value)}"
+            f"{key}: shape [{rows}, {columns}] needs {rows * columns * item_bytes} bytes, got {len(inner.value)}"
         )
-    return (shape[0], shape[1]), inner.value
+    return (rows, columns), inner.value
 
 
 def _offsets(content: Content, rows: int, stamp: Stamp) -> tuple[NDArray[np.int64], int | None]:
@@ -206,27 +187,3 @@ def _even_offsets(rows: int, interval_ns: int) -> NDArray[np.int64]:
     offsets_ns = np.arange(rows, dtype=np.int64) * interval_ns
     offsets_ns.flags.writeable = False
     return offsets_ns
-
-
-def _held(content: Content, key: str) -> tuple[tuple[int, int, int], ...]:
-    ranges = content[key]
-    if not isinstance(ranges, list) or len(ranges) > MAX_HELD:
-        raise WireError(f"{key}: expected at most {MAX_HELD} ranges [boot, from, to]")
-    for entry in ranges:
-        good = isinstance(entry, list) and len(entry) == 3
-        if not (good and all(type(n) is int and 0 <= n < SEQ_LIMIT for n in entry) and entry[1] <= entry[2]):
-            raise WireError(f"{key}: expected [boot, from, to] with from <= to, got {str(entry)[:60]}")
-    return tuple((boot, first, last) for boot, first, last in ranges)
-
-
-def _accelerometers(content: Content, key: str) -> dict[str, dict[str, float]]:
-    table = content[key]
-    if not isinstance(table, dict) or len(table) > MAX_CHANNELS:
-        raise WireError(f"{key}: expected a map of at most {MAX_CHANNELS} accelerometers")
-    for name, settings in table.items():
-        if not isinstance(name, str) or not isinstance(settings, dict):
-            raise WireError(f"{key}: expected a map of settings for each accelerometer")
-    return {
-        name: {field: finite(f"{key}.{name}.{field}", settings[field]) for field in SHOCK_SETTINGS if field in settings}
-        for name, settings in table.items()
-    }

@@ -1,6 +1,8 @@
-"""Records to CBOR, for recordings that enter the journal as if their logger had sent them."""
+"""Records to CBOR, for recordings and other formats that enter the journal as if their logger had sent them."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cbor2
 import numpy as np
@@ -10,6 +12,15 @@ from monitor.model.record import SYNCHRONISED
 from monitor.wire.cbor import FLOAT32_LE, INT16_LE, INT64_LE, MULTI_DIM, VERSION
 
 
+class Origin(NamedTuple):
+    """Whose message of another format a record comes from, and its bytes as received."""
+
+    container: str
+    logger: str
+    format: str
+    raw: bytes
+
+
 def encode_env(
     boot: int,
     seq: int,
@@ -17,6 +28,7 @@ def encode_env(
     offsets_us: NDArray[np.int64],
     channels: tuple[str, ...],
     values: NDArray[np.float32],
+    origin: Origin | None = None,
 ) -> bytes:
     """A block of readings: `offsets_us` int64 [rows] after `t0_ns`, `values` float32 [rows, channels], NaN for none."""
     data = cbor2.CBORTag(FLOAT32_LE, values.astype("<f4").tobytes())
@@ -27,6 +39,7 @@ def encode_env(
             "ch": list(channels),
             "x": cbor2.CBORTag(MULTI_DIM, [list(values.shape), data]),
         }
+        | (origin._asdict() if origin else {})
     )
 
 

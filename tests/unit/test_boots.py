@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.journal.boots import FILLED, LOST, MAX_GAPS, OPEN, Boot, Boots
+from monitor.journal.clock import BootClock
 from monitor.journal.schema import JOURNAL_TABLES
 
 Range = tuple[int, int]
@@ -121,13 +122,14 @@ def test_what_is_saved_comes_back(actions: list[tuple[object, ...]]) -> None:
     boot = boots.get("C", "L", 7)
     for number, action in enumerate(actions):
         apply(boot, action)
-        boot.seen_ns, boot.oldest, boot.anchor_ns = number, number // 2, number - 5
+        boot.seen_ns, boot.oldest, boot.clk, boot.is_known = number, number // 2, number % 3, number % 2 == 0
+        boot.clock = BootClock(number - 5, None, number, number, 7) if number % 2 else BootClock(number, number + 1)
         if action[0] == "save":
             boots.save()
             boot = boots.get("C", "L", 7)
     boots.save()
     again = Boots(connection).get("another", "L", 7)
-    fields = ("container", "oldest", "next", "anchor_ns", "seen_ns", "gaps", "upto")
+    fields = ("container", "oldest", "next", "seen_ns", "clk", "is_known", "clock", "gaps", "upto")
     assert [getattr(again, name) for name in fields] == [getattr(boot, name) for name in fields]
     assert connection.execute("SELECT upto FROM boots").fetchall() == [(boot.upto,)]
 

@@ -355,7 +355,7 @@ def test_prompt_and_retained_reach_the_journal(bench: Bench) -> None:
     """What anchors a boot's clock is what the session said of the message."""
     bench.take(delivery("env", env(1, mono=7), is_prompt=True))
     reader = JournalReader(bench.folder)
-    assert reader.anchor_ns("L", 1) == 1_000_000 * S - 7
+    assert reader.anchor("L", 1) == (1_000_000 * S - 7, 7)
     reader.close()
 
 

@@ -1,5 +1,6 @@
 """The loggers' encoder against the golden bytes, and their reading of acknowledgements."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -23,7 +24,7 @@ def build(topic: str, content: dict[str, Any]) -> bytes:
         return cbor2.dumps(content)
     stamp = codec.Stamp(content["boot"], content["t0"], content["mono"], content["clk"], content.get("sync_age_s"))
     if kind == "status":
-        optional = ("serial", "model", "fw", "held", "armed", "interval_us", "accs", "bat_pct", "mem_pct")
+        optional = ("serial", "model", "fw", "held", "armed", "interval_us", "accs", "bat_pct", "mem_pct", "boots")
         rest = {key: content.get(key) for key in optional}
         status = codec.Status(content["state"], content.get("until"), next_seq=content.get("next"), **rest)
         return codec.encode_status(stamp, status)
@@ -50,6 +51,16 @@ def build(topic: str, content: dict[str, Any]) -> bytes:
 def test_the_encoder_gives_the_golden_bytes(entry: dict[str, Any]) -> None:
     """Every byte of every message is held by the file that the monitor's decoder is held to as well."""
     assert build(entry["topic"], entry["content"]).hex() == entry["hex"]
+
+
+def test_boots_is_the_last_key_and_left_out_when_there_is_none() -> None:
+    """A logger without earlier boots says what it said before there was this key."""
+    stamp, plain = codec.Stamp(1, 2, 3), codec.Status("online", serial="SN-1", mem_pct=1.0)
+    without = codec.encode_status(stamp, plain)
+    assert codec.encode_status(stamp, dataclasses.replace(plain, boots=[])) == without
+    birth = cbor2.loads(codec.encode_status(stamp, dataclasses.replace(plain, boots=[(5, 9), (6, 1)])))
+    boots = birth.pop("boots")
+    assert ([list(entry) for entry in boots], birth) == ([[5, 9], [6, 1]], cbor2.loads(without))
 
 
 def test_typed_arrays_have_the_tags_of_rfc_8746() -> None:

@@ -1,0 +1,44 @@
+"""Which broker the loggers connect to."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+PROTOCOLS = ("5", "3.1.1")
+CONNECTIONS = 100  # at most, unless told otherwise
+MAX_CONNECTIONS = 400  # a thread and two sockets each at worst (old and new), far below the 1024 files of select()
+
+
+class BrokerError(ValueError):
+    """A broker URL that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where to connect and as whom. protocol: "5" (falls back to 3.1.1 when that is refused) or "3.1.1"."""
+
+    host: str
+    port: int
+    tls: bool = False
+    protocol: str = "5"
+    username: str | None = None
+    password: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Return the address, without any secret."""
+        return f"mqtt{'s' if self.tls else ''}://{self.host}:{self.port}"
+
+
+def parse_broker(url: str, protocol: str = "5", username: str | None = None, password: str | None = None) -> Broker:
+    """Return the broker of `mqtt://host[:port]` or `mqtts://host[:port]`; raise BrokerError that says what is wrong."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise BrokerError(f"--broker {url}: {error}") from error
+    if parts.scheme not in PORTS or not parts.hostname or parts.path.strip("/") or parts.username:
+        raise BrokerError("--broker: expected mqtt://host:port or mqtts://host:port, without user or password")
+    if protocol not in PROTOCOLS:
+        raise BrokerError(f"--protocol {protocol}: expected {' or '.join(PROTOCOLS)}")
+    return Broker(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", protocol, username, password)
