@@ -31,11 +31,14 @@ class Way:
         self._since_ns = since_ns
         self._report_ns = max(plan.report_for_ns, least_report_ns)
         self._is_faulty = bool(plan.duplicated or plan.reordered or plan.corrupted)
+        self._is_steady = not (plan.down or plan.refused or self._has_reports)
         self._number = 0
         self._late: list[Message] = []  # waits for its successor
 
     def state(self, at_ns: int) -> State:
         """Return whether there is a way at at_ns; before since_ns the radio is asleep."""
+        if self._is_steady:
+            return "up" if at_ns >= self._since_ns else "asleep"
         if at_ns < self._since_ns or (self._has_reports and self._into_cycle_ns(at_ns) >= self._report_ns):
             return "asleep"
         if _covering(self._plan.down, at_ns):
@@ -44,6 +47,8 @@ class Way:
 
     def next_change_ns(self, at_ns: int) -> int | None:
         """Return the earliest time after at_ns at which the state may be another one."""
+        if self._is_steady:
+            return self._since_ns if at_ns < self._since_ns else None
         spans = chain(self._plan.down, self._plan.refused)
         edges = [edge for span in spans for edge in (span.begin_ns, span.end_ns) if edge > at_ns]
         if at_ns < self._since_ns:

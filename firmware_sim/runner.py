@@ -54,18 +54,24 @@ class Fleet:
 
     def __init__(self) -> None:
         self.units: list[Unit] = []
-        self.until_ns: int | None = None  # nothing later is done or recorded
+        self._until_ns: int | None = None
         self._heap: list[tuple[int, int]] = []  # (due_ns, number); valid while it is the unit's own due_ns
 
     def add(self, unit: Unit) -> None:
         """Add a logger; its number is its place in `units`."""
         self.units.append(unit)
-        self._schedule(len(self.units) - 1, unit.due_ns)
+        self._schedule(len(self.units) - 1, unit.plan.boot_ns)
+
+    def end_at(self, until_ns: int | None) -> None:
+        """Let nothing be done or recorded after until_ns (None: no end); what there is is still sent and settled."""
+        self._until_ns = until_ns
+        for number in range(len(self.units)):
+            self._schedule(number, 0)  # when it is due next may have changed
 
     def ring(self, number: int, now_ns: int) -> None:
         """Step the logger of this number at once: something came from outside."""
         unit = self.units[number]
-        self._schedule(number, unit.step(now_ns, self.until_ns, is_rung=True))
+        self._schedule(number, unit.step(now_ns, self._until_ns, is_rung=True))
 
     def advance(self, now_ns: int, limit_s: float = float("inf")) -> bool:
         """Let happen what is due by now_ns, earliest first, for limit_s real seconds; return whether that was all."""
@@ -76,7 +82,8 @@ class Fleet:
             due_ns, number = heapq.heappop(self._heap)
             unit = self.units[number]
             if due_ns == unit.due_ns:
-                self._schedule(number, unit.step(now_ns, self.until_ns))
+                unit.due_ns = None
+                self._schedule(number, unit.step(now_ns, self._until_ns))
         return True
 
     def waits_in_vain(self, until_ns: int) -> bool:
@@ -94,9 +101,10 @@ class Fleet:
         )
 
     def _schedule(self, number: int, due_ns: int | None) -> None:
-        self.units[number].due_ns = due_ns
-        if due_ns is not None:
+        unit = self.units[number]
+        if due_ns is not None and due_ns != unit.due_ns:
             heapq.heappush(self._heap, (due_ns, number))
+        unit.due_ns = due_ns
 
 
 class Run:
@@ -181,10 +189,10 @@ def simulate(run: Run, clock: VirtualClock, limits: Limits) -> tuple[Summary, bo
     What a logger holds that is off, or without a way to the broker as long as is waited, is not waited for.
     """
     fleet, end_ns = run.fleet, limits.end_ns
-    fleet.until_ns = end_ns
+    fleet.end_at(end_ns)
     run.go(limits.for_s, lambda has_caught_up: has_caught_up and end_ns is not None and clock.now_ns() >= end_ns)
     now_ns = clock.now_ns()
-    fleet.until_ns = now_ns if end_ns is None else min(now_ns, end_ns)
+    fleet.end_at(now_ns if end_ns is None else min(now_ns, end_ns))
     drained_ns = now_ns + round(limits.drain_s * clock.speed * NS_PER_S)
     is_settled = run.go(limits.drain_s, lambda has_caught_up: has_caught_up and fleet.waits_in_vain(drained_ns))
     return run.close(), is_settled
@@ -206,8 +214,8 @@ def replay(
     )  # at one moment the clock comes first
     run = Run([LoggerPlan(identity, start_ns, iter(happenings))], broker, clock, Truth(None), stop)
     deadline_s = time.monotonic() + drain_s
-    run.fleet.until_ns = start_ns  # so that what is recorded goes by the live topics
+    run.fleet.end_at(start_ns)  # so that what is recorded goes by the live topics
     run.go(drain_s, lambda has_caught_up: run.is_online())
-    run.fleet.until_ns = None
+    run.fleet.end_at(None)
     run.go(max(0.0, deadline_s - time.monotonic()), lambda has_caught_up: has_caught_up and run.is_settled(len(pieces)))
     return run.close()

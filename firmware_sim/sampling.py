@@ -19,6 +19,7 @@ from firmware_sim.scenario.parts import DevicePart
 from firmware_sim.truth import GRID_PARTS, Grid
 
 CHUNK_READINGS = 480  # made at once: NumPy's calls cost little then, and a chunk of 4 channels is 31 kB
+ACCELERATION = "acceleration."
 HEATED = "temperature.hardware"  # what a source beside the hardware warms; the gas takes no part
 
 
@@ -94,12 +95,14 @@ class Sampler:
         for column, channel in enumerate(post.device.channels):
             state = self._states.setdefault(channel, SensorState())
             shown = measure(post.sensors[channel], truth[channel], post.device.interval, random, state)
+            if channel.startswith(ACCELERATION):
+                shown = np.abs(shown)  # a magnitude, whatever the noise
             columns[:, column] = spoil(channel, shown, t_s, post.faults, state) if post.faults else shown
         return columns
 
     def _felt(self, t_s: F64, random: np.random.Generator) -> dict[str, F64]:
         post = self.post
-        channels = [channel for channel in post.device.channels if not channel.startswith("acceleration.")]
+        channels = [channel for channel in post.device.channels if not channel.startswith(ACCELERATION)]
         truth = post.truth(t_s, channels)
         if len(channels) < len(post.device.channels):
             peak_g, rms_g = interval_extremes(
@@ -124,4 +127,4 @@ class Sampler:
 
 def grid_columns(device: DevicePart) -> list[str]:
     """Return the quantities that the truth has of a logger: those it measures, but for its accelerations."""
-    return [channel for channel in device.channels if not channel.startswith("acceleration.")]
+    return [channel for channel in device.channels if not channel.startswith(ACCELERATION)]

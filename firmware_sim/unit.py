@@ -14,7 +14,9 @@ from firmware_sim.truth import Truth
 
 log = logging.getLogger("firmware_sim")
 
-MAX_MOMENTS = 100  # in a step, so that a logger with much to catch up on does not hold up the others
+MAX_MOMENTS = (
+    4  # in a step: loggers that catch up stay together, and share what the world keeps of the time they are in
+)
 REPORT_REAL_S = 2.0  # a report lasts at least so long: acknowledgements come at most once a real second
 
 
@@ -46,14 +48,15 @@ class Unit:
 
         self.plan = plan
         self.logger = Logger(plan.identity, Oscillator(plan.drift_ppm, plan.has_rtc), plan.boot_ns, on_fate)
-        self.due_ns: int | None = plan.boot_ns  # when to step it at the latest; kept by the fleet
+        self.due_ns: int | None = None  # when to step it next; kept by the fleet
         self._line = line
         self._way = Way(plan.link, plan.identity, plan.boot_ns, round(REPORT_REAL_S * speed * NS_PER_S))
         self._truth = truth
         self._now_ns = now_ns
         self._happenings = iter(plan.happenings)
         self._next: Happening | None = None
-        self._at_ns = self._on_ns = plan.boot_ns  # stepped so far; last powered up
+        self._on_ns = plan.boot_ns  # last powered up
+        self._at_ns = plan.boot_ns - 1  # lived through so far
         self._generation = -1  # of the line, when the birth went out
 
     def step(self, now_ns: int, until_ns: int | None, *, is_rung: bool = False) -> int | None:
@@ -113,6 +116,7 @@ class Unit:
         for message in self.logger.due(at_ns):
             for copy in self._way.carry(message, at_ns):
                 self._line.send(copy, at_ns)
+        self._receive(at_ns)  # an acknowledgement that comes at once
 
     def _happen(self, happening: Happening) -> None:
         if isinstance(happening, Action):

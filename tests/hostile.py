@@ -87,9 +87,9 @@ TEXTS = {
     "tagged": b"\xd8\x63" + text(LONG_TEXT),
 }
 PLACES = {
-    "env": ("v", "boot", "ch", "x", "sync_age_s"),
+    "env": ("v", "ch", "x", "novel"),
     "shock": ("scale", "acc"),
-    "status": ("state", "held", "boots", "armed", "accs"),
+    "status": ("state", "held", "accs"),
 }
 
 
@@ -107,21 +107,16 @@ def hostile() -> Iterator[Hostile]:
 def units() -> Iterator[Hostile]:
     """As many small items as fit, as the message, under an unknown key, and in place of what a key should have."""
     for name, unit in UNITS.items():
-        for size in (MAX_ITEMS, MIB):
-            yield Hostile(f"{size} bytes of {name}", "env", listed(unit, size))
-            yield Hostile(
-                f"{size} bytes of {name} under a key", "env", put(GOOD["env"], "novel", listed(unit, size - 200))
-            )
-    for kind, places in PLACES.items():
-        for key in places:
-            for name, unit in UNITS.items():
-                yield Hostile(f"{name} as {key}", kind, put(GOOD[kind], key, listed(unit, MAX_ITEMS - 200)))
+        yield Hostile(f"short list of {name}", "env", listed(unit, MAX_ITEMS))
+        yield Hostile(f"list of {name}", "env", put(GOOD["env"], "novel", listed(unit, ROOM)))
+        for key in ("ch", "x", "novel"):
+            yield Hostile(f"{name} as {key}", "env", put(GOOD["env"], key, listed(unit, MAX_ITEMS - 200)))
+        yield Hostile(f"{name} as held", "status", put(GOOD["status"], "held", listed(unit, MAX_ITEMS - 200)))
 
 
 def texts() -> Iterator[Hostile]:
     """Long text and bytes, which grow when they are unpacked and again when a reason shows them."""
     for name, item in TEXTS.items():
-        yield Hostile(f"{name} under a key", "env", put(GOOD["env"], "novel", item))
         for kind, places in PLACES.items():
             for key in places:
                 yield Hostile(f"{name} as {key}", kind, put(GOOD[kind], key, item))

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.journal import Usable
 from monitor.model.batch import Block, Finding
 from monitor.model.limit import ThresholdRule
+from monitor.model.record import Status
 
 
 @dataclass
@@ -128,3 +130,57 @@ def duration_around(samples: Sequence[float], fs_hz: float, level: float, index:
         return at + step * (samples[at] - level) / (samples[at] - samples[at + step])
 
     return (walk(1) - walk(-1)) / fs_hz
+
+
+class NaivePlacing:
+    """Twin of the journal's placing: positions in the order in which they are given out, and each boot's anchor.
+
+    Fed with the messages and ticks of a journal in order. `anchors` are (start_ns, mono_ns), mono_ns None where nothing
+    came live in time; `unplaced` are the positions that wait.
+    """
+
+    def __init__(self, wait_ns: int, max_bytes: int) -> None:
+        self.wait_ns, self.max_bytes = wait_ns, max_bytes
+        self.pos = 0
+        self.given: list[int] = []
+        self.anchors: dict[tuple[str, int], tuple[int, int | None]] = {}
+        self.starts: dict[tuple[str, int], list[int]] = {}
+        self.waiting: list[tuple[int, tuple[str, int], int, int]] = []  # position, boot, received_ns, bytes
+
+    @property
+    def unplaced(self) -> list[int]:
+        return [pos for pos, _, _, _ in self.waiting]
+
+    def take(self, arrival: Usable) -> None:
+        """The next message that is journalled."""
+        assert arrival.message is not None
+        self.pos += 1
+        stamp, key = arrival.message.stamp, (arrival.logger, arrival.message.stamp.boot)
+        is_will = isinstance(arrival.message, Status) and arrival.message.state == "offline"
+        is_placed = isinstance(arrival.message, Status) or stamp.clk == 2
+        if key not in self.anchors and not is_will:
+            start_ns = arrival.received_ns - stamp.mono_ns
+            self.starts.setdefault(key, []).append(start_ns)
+            if arrival.is_prompt:
+                self._anchor({key: (start_ns, stamp.mono_ns)})
+            elif not is_placed:
+                self.waiting.append((self.pos, key, arrival.received_ns, len(arrival.payload)))
+                if sum(size for _, other, _, size in self.waiting if other == key) > self.max_bytes:
+                    self._anchor({key: (min(self.starts[key]), None)})
+                return
+        self.given.append(self.pos)
+
+    def tick(self, now_ns: int) -> None:
+        """The next tick."""
+        self.pos += 1
+        since_ns: dict[tuple[str, int], int] = {}
+        for _, key, received_ns, _ in self.waiting:
+            since_ns.setdefault(key, received_ns)
+        over = [key for key, first_ns in since_ns.items() if not 0 <= now_ns - first_ns < self.wait_ns]
+        self._anchor({key: (min(self.starts[key]), None) for key in over})
+        self.given.append(self.pos)
+
+    def _anchor(self, anchors: dict[tuple[str, int], tuple[int, int | None]]) -> None:
+        self.anchors |= anchors
+        self.given += [pos for pos, key, _, _ in self.waiting if key in anchors]
+        self.waiting = [entry for entry in self.waiting if entry[1] not in anchors]

@@ -63,10 +63,13 @@ class Oscillator:
         return FREE_RUNNING if end_ns is not None and true_ns >= end_ns else self._clk
 
     def sync_age_s(self, true_ns: int) -> float | None:
-        """Return seconds (to 1 ms, by the crystal) since the last synchronisation; None if there was none."""
+        """Return seconds (to 1 ms, by the crystal) since the last synchronisation; None if there was none.
+
+        0 for a reading from before it: its time is reckoned back from the clock that has been set since.
+        """
         if self._synchronised_ns is None:
             return None
-        return round(self._counted(true_ns - self._synchronised_ns) / NS_PER_S, 3)
+        return max(0.0, round(self._counted(true_ns - self._synchronised_ns) / NS_PER_S, 3))
 
     def trusted_until_ns(self) -> int | None:
         """Return the true time at which clk turns from 2 to 1 if nothing happens; None if it is not 2."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from monitor.config import Config
 
 
+CLOCKS = {0: "not set", 1: "free", 2: "set"}
+
+
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Show the state of the daemon and its loggers. Example: tcm status --json"""
     loaded = load(config)
@@ -73,7 +76,8 @@ def _show(document: dict[str, Any]) -> None:
     )
     for name, consumer in document["consumers"].items():
         out.print(f"  {name}: at {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
-    table = Table("container", "logger", "state", "last seen", "settled to seq", "missing", box=box.SIMPLE_HEAD)
+    columns = ("container", "logger", "state", "last seen", "settled to seq", "missing", "clock")
+    table = Table(*columns, box=box.SIMPLE_HEAD)
     for row in document["loggers"]:
         name = row["logger"] if row["registered"] else f"{row['logger']} (unregistered)"
         settled = "-" if row["upto"] < 0 else row["upto"]
@@ -84,6 +88,7 @@ def _show(document: dict[str, Any]) -> None:
             row["last_seen_at"] or "never",
             settled,
             row["gap_records"],
+            CLOCKS.get(row["clock"], "-") + (f", {row['waiting']} wait" if row["waiting"] else ""),
         )
         table.add_row(*(str(cell) for cell in cells))
     out.print(table)

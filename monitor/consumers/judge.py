@@ -56,6 +56,10 @@ class Judged:
     quarantine: tuple[int, int] | None = None
 
 
+def _run_of(record: Record) -> tuple[str, bool]:
+    return (record.kind if record.kind in OWN_KINDS else "", record.has_waited)
+
+
 def _as_journalled(rules: Rules) -> Rules:
     return rules
 
@@ -76,9 +80,10 @@ class Judge:
     def step(self, records: Sequence[Record]) -> Iterator[Judged]:
         """Judge records in order, each run between two records of the daemon's own at once.
 
-        So what they lead to stands in one order, however the journal was cut into batches.
+        So what they lead to stands in one order, however the journal was cut into batches. Records that waited make a
+        run of their own: within a run positions grow.
         """
-        for kind, run in groupby(records, lambda record: record.kind if record.kind in OWN_KINDS else ""):
+        for (kind, _), run in groupby(records, _run_of):
             if kind == "":
                 yield self._judge(run)
             else:

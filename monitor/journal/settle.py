@@ -181,7 +181,7 @@ class Settlement:
         ranges: dict[int, list[tuple[int, int]]] = {number: []}
         for boot_number, first, last in held:
             ranges.setdefault(boot_number, []).append((first, last))
-        ended = {other: made for other, made in status.boots or () if other != number}
+        ended = dict(status.boots or ())
         named = {*ranges, *ended}
         for other in sorted(named | self._unnamed(arrival, status)):
             boot = self._boot(arrival.container, arrival.logger, other)

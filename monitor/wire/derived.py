@@ -14,7 +14,7 @@ import numpy as np
 
 from monitor.model.errors import WireError
 from monitor.model.record import NATIVE_TOPICS, SEQ_LIMIT
-from monitor.wire.cbor import MAX_CHANNELS
+from monitor.wire.cbor import MAX_CHANNELS, SPAN_LIMIT_NS
 from monitor.wire.encode import Origin, encode_env
 from monitor.wire.fields import required, text
 from monitor.wire.structure import MAX_PAYLOAD_BYTES, load_map
@@ -103,7 +103,10 @@ def _grid(table: dict[tuple[int, str], float]) -> tuple[list[int], tuple[str, ..
     channels = tuple(sorted({channel for _, channel in table}))
     if len(channels) > MAX_CHANNELS:
         raise WireError(f"channels: expected at most {MAX_CHANNELS} of a logger, got {len(channels)}")
-    return sorted({time_us for time_us, _ in table}), channels
+    times_us = sorted({time_us for time_us, _ in table})
+    if (times_us[-1] - times_us[0]) * 1000 >= SPAN_LIMIT_NS:
+        raise WireError(f"time: expected readings within 146 years, got {(times_us[-1] - times_us[0]) / 1e6:g} s")
+    return times_us, channels
 
 
 def _record_bytes(raw: bytes, times_us: list[int], channels: tuple[str, ...]) -> int:

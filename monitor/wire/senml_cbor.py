@@ -7,7 +7,6 @@ integers or text, and no other map, and no tag but the decimal fraction, stands 
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import cbor2
@@ -19,7 +18,7 @@ MAX_DEPTH = 5  # array > map > decimal fraction > array > number
 MAX_MANTISSA = 1 << 63
 MAX_EXPONENT = 400  # a double ends at 308; digits before it may take some off
 DECIMAL_FRACTION = 4  # RFC 8949's tag, which RFC 8428 allows for any number
-_INT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = range(7)  # major types
+_INT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)  # major types
 
 
 def load_pack(payload: bytes) -> list[Any]:
@@ -38,6 +37,20 @@ def load_pack(payload: bytes) -> list[Any]:
     return pack
 
 
+def _leaf_bytes(first: int, majors: tuple[int, ...]) -> int:
+    """How long an item of these major types is that begins with this byte, 0 where that does not tell."""
+    major, info = first >> 5, first & 31
+    if major not in majors or info > 27:
+        return 0
+    if major in (_BYTES, _TEXT):
+        return 1 + info if info < 24 else 0
+    return 1 if info < 24 else 1 + (1 << (info - 24))
+
+
+_KEYS = bytes(_leaf_bytes(first, (_INT, _NEGATIVE, _TEXT)) for first in range(256))
+_VALUES = bytes(_leaf_bytes(first, (_INT, _NEGATIVE, _BYTES, _TEXT, _SIMPLE)) for first in range(256))
+
+
 class _Walk:
     """Goes over the heads of all items without building any."""
 
@@ -49,41 +62,59 @@ class _Walk:
         major, records = self._head()
         if major != _ARRAY:
             raise WireError("CBOR: expected an array of records")
-        for _ in range(records):
+        for _ in range(self._counted(records)):
             major, fields = self._head()
             if major != _MAP:
                 raise WireError("CBOR: expected every record to be a map")
-            for _ in range(fields):
-                major, argument = self._head()
-                if major == _TEXT:
-                    self._at += argument
-                elif major > _NEGATIVE:
-                    raise WireError("CBOR: expected integers or text as keys of a record")
-                self._value()
+            for _ in range(self._counted(2 * fields) // 2):
+                if not self._is_leaf(_KEYS):
+                    self._key()
+                if not self._is_leaf(_VALUES):
+                    self._value()
         if self._at != len(self._payload):
             raise WireError(f"CBOR: expected one array of {len(self._payload)} bytes, it ends at {self._at}")
+
+    def _is_leaf(self, leaf_bytes: bytes) -> bool:
+        """Pass over the next item if its first byte tells how long it is: nearly all of a pack."""
+        at = self._at
+        step = leaf_bytes[self._payload[at]] if at < len(self._payload) else 0
+        self._at = at + step
+        return step > 0
+
+    def _key(self) -> None:
+        major, argument = self._head()
+        if major != _TEXT:
+            raise WireError("CBOR: expected integers or text as keys of a record")
+        self._at += argument
 
     def _value(self) -> None:
         pending = 1
         while pending:
-            major, argument = self._head()
             pending -= 1
+            if self._is_leaf(_VALUES):
+                continue
+            major, argument = self._head()
             if major in (_BYTES, _TEXT):
                 self._at += argument
             elif major == _ARRAY:
-                pending += argument
+                pending += self._counted(argument)
             elif major == _TAG and argument == DECIMAL_FRACTION:
-                pending += 1
-            elif major in (_MAP, _TAG):
+                pending += self._counted(1)
+            else:
                 raise WireError("CBOR: expected no map and no tag but 4 (decimal fraction) within a record")
+
+    def _counted(self, items: int) -> int:
+        """So many items are announced; WireError when they are too many."""
+        self._left -= items
+        if self._left < 0:
+            raise WireError(f"CBOR: expected at most {MAX_PACK_ITEMS} items")
+        return items
 
     def _head(self) -> tuple[int, int]:
         """Major type and argument of the next item."""
-        at, self._left = self._at, self._left - 1
+        at = self._at
         if at >= len(self._payload):
             raise WireError(f"CBOR: ends within an item, after {len(self._payload)} bytes")
-        if self._left < 0:
-            raise WireError(f"CBOR: expected at most {MAX_PACK_ITEMS} items")
         first = self._payload[at]
         info = first & 31
         if info < 24:
@@ -100,4 +131,4 @@ def _decimal_fraction(parts: Any, *_: object) -> float:
     good = isinstance(parts, list | tuple) and len(parts) == 2 and all(type(part) is int for part in parts)
     if not good or abs(parts[0]) > MAX_EXPONENT or abs(parts[1]) > MAX_MANTISSA:
         raise ValueError("expected a decimal fraction [exponent, mantissa] that a double carries")
-    return float(Decimal(parts[1]).scaleb(parts[0]))
+    return float(f"{parts[1]}e{parts[0]}")  # rounded once, as a product of powers would not be

@@ -9,6 +9,7 @@ from monitor.config import SourceSettings
 from monitor.config.inputs import SEPARATORS
 from monitor.model.channel import field_name, is_identifier
 from monitor.model.errors import WireError
+from monitor.model.record import NATIVE_TOPICS
 from monitor.model.topic_filter import overlap
 from monitor.model.unit import conversion
 from monitor.wire.derived import MAX_RAW_BYTES, Derived, Value, derive_records
@@ -28,6 +29,8 @@ class Sources:
 
     def of(self, topic: str) -> Source | None:
         """The source that takes this topic, None when it is none's; no two filters share a topic."""
+        if topic.startswith(NATIVE_TOPICS):
+            return None
         return next((source for source in self._sources if overlap(source.filter, topic)), None)
 
 

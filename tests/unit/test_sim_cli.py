@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from firmware_sim.broker import BrokerError, parse_broker
 from firmware_sim.cli import app
-from firmware_sim.publish import BrokerError, parse_broker
+from firmware_sim.progress import describe
+from firmware_sim.runner import Summary
+from firmware_sim.scenario import shipped_names
 
 REPLAY = ("replay", "--container", "C-1", "--logger", "L-1")
 
@@ -14,12 +17,15 @@ REPLAY = ("replay", "--container", "C-1", "--logger", "L-1")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "nosuch", "--broker", "mqtt://h"), "departure, quiet"),
+        (("run", "nosuch", "--broker", "mqtt://h"), "departure, hostile"),
         (("run", "quiet", "--broker", "http://h"), "expected mqtt://host:port"),
         (("run", "quiet", "--broker", "mqtt://h", "--for", "60"), "expected a duration"),
         (("run", "quiet", "--broker", "mqtt://h", "--speed", "-1"), "--speed -1"),
         (("run", "quiet", "--broker", "mqtt://h", "--start", "soon"), "with its zone"),
         (("run", "quiet", "--broker", "mqtt://h", "--protocol", "4"), "expected 5 or 3.1.1"),
+        (("run", "quiet", "--broker", "mqtt://h", "--loggers", "0"), "--loggers"),
+        (("run", "quiet", "--broker", "mqtt://h", "--connections", "1000"), "--connections"),
+        (("run", "quiet", "--broker", "mqtt://h", "--truth", "/dev/null/truth"), "/dev/null"),
         ((*REPLAY, "nowhere", "--broker", "mqtt://h"), "environment.csv"),
     ],
 )
@@ -49,3 +55,29 @@ def test_a_broker_url_has_the_usual_ports_and_no_secret() -> None:
         with pytest.raises(BrokerError) as caught:
             parse_broker(url)
         assert "secret" not in str(caught.value)
+
+
+def test_everything_wrong_with_a_scenario_is_told_at_once(tmp_path: Path) -> None:
+    """A line for each error, with the file in front, and nothing else."""
+    path = tmp_path / "bad.toml"
+    path.write_text('speeed = 1\nleg = []\n[[container]]\nid = "a b"\nlogger = []\n', encoding="utf-8")
+    result = CliRunner().invoke(app, ("run", str(path), "--broker", "mqtt://h"))
+    assert result.exit_code == 2
+    lines = result.output.splitlines()
+    assert len(lines) >= 4
+    assert all(line.startswith(f"{path}: ") for line in lines)
+
+
+def test_the_shipped_scenarios_are_listed() -> None:
+    """Name and title, a line each."""
+    lines = CliRunner().invoke(app, ("list",)).output.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(shipped_names())
+    assert all(len(line.split()) > 1 for line in lines)
+
+
+def test_progress_is_told_in_virtual_time() -> None:
+    """How far of how far, and the counts."""
+    summary = Summary(created=12, published=11, acknowledged=10, lost=1)
+    counts = "12 created, 10 acknowledged, 1 lost"
+    assert describe(5 * 3600 + 60, 10 * 86_400, summary) == f"05:01 of 10 d 00:00: {counts}"
+    assert describe(90_000, None, summary) == f"1 d 01:00: {counts}"

@@ -1,6 +1,7 @@
 """The way to the broker: when there is one, and what it does to messages; and the line that needs no broker."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -33,7 +34,8 @@ def carried(way: Way, messages: list[Message]) -> list[Message]:
 
 def always(kind: str, share: float) -> LinkPlan:
     """Return a plan with one fault all the time."""
-    return LinkPlan(**{kind: (Span(0, 2**62, share),)})
+    spans: dict[str, Any] = {kind: (Span(0, 2**62, share),)}
+    return LinkPlan(**spans)
 
 
 spans = st.lists(
@@ -45,7 +47,7 @@ spans = st.lists(
 def test_a_state_lasts_until_the_next_change(
     down: tuple[Span, ...], refused: tuple[Span, ...], every: int, length: int, since: int
 ) -> None:
-    """Whoever looks only at the changes misses none; no network goes before refused, a switched off radio before both."""
+    """Whoever looks only at the changes misses none; no network goes before refused, a sleeping radio before both."""
     plan = LinkPlan(down=down, refused=refused, report_every_ns=every, report_for_ns=min(length, max(0, every - 1)))
     way = Way(plan, IDENTITY, since)
     at, change = 0, 0
@@ -93,8 +95,7 @@ def test_the_same_seed_gives_the_same_faults(kind: str) -> None:
     assert carried(Way(plan, IDENTITY, 0), messages) == first
     others: list[dict[str, Any]] = [{"seed": 6}, {"logger": "L-2"}, {"instance": 1}]
     for change in others:
-        fields = {"container": "C-1", "logger": "L-1", "serial": "SN-1", "model": "TL-3", "interval_us": 1, "seed": 5}
-        assert carried(Way(plan, Identity(**(fields | change)), 0), messages) != first
+        assert carried(Way(plan, replace(IDENTITY, **change), 0), messages) != first
     assert first != messages
 
 

@@ -106,6 +106,14 @@ def test_a_synchronisation_is_trusted_for_a_day(drift_ppm: float) -> None:
     assert oscillator.clk(end_ns) == 2
 
 
+def test_the_time_before_a_synchronisation_is_reckoned_back_from_it() -> None:
+    """A block that was begun before is stamped when it is full: by the clock that has been set since, at age 0."""
+    oscillator = make(has_rtc=False)
+    oscillator.synchronise(START_NS + HOUR_NS, START_NS + HOUR_NS + 5)
+    assert (oscillator.wall_ns(START_NS), oscillator.clk(START_NS)) == (START_NS + 5, 2)
+    assert oscillator.sync_age_s(START_NS) == 0.0
+
+
 def test_a_step_is_not_noticed() -> None:
     """The wall clock is wrong; what the logger says of it is not changed."""
     oscillator = make()

@@ -14,7 +14,7 @@ write = st.tuples(st.just("write"), st.integers(1, 40))
 settle = st.tuples(st.just("settle"), st.integers(-1, 30))
 settle_earlier = st.tuples(st.just("settle-earlier"), st.integers(-1, 30))
 brown_out = st.tuples(st.just("brown-out"), st.integers(0, 4))
-shrink = st.tuples(st.just("shrink"), st.integers(40, CAPACITY_BYTES))
+shrink = st.tuples(st.just("shrink"), st.integers(5, CAPACITY_BYTES))
 steps = st.lists(st.one_of(write, write, write, settle, settle_earlier, brown_out, shrink), max_size=40)
 
 
@@ -52,8 +52,9 @@ def apply(ring: Ring, flash: Flash, step: tuple[str, int]) -> tuple[list[Record]
     """Take one step with both; return what each of them gave back."""
     name, value = step
     if name == "write":
-        given_back = ring.make_room(value), flash.make_room(value)
-        record = Record(flash.boot, flash.next_seq, "env", 0, bytes(value))
+        size = min(value, flash.capacity_bytes)
+        given_back = ring.make_room(size), flash.make_room(size)
+        record = Record(flash.boot, flash.next_seq, "env", 0, bytes(size))
         ring.add(record)
         flash.records.append(record)
         flash.next_seq += 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -278,13 +280,47 @@ def test_each_change_of_an_alert_is_a_point_at_its_time(bench: Bench) -> None:
 
 
 def test_without_a_synchronised_clock_points_stand_at_the_anchor(bench: Bench) -> None:
-    """`mono` plus the anchor, and less than a microsecond by which two boots never meet."""
+    """`mono` plus the anchor and less than a microsecond, by which two boots never meet; marked, and not before."""
     bench.append(arrival("env", env(0, clk=0, mono=5 * S, t0=0), 1000 * S))
+    bench.append(arrival("shock", shock(1, clk=1, mono=7 * S, t0=0), 1001 * S), arrival("env", env(2)))
     sink = Ledger()
-    run(bench.store(sink))
-    times_ns = [int(text.rpartition(" ")[2]) for text in sink.kept]
-    assert 0 <= times_ns[0] - 1000 * S < 1000
-    assert times_ns[1] - times_ns[0] == 10 * S
+    store = bench.store(sink)
+    run(store)
+    assert len(sink.kept) == 2
+    assert [text.split(" ")[2] for text in sink.kept] == [str(T0 + 2000 * S), str(T0 + 2010 * S)]
+    bench.append(arrival("env", env(3, mono=15 * S), 1009 * S, is_prompt=True))
+    run(store)
+    start_ns, event_ns = (
+        at_s * S + zlib.crc32(struct.pack(">QQ", 1, seq)) % 1000 for at_s, seq in ((999, 0), (1001, 1))
+    )
+    assert of("logger", sink.kept) == [
+        f"logger,container=C,logger=L clock=0.0 {start_ns}",
+        f"logger,container=C,logger=L clock=1.0 {event_ns}",
+    ]
+    assert [text for text in of("env", sink.kept) if text.endswith(str(start_ns + 10 * S))]
+    assert of("shock_wave", sink.kept)[1].endswith(str(event_ns + S // 100))
+    assert of("shock", sink.kept)[0].endswith(str(event_ns + S // 100))
+
+
+def test_a_store_that_begins_anew_amid_what_waited_writes_it_whole(bench: Bench) -> None:
+    """Its cursor stands before all of it until the last of it is confirmed."""
+    count = 2 * MAX_BATCH_RECORDS
+    bench.append(*(arrival("env", env(seq, clk=0, mono=seq * S), 1000 * S) for seq in range(count)))
+    bench.journal.append_own("tick", 2000 * S, b"{}")
+    bench.append()
+    hands, sink = ByHand(), Ledger()
+    store = bench.store(sink, hands)
+    while not of("env", sink.kept):
+        store.step()
+        hands.waiting.pop(0)()
+    store.step()
+    assert len(of("env", sink.kept)) < 2 * count
+    assert bench.saved()["journal"] == count + 1
+    store.close()
+    again = Ledger()
+    run(bench.store(again))
+    assert len(set(of("env", sink.kept + again.kept))) == 2 * count
+    assert bench.saved()["journal"] == count + 2
 
 
 def test_two_bodies_are_in_flight_and_the_cursor_waits_for_the_first(bench: Bench) -> None:

