@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from firmware_sim.broker import Broker
 from firmware_sim.device import Identity, Message
 from firmware_sim.line import Will
-from firmware_sim.publish import Session, Watcher
+from firmware_sim.publish import MAX_BACKOFF_S, Session, Watcher
 
 MAX_ARRIVED = 100  # for one logger before its next step; what is beyond is dropped, and only means a resend
+CONTESTED_BACKOFF_S = 4.0  # both of one name get a few acknowledgements, one a second, before they are thrown out
 CLOSE_S = 0.5  # for all connections together to end in order
 POLL_S = 0.005
 
@@ -141,7 +142,8 @@ class Hub:
         first, kind = members[0][1], "fleet" if self.is_shared else "logger"
         will = None if self.is_shared else self.lines[members[0][0]].make_will
         watcher = Watcher(will, lambda: doorbell.ring(self.lines), self._deliver)
-        self.session = Session(broker, f"{kind}-{first.container}-{first.logger}", watcher)
+        max_backoff_s = CONTESTED_BACKOFF_S if is_contested else MAX_BACKOFF_S
+        self.session = Session(broker, f"{kind}-{first.container}-{first.logger}", watcher, max_backoff_s)
 
     def _deliver(self, topic: str, payload: bytes) -> None:
         if topic in self._by_topic:  # amqtt sends retained messages of other topics as well

@@ -48,16 +48,18 @@ class Session:
 
     `generation` counts connections: whoever sees it changed knows that there was a break, however short. `failure`
     says why there is no connection although it is wanted. The back-off between attempts is forgotten only after a
-    connection that lasted, so two sessions under one client id throw each other out more and more slowly.
+    connection that lasted, so two sessions under one client id throw each other out at the slowest every
+    max_backoff_s.
     """
 
-    def __init__(self, broker: Broker, client_id: str, watcher: Watcher) -> None:
+    def __init__(self, broker: Broker, client_id: str, watcher: Watcher, max_backoff_s: float = MAX_BACKOFF_S) -> None:
         self.generation = 0
         self.online = False
         self.failure: str | None = None
         self._broker = broker
         self._client_id = client_id
         self._watcher = watcher
+        self._max_backoff_s = max_backoff_s
         self._protocol = broker.protocol
         self._answered = False  # a CONNACK came on this connection
         self._handed = self._confirmed = 0  # messages of this connection, the latter with a PUBACK
@@ -134,7 +136,7 @@ class Session:
                 backoff_s = FIRST_BACKOFF_S
             if ended == self._ended:
                 self._closing.wait(backoff_s * random.uniform(0.5, 1.0))
-                backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
+                backoff_s = min(2 * backoff_s, self._max_backoff_s)
 
     def _connect_once(self, ended: int) -> None:
         """Make one connection and stay until it ends."""

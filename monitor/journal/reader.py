@@ -16,6 +16,8 @@ MAX_BATCH_RECORDS = 500
 MAX_BATCH_BYTES = 8 << 20  # 35 events of 37 000 samples, or 500 blocks of 16 kB: what a step may hold in memory
 MAX_CACHED_ANCHORS = 100_000  # about 150 bytes each
 _COLUMNS = "records.pos, received_ns, container, records.logger, records.boot, seq, kind, topic, payload"
+_ANY_DETOUR = "SELECT 1 FROM waiting WHERE pos > ?1 OR until_pos > ?1 LIMIT 1"  # half the time of asking which
+_NONE: set[int] = set()
 
 
 class Place(NamedTuple):
@@ -79,6 +81,8 @@ class JournalReader:
 
     def _detours(self, after_pos: int, limit: int) -> tuple[set[int], set[int]]:
         """The next positions that are passed over, and those just before which others are given out."""
+        if self._connection.execute(_ANY_DETOUR, (after_pos,)).fetchone() is None:
+            return _NONE, _NONE
         rows = self._connection.execute(
             """SELECT * FROM (SELECT 0, pos FROM waiting WHERE pos > ?1 ORDER BY pos LIMIT ?2) UNION ALL SELECT * FROM
             (SELECT DISTINCT 1, until_pos FROM waiting WHERE until_pos > ?1 ORDER BY until_pos LIMIT ?2)""",

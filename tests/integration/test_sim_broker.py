@@ -154,7 +154,7 @@ def _connections(broker: Mosquitto) -> int:
 
 
 def test_a_clone_and_its_original_throw_each_other_out(mosquitto_server: Mosquitto) -> None:
-    """One client id, so the broker lets in who came last: both come in again, more and more slowly."""
+    """One client id, so the broker lets in who came last: both come in again, more and more slowly, and are heard."""
     plans = [plan("C-TWO", "L-1", [0.2]), plan("C-TWO", "L-1", [0.2], clone=1)]
     with monitor(mosquitto_server, "C-TWO") as one:
         go(mosquitto_server.url, plans, 2.0, drain_s=0.0)
