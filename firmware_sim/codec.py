@@ -171,7 +171,7 @@ def encode_status(stamp: Stamp, status: Status) -> bytes:
             "accs": None if status.accs is None else {acc: dict(setting) for acc, setting in status.accs.items()},
             "bat_pct": status.bat_pct,
             "mem_pct": status.mem_pct,
-            "boots": [list(boot) for boot in status.boots] if status.boots else None,
+            "boots": None if status.boots is None else [list(boot) for boot in status.boots],
         }
     )
 

@@ -21,7 +21,7 @@ def test_birth_comes_first_and_says_what_is_held() -> None:
     assert (birth["state"], birth["serial"], birth["next"], birth["mono"]) == ("online", "SN-1", 3, MINUTE_NS)
     assert (birth["armed"], birth["interval_us"], birth["accs"]) == (True, 60_000_000, {"a": {"fs": 3200.0}})
     assert birth["held"] == [[logger.boot, 0, 2]]
-    assert "boots" not in birth
+    assert birth["boots"] == []
 
 
 def test_first_sendings_are_live_and_what_waited_is_fill() -> None:

@@ -145,9 +145,10 @@ def test_a_power_cut_takes_the_connection_the_ram_and_the_torn_sector() -> None:
 
 def test_power_that_fails_and_returns_between_two_steps_is_a_new_connection_all_the_same() -> None:
     """However coarse the time runs, both births are heard, with the will between them."""
-    world = World([act(10, "power-off"), act(11, "power-on")])
-    world.to(60)
-    assert world.said() == ["online", "offline", "online"]
+    for happenings in ([act(10, "power-off"), act(11, "power-on")], [act(10, "power-on")]):
+        world = World(happenings)
+        world.to(60)
+        assert world.said() == ["online", "offline", "online"]
 
 
 def test_a_sleeping_logger_says_so_and_wakes_for_its_report() -> None:
