@@ -22,10 +22,10 @@ from firmware_sim import recorder, scenario
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import Env
 from firmware_sim.device import Logger, Oscillator
-from firmware_sim.line import LocalLine
 from firmware_sim.plan import LoggerPlan, Made
+from firmware_sim.publish.line import LocalLine
+from firmware_sim.recorder.truth import Truth
 from firmware_sim.runner import Fleet
-from firmware_sim.truth import Truth
 from firmware_sim.unit import Unit
 
 START_NS = 1_795_413_600 * NS_PER_S

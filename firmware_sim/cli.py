@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
-from firmware_sim.broker import CONNECTIONS, MAX_CONNECTIONS
+from firmware_sim.publish.broker import CONNECTIONS, MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     import threading
 
-    from firmware_sim.broker import Broker
+    from firmware_sim.publish.broker import Broker
     from firmware_sim.runner import Summary
 
 MAX_LOGGERS = 100_000  # in memory all of them; 10 000 need about 1 GB
@@ -88,8 +88,8 @@ def run(
     from firmware_sim import scenario as scenarios
     from firmware_sim.clock import NS_PER_S, VirtualClock, parse_duration_s, parse_time_ns
     from firmware_sim.progress import progress
+    from firmware_sim.recorder.truth import Truth
     from firmware_sim.runner import Limits, Run, simulate
-    from firmware_sim.truth import Truth
 
     try:
         link = _broker(broker, protocol, username, password_file)
@@ -179,7 +179,7 @@ def main() -> None:
 
 
 def _broker(url: str, protocol: str, username: str | None, password_file: Path | None) -> "Broker":
-    from firmware_sim.broker import parse_broker
+    from firmware_sim.publish.broker import parse_broker
 
     return parse_broker(url, protocol, username, None if password_file is None else _secret(password_file))
 

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.broker import CONNECTIONS, Broker
 from firmware_sim.clock import NS_PER_S, VirtualClock
 from firmware_sim.device import Identity
-from firmware_sim.hub import Doorbell, close_hubs, make_hubs
-from firmware_sim.line import Line
 from firmware_sim.plan import Action, Happening, LoggerPlan, Made
+from firmware_sim.publish.broker import CONNECTIONS, Broker
+from firmware_sim.publish.hub import Doorbell, close_hubs, make_hubs
+from firmware_sim.publish.line import Line
+from firmware_sim.recorder.truth import Truth
 from firmware_sim.recording import Piece
-from firmware_sim.truth import Truth
 from firmware_sim.unit import Unit
 
 log = logging.getLogger("firmware_sim")

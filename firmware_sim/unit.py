@@ -7,10 +7,10 @@ from typing import assert_never
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import AckError, Env
 from firmware_sim.device import Fate, Logger, Oscillator, Record
-from firmware_sim.line import Line
-from firmware_sim.link import Way
 from firmware_sim.plan import Action, Happening, LoggerPlan, Made
-from firmware_sim.truth import Truth
+from firmware_sim.publish.line import Line
+from firmware_sim.publish.way import Way
+from firmware_sim.recorder.truth import Truth
 
 log = logging.getLogger("firmware_sim")
 

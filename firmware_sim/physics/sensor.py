@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Literal
 
 import numpy as np
 
 from firmware_sim.physics.atmosphere import F64, Mask
 
+MAX_EXPONENT = 600.0  # exp(600) is 4e260: a float holds it, with room for the values
 SETTLED = 5.0  # time constants: a lag that has had so long leaves exp(-5) = 0.7 % of a step
 
 
@@ -80,11 +80,18 @@ def measure(sensor: Sensor, truth: F64, dt_s: float, random: np.random.Generator
 def _lagged(sensor: Sensor, truth: F64, dt_s: float, state: SensorState) -> F64:
     if truth.size == 0:
         return truth
-    gain = -float(np.expm1(-dt_s / sensor.lag_s))
-    start = float(truth[0]) if state.lagged is None else state.lagged
-    path = list(accumulate(truth.tolist(), lambda y, x: y + gain * (x - y), initial=start))
-    state.lagged = path[-1]
-    return np.array(path[1:])
+    ratio = dt_s / sensor.lag_s
+    lagged = float(truth[0]) if state.lagged is None else state.lagged
+    rows = max(1, int(MAX_EXPONENT / ratio))
+    path = np.empty(truth.size)
+    for begin in range(0, truth.size, rows):
+        part = truth[begin : begin + rows]
+        # y[i] = a^(i+1) (y[-1] + (1 - a) sum_j x[j] a^-(j+1)): the recursion, written out
+        fall = np.exp(-ratio * np.arange(1, part.size + 1))
+        path[begin : begin + rows] = fall * (lagged - np.expm1(-ratio) * np.cumsum(part / fall))
+        lagged = float(path[begin + part.size - 1])
+    state.lagged = lagged
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,14 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_sim.broker import parse_broker
 from firmware_sim.clock import NS_PER_S, VirtualClock
 from firmware_sim.codec import Env
 from firmware_sim.device import Identity
-from firmware_sim.line import Settlement
 from firmware_sim.plan import Action, Happening, LinkPlan, LoggerPlan, Made, Span
+from firmware_sim.publish.broker import parse_broker
+from firmware_sim.publish.line import Settlement
+from firmware_sim.recorder.truth import Truth
 from firmware_sim.runner import Limits, Run, Summary, simulate
-from firmware_sim.truth import Truth
 from tests.servers import HOST, Mosquitto, free_port, wait_until
 
 START_NS = 1_795_413_600 * NS_PER_S

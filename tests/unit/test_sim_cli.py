@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from firmware_sim.broker import BrokerError, parse_broker
 from firmware_sim.cli import app
 from firmware_sim.progress import describe
+from firmware_sim.publish.broker import BrokerError, parse_broker
 from firmware_sim.runner import Summary
 from firmware_sim.scenario import shipped_names
 

@@ -54,7 +54,7 @@ def test_the_encoder_gives_the_golden_bytes(entry: dict[str, Any]) -> None:
 
 
 def test_boots_is_the_last_key_also_when_there_is_none() -> None:
-    """An empty list says that no earlier boot is unsettled; without the key nothing is said of how far each had come."""
+    """An empty list says that no earlier boot is unsettled; a missing key says nothing."""
     stamp, plain = codec.Stamp(1, 2, 3), codec.Status("online", serial="SN-1", mem_pct=1.0)
     without = codec.encode_status(stamp, plain)
     assert cbor2.loads(codec.encode_status(stamp, dataclasses.replace(plain, boots=[])))["boots"] == []

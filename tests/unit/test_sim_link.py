@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import decode_ack
 from firmware_sim.device import Identity, Message
-from firmware_sim.line import LocalLine
-from firmware_sim.link import Way, corrupt
 from firmware_sim.plan import LinkPlan, Span
+from firmware_sim.publish.line import LocalLine
+from firmware_sim.publish.way import Way, corrupt
 
 IDENTITY = Identity("C-1", "L-1", "SN-1", "TL-3", 60_000_000, seed=5)
 HOUR_NS = 3600 * NS_PER_S

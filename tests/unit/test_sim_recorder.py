@@ -13,7 +13,7 @@ from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import Env, Shock
 from firmware_sim.plan import Action, Happening, LoggerPlan, Made
 from firmware_sim.recorder import plan
-from firmware_sim.truth import Truth
+from firmware_sim.recorder.truth import Truth
 
 START_NS = 1_795_420_800_000_000_000
 HOUR_NS = 3600 * NS_PER_S

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import Env, Shock
 from firmware_sim.device import Fate, Identity, Message, Record
-from firmware_sim.line import LocalLine
 from firmware_sim.plan import Action, Happening, LinkPlan, LoggerPlan, Made, Span
+from firmware_sim.publish.line import LocalLine
+from firmware_sim.recorder.truth import Truth
 from firmware_sim.runner import Fleet
-from firmware_sim.truth import Truth
 from firmware_sim.unit import Unit
 
 START_NS = 1_795_413_600 * NS_PER_S

@@ -123,7 +123,7 @@ def test_a_status_of_a_logger_is_read_as_it_was_meant(
         firmware=status.fw,
         next_seq=status.next_seq,
         held=options.get("held"),
-        boots=earlier or None,
+        boots=earlier,
         armed=status.armed,
         interval_us=status.interval_us,
         accelerometers=options.get("accs", {}),

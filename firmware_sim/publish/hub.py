@@ -9,10 +9,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
-from firmware_sim.broker import Broker
 from firmware_sim.device import Identity, Message
-from firmware_sim.line import Will
-from firmware_sim.publish import MAX_BACKOFF_S, Session, Watcher
+from firmware_sim.publish.broker import Broker
+from firmware_sim.publish.line import Will
+from firmware_sim.publish.session import MAX_BACKOFF_S, Session, Watcher
 
 MAX_ARRIVED = 100  # for one logger before its next step; what is beyond is dropped, and only means a resend
 CONTESTED_BACKOFF_S = 4.0  # both of one name get a few acknowledgements, one a second, before they are thrown out

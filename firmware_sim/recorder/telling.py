@@ -9,10 +9,10 @@ from firmware_sim.device import Identity
 from firmware_sim.device.accelerometer import Capture
 from firmware_sim.physics.impact import Impact
 from firmware_sim.physics.sensor import ACCURACY
-from firmware_sim.sampling import Post, grid_columns
+from firmware_sim.recorder.sampling import Post, grid_columns
+from firmware_sim.recorder.truth import GRID_PARTS
 from firmware_sim.scenario import Scenario
 from firmware_sim.scenario.faults import Fault
-from firmware_sim.truth import GRID_PARTS
 
 
 def scenario(content: Scenario, start_ns: int, speed: float, loggers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

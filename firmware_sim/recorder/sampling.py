@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import Env
-from firmware_sim.journey import random_of
 from firmware_sim.physics import LocalSource, Sensor, SensorFault, SensorState, World, measure, spoil
 from firmware_sim.physics.atmosphere import F64
 from firmware_sim.physics.impact import Impact
 from firmware_sim.physics.vibration import Vibration, interval_extremes
 from firmware_sim.plan import Made
+from firmware_sim.recorder.journey import random_of
+from firmware_sim.recorder.truth import GRID_PARTS, Grid
 from firmware_sim.scenario import Scenario
 from firmware_sim.scenario.parts import DevicePart
-from firmware_sim.truth import GRID_PARTS, Grid
 
 CHUNK_READINGS = 480  # made at once: NumPy's calls cost little then, and a chunk of 4 channels is 31 kB
 ACCELERATION = "acceleration."

@@ -121,6 +121,8 @@ class Truth:
 
     def fate(self, plan: LoggerPlan, record: Record, fate: Fate) -> None:
         """Write what became of a record."""
+        if not self._lines:
+            return
         who = plan.identity
         line: dict[str, Any] = {"container": who.container, "logger": who.logger}
         if who.instance:
