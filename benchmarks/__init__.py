@@ -4,9 +4,11 @@
                                     takes by itself; processor time and memory of the daemon
     python -m benchmarks.latency    ms from publishing a reading beyond a limit to receiving its alert, beside a plain
                                     message through the same broker
+    python -m benchmarks.wire       us to decode a block and an event, beside the standard library's JSON
+    python -m benchmarks.simulator  readings a second that the simulated loggers make and encode; memory of 10 000
 
-Both run from the repository with the base install and need `mosquitto`, the first one `influxd` 1.x too. `--json`
-prints one object for programs.
+All run from the repository with the base install; the first two need `mosquitto`, the first one `influxd` 1.x too.
+`--json` prints one object for programs.
 
 How to read them: broker, InfluxDB, daemon and the benchmark share one machine, so absolute figures say as much about
 it as about the daemon. Compare the ratios, which come from the same run: `ratio_to_server` (1 means that the daemon is

@@ -6,7 +6,8 @@
                      after commit     for all       store  ──► InfluxDB (or the embedded store) ──► Grafana / console
                                                     notify ──► log line, retained MQTT message
 
-1. `ingest`     paho's callbacks only enqueue; one writer takes what waits, live before fill.
+1. `ingest`     paho's callbacks only enqueue; one writer takes what waits, live before fill. Messages of other
+                formats become records here, in `wire`.
 2. `journal`    commits the bytes as received, with boots, gaps and a hash chain; only then PUBACK and `down/ack`.
 3. `consumers`  read the journal behind a cursor, each in its own thread with its own file:
    `watch`      decodes a batch, runs the detector over all its loggers at once, keeps alerts and their transitions;

@@ -99,8 +99,8 @@ class Logger:
     def power_up(self, true_ns: int) -> None:
         """Start a new boot with seq from 0, the memory as it was; a logger that was on is cut off first."""
         self.power_off(true_ns)
-        # the time is part of it, so that a second run against the same monitor is not taken for the first; the instance is
-        # not, so that a clone of one start has the boot number of its original
+        # The time is part of it, so that a second run against the same monitor is not taken for the first. The instance
+        # is not, so that a clone of one start has the boot number of its original.
         purpose = [crc32(self.identity.logger.encode()), crc32(b"boot"), self._starts, true_ns]
         self.boot = int(np.random.default_rng([self.identity.seed, *purpose]).integers(MAX_BOOT))
         self.next_seq = self.overrun = 0

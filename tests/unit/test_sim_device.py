@@ -168,7 +168,7 @@ def test_a_flash_that_shrinks_loses_the_oldest() -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
-    """Boot and records repeat with the seed, and differ with another seed, name or start; a clone of one start repeats it."""
+    """Boot and records repeat with the seed, also in a clone, and differ with another seed, name or start."""
     assert add(make(seed=3), 2) == add(make(seed=3), 2)
     again = make(seed=3)
     again.power_up(START_NS)
