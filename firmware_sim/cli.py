@@ -73,7 +73,10 @@ def run(
         ),
     ] = CONNECTIONS,
     truth: Annotated[
-        Path | None, typer.Option(help="folder for what really happened, or a .jsonl file for its lines alone")
+        Path | None,
+        typer.Option(
+            help="folder for what really happened; a name with an ending such as truth.jsonl: one file, lines only"
+        ),
     ] = None,
     json_: AsJson = False,
     protocol: Protocol = "5",

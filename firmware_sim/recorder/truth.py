@@ -6,7 +6,7 @@
     faults.jsonl       every injected fault with its times
     quantities/<logger>.npy    float32 [n, columns]: noise-free, on the grid that scenario.json states
 
-With the name of a file that ends in .jsonl instead of a folder, all lines go into that file, without the quantities.
+With the name of a file (one with an ending, such as truth.jsonl) all lines go into that file, without the quantities.
 """
 
 import json
@@ -59,7 +59,7 @@ class Truth:
     """Collects what the recorder and the runner know. `path` None: nobody asked for it."""
 
     def __init__(self, path: Path | None) -> None:
-        self._folder = path if path is not None and (path.is_dir() or path.suffix != ".jsonl") else None
+        self._folder = path if path is not None and (path.is_dir() or not path.suffix) else None
         self._lines: dict[str, TextIO] = {}
         self._grids: dict[str, Grid] = {}
         self._caught: dict[
