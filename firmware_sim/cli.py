@@ -74,6 +74,7 @@ def run(
     ] = CONNECTIONS,
     truth: Annotated[
         Path | None,
+        typer.Option(help="folder for what really happened; a name with an ending, truth.jsonl: one file, lines only"),
         typer.Option(
             help="folder for what really happened; a name with an ending such as truth.jsonl: one file, lines only"
         ),
