@@ -75,9 +75,6 @@ def run(
     truth: Annotated[
         Path | None,
         typer.Option(help="folder for what really happened; a name with an ending, truth.jsonl: one file, lines only"),
-        typer.Option(
-            help="folder for what really happened; a name with an ending such as truth.jsonl: one file, lines only"
-        ),
     ] = None,
     json_: AsJson = False,
     protocol: Protocol = "5",
