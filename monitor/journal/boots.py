@@ -13,10 +13,10 @@ OPEN, FILLED, LOST = "open", "filled", "lost"
 MAX_GAPS = 4_096  # open ones of a boot; then none is opened or cut in two, only filled from an end
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
 _COLUMNS = (
-    "container, upto, oldest, next, seen_ns, clk, is_known, "
+    "container, upto, oldest, next, seen_ns, clk, is_known, successor, "
     "anchor_ns, anchor_mono_ns, least_ns, waiting_since_ns, waiting_bytes"
 )
-_INSERT = f"INSERT OR REPLACE INTO boots(logger, boot, {_COLUMNS}) VALUES({', '.join('?' * 14)})"
+_INSERT = f"INSERT OR REPLACE INTO boots(logger, boot, {_COLUMNS}) VALUES({', '.join('?' * 15)})"
 
 
 @dataclass(slots=True)
@@ -24,7 +24,8 @@ class Boot:
     """One boot of a logger. `gaps` are [from, to, state], disjoint, in order; seq < `next` outside them is journalled.
 
     `seen_ns` is the last receipt, `clk` what the last message said of the logger's clock. A boot `is_known` once it was
-    heard live or a live status named it: so it began before any boot that is first heard of later.
+    heard live or a live status named it: so it began before any boot that is first heard of later. `successor` is the
+    later boot of the same logger that speaks of its memory, while it is silent itself.
     """
 
     container: str
@@ -33,6 +34,7 @@ class Boot:
     seen_ns: int = 0
     clk: int | None = None
     is_known: bool = False
+    successor: int | None = None
     clock: BootClock = field(default_factory=BootClock)
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
     stored: tuple[object, ...] = ()
@@ -201,8 +203,8 @@ class Boots:
         gaps = self._connection.execute(
             'SELECT "from", "to", state FROM gaps WHERE logger = ? AND boot = ? ORDER BY "from"', (logger, boot)
         ).fetchall()
-        container, _, oldest, next_seq, seen_ns, clk, is_known, *clock = row
-        state = Boot(container, oldest, next_seq, seen_ns, clk, bool(is_known), BootClock(*clock), gaps)
+        container, _, oldest, next_seq, seen_ns, clk, is_known, successor, *clock = row
+        state = Boot(container, oldest, next_seq, seen_ns, clk, bool(is_known), successor, BootClock(*clock), gaps)
         state.stored = (logger, boot, *row)
         return state
 
@@ -210,6 +212,7 @@ class Boots:
 def _columns(state: Boot) -> tuple[object, ...]:
     clock = state.clock
     return (
-        *(state.container, state.upto, state.oldest, state.next, state.seen_ns, state.clk, int(state.is_known)),
+        *(state.container, state.upto, state.oldest, state.next, state.seen_ns),
+        *(state.clk, int(state.is_known), state.successor),
         *(clock.anchor_ns, clock.anchor_mono_ns, clock.least_ns, clock.waiting_since_ns, clock.waiting_bytes),
     )

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS boots(
     logger TEXT NOT NULL, boot INTEGER NOT NULL, container TEXT NOT NULL, upto INTEGER NOT NULL,
     oldest INTEGER NOT NULL, next INTEGER NOT NULL, anchor_ns INTEGER, seen_ns INTEGER NOT NULL,
     anchor_mono_ns INTEGER, least_ns INTEGER, waiting_since_ns INTEGER, waiting_bytes INTEGER NOT NULL DEFAULT 0,
-    clk INTEGER, is_known INTEGER NOT NULL DEFAULT 1, PRIMARY KEY(logger, boot)) WITHOUT ROWID;
+    clk INTEGER, is_known INTEGER NOT NULL DEFAULT 1, successor INTEGER, PRIMARY KEY(logger, boot)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS waits ON boots(waiting_since_ns) WHERE waiting_since_ns IS NOT NULL;
 CREATE TABLE IF NOT EXISTS waiting(
     pos INTEGER PRIMARY KEY, logger TEXT NOT NULL, boot INTEGER NOT NULL, until_pos INTEGER);
@@ -50,6 +50,7 @@ ALTER TABLE boots ADD COLUMN waiting_since_ns INTEGER;
 ALTER TABLE boots ADD COLUMN waiting_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE boots ADD COLUMN clk INTEGER;
 ALTER TABLE boots ADD COLUMN is_known INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE boots ADD COLUMN successor INTEGER;
 """
 }
 

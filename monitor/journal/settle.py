@@ -6,9 +6,10 @@ What a status declares lost, since a seq so declared is freed by its logger and 
 2. of each boot that it names in `held` or `boots`: whatever of it is outside `held`. A logger can name only boots that
    ended before, and memory is only ever freed, so this holds however late, queued, copied or retained the status is;
 3. of boots that it does not name: nothing when it has `boots`, which names every earlier one not wholly settled. A
-   logger without `boots` speaks of them once, with the first live word of its own boot, and only of boots that were
-   known before that: neither the late birth of an older boot nor a retained one that overtakes the queue says anything
-   about boots that are newer, nor does a second device under the same names after its first word.
+   logger without `boots` speaks of those that its own boot succeeded: known before the first live word of it, or named
+   by it once, and not heard live since. So neither the late birth of an older boot nor a retained one that overtakes
+   the queue says anything about boots that are newer, nor does a second device under the same names, after its first
+   word, of one that goes on sending.
 """
 
 from __future__ import annotations
@@ -193,21 +194,31 @@ class Settlement:
             boot.declare_lost(kept, below=next_seq if other == number else made)
             if other in named:
                 boot.is_known |= arrival.is_live
+                if other != number and arrival.is_live:
+                    boot.successor = number
                 yield arrival.container, arrival.logger, other
 
     def _unnamed(self, arrival: Usable, status: Status) -> set[int]:
         """The boots that a status speaks of by not naming them: what was open of them is no longer held."""
-        owner = (arrival.container, arrival.logger)
-        is_first_word = arrival.is_live and not self._boots.get(*owner, status.stamp.boot).is_known
-        if status.boots is not None or not is_first_word:
+        if status.boots is not None or not arrival.is_live:
             return set()
-        with_gaps = self._boots.with_open_gaps(arrival.logger)
-        return {other for other in with_gaps if self._boots.get(*owner, other).is_known}
+        owner, number = (arrival.container, arrival.logger), status.stamp.boot
+        is_first_word = not self._boots.get(*owner, number).is_known
+        succeeded = set()
+        for other in self._boots.with_open_gaps(arrival.logger) - {number}:
+            boot = self._boots.get(*owner, other)
+            if is_first_word and boot.is_known:
+                boot.successor = number
+            if boot.successor == number:
+                succeeded.add(other)
+        return succeeded
 
     def _heard(self, container: str, logger: str, number: int, arrival: Arrival) -> Boot:
         """The boot that a message came from."""
         boot = self._boot(container, logger, number)
         boot.seen_ns = arrival.received_ns
+        if arrival.is_live:
+            boot.successor = None  # it goes on: another boot only seemed to be its successor
         return boot
 
     def _boot(self, container: str, logger: str, number: int) -> Boot:

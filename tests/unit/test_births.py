@@ -105,6 +105,20 @@ def test_a_logger_without_a_book_speaks_of_earlier_boots_once(tmp_path: Path, jo
     assert gaps(tmp_path) == [(1, 1, 4, "lost"), (1, 6, 8, "lost")]
 
 
+def test_what_a_boot_once_named_and_names_no_more_is_lost(tmp_path: Path, journal: Journal) -> None:
+    """A ring that overwrites what an earlier boot had left in it; however often the logger connects in between."""
+    journal.append([*seqs(0, boot=1), birth(2, held=[[1, 1, 6]]), *seqs(0, boot=2), birth(2, 1, held=[[1, 3, 6]])])
+    assert gaps(tmp_path) == [(1, 1, 2, "lost"), (1, 3, 6, "open")]
+    journal.append([arrival("env", env(3, 1), is_fill=True), birth(2, 1)])
+    assert gaps(tmp_path) == [(1, 1, 2, "lost"), (1, 3, 3, "filled"), (1, 4, 6, "lost")]
+
+
+def test_a_boot_that_goes_on_sending_is_spoken_of_no_more(tmp_path: Path, journal: Journal) -> None:
+    """Device 9 took over the names for a moment; device 1 is alive, so only it knows what it holds."""
+    journal.append([*seqs(0, boot=1), birth(9), *seqs(3, boot=1), birth(9)])
+    assert gaps(tmp_path) == [(1, 1, 2, "open")]
+
+
 def test_a_logger_with_a_book_is_silent_of_what_it_does_not_name(tmp_path: Path, journal: Journal) -> None:
     """What it has no record of may be another device's, which still holds it."""
     journal.append([*seqs(0, 5, boot=1), birth(2, boots=[]), birth(3, boots=[[2, 1]])])
