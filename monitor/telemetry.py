@@ -14,8 +14,6 @@ from monitor.config import Rules
 from monitor.consumers import WatchReader
 from monitor.journal import JournalReader
 from monitor.model.clock import NS_PER_S, rfc3339
-from monitor.model.record import Status
-from monitor.wire import decode
 
 Document = dict[str, Any]
 
@@ -45,11 +43,9 @@ class StateReader:
         self.watch.close()
 
     def _loggers(self, rules: Rules) -> Iterator[Document]:
-        statuses = self.journal.last_statuses()
         silent = {(box.id, logger.id) for box in rules.containers.values() for logger in box.logger}
         for row in self.journal.loggers():
-            status = decode("status", statuses[row["logger"]]) if row["logger"] in statuses else None
-            known = status if isinstance(status, Status) else None
+            known = self.journal.last_status(row["logger"])
             silent.discard((row["container"], row["logger"]))
             yield {
                 "container": row["container"],
@@ -59,7 +55,7 @@ class StateReader:
                 "armed": known.armed if known else None,
                 "battery_pct": known.battery_pct if known else None,
                 "memory_pct": known.memory_pct if known else None,
-                "last_seen_at": rfc3339(row["seen_ns"] // NS_PER_S * NS_PER_S),
+                "last_seen_at": rfc3339(row["seen_ns"] // NS_PER_S * NS_PER_S) if row["seen_ns"] else None,
                 "boot": row["boot"],
                 "upto": row["upto"],
                 "next": row["next"],
@@ -102,6 +98,8 @@ class _Collector:
         yield _gauge("tcm_journal_bytes", "size of journal.db", journal["bytes"])
         yield _gauge("tcm_quarantined", "deliveries in quarantine", status["quarantined"])
         yield _labelled("tcm_gap_records", "records in gaps", "state", status["gaps"])
+        unreadable = status["consumers"]["watch"]["unreadable"]
+        yield _gauge("tcm_unreadable_records", "records that this program cannot decode, passed over", unreadable)
         waiting = float(sum(logger["waiting"] for logger in status["loggers"]))
         yield _gauge("tcm_waiting_records", "records without a set clock that cannot be placed in time yet", waiting)
         yield _labelled("tcm_alerts", "open alerts", "state", status["alerts"])

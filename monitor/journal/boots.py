@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from monitor.journal.clock import WAIT_NS, BootClock
 
 OPEN, FILLED, LOST = "open", "filled", "lost"
-MAX_GAPS = 4_096  # open ones of a boot; then none is opened or cut in two, only filled from an end
+MAX_GAPS = 4_096  # open and lost ones of a boot; then none is opened or cut in two, only filled from an end
+MAX_OPEN_BOOTS = 256  # of a logger: with open gaps; each of its statuses is held against all of them
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
 _COLUMNS = (
     "container, upto, oldest, next, seen_ns, clk, is_known, successor, "
@@ -49,9 +50,14 @@ class Boot:
         """Whether `seq` has not been settled by a record of its own: beyond `next` or in an open or lost gap."""
         return seq >= self.next or self._gap_at(seq) is not None
 
+    @property
+    def has_open(self) -> bool:
+        """Whether anything is missing that may still come."""
+        return any(state == OPEN for _, _, state in self.gaps)
+
     def can_take(self, seq: int) -> bool:
         """False when `seq` would open one gap more than a boot may have, or cut one in two."""
-        if len(self.gaps) < MAX_GAPS or seq == self.next or self._count_open() < MAX_GAPS:
+        if len(self.gaps) < MAX_GAPS or seq == self.next or self._count_missing() < MAX_GAPS:
             return True
         index = self._gap_at(seq)
         return seq < self.next and (index is None or seq in self.gaps[index][:2])
@@ -97,13 +103,13 @@ class Boot:
                 at = high + 1
             if at <= last:
                 pieces.append((at, last, LOST))
-        opened = sum(state == OPEN for _, _, state in pieces)
-        is_too_fine = bool(kept) and opened > max(self._count_open(), MAX_GAPS)  # they stay open, which claims nothing
+        missing = sum(state != FILLED for _, _, state in pieces)
+        is_too_fine = bool(kept) and missing > max(self._count_missing(), MAX_GAPS)  # they stay open: claims nothing
         if pieces != self.gaps and not is_too_fine:
             self._replace(0, len(self.gaps), pieces)
 
-    def _count_open(self) -> int:
-        return sum(state == OPEN for _, _, state in self.gaps)
+    def _count_missing(self) -> int:
+        return sum(state != FILLED for _, _, state in self.gaps)
 
     def _gap_at(self, seq: int) -> int | None:
         index = bisect_right(self.gaps, seq, key=lambda gap: gap[0]) - 1
@@ -146,12 +152,12 @@ class Boots:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._cache: OrderedDict[tuple[str, int], Boot] = OrderedDict()
-        self._touched: set[tuple[str, int]] = set()
+        self._touched: dict[str, set[int]] = {}  # by logger
 
     def get(self, container: str, logger: str, boot: int) -> Boot:
         """The state of a boot, to be changed by the caller; a new one when it was never seen."""
         key = (logger, boot)
-        self._touched.add(key)
+        self._touched.setdefault(logger, set()).add(boot)
         state = self._cache.get(key)
         if state is None:
             state = self._cache[key] = self._load(container, logger, boot)
@@ -159,9 +165,10 @@ class Boots:
         return state
 
     def with_open_gaps(self, logger: str) -> set[int]:
-        """The boots of a logger that may have open gaps: by their saved rows, or touched since."""
+        """The boots of a logger that have open gaps."""
         rows = self._connection.execute("SELECT DISTINCT boot FROM gaps WHERE logger = ? AND state = ?", (logger, OPEN))
-        return {row[0] for row in rows} | {boot for name, boot in self._touched if name == logger}
+        touched = self._touched.get(logger, set())  # what was saved of these may be out of date
+        return ({row[0] for row in rows} - touched) | {boot for boot in touched if self._cache[logger, boot].has_open}
 
     def end_waits(self, now_ns: int) -> list[tuple[str, int]]:
         """Anchor the boots whose records have waited long enough, or longer than a clock that stepped back can say."""
@@ -177,7 +184,7 @@ class Boots:
     def save(self) -> None:
         """Write what changed since the last save; the caller's transaction makes it durable."""
         rows, changed = [], []
-        for key in self._touched:
+        for key in [(logger, boot) for logger, boots in self._touched.items() for boot in boots]:
             state = self._cache[key]
             row = (*key, *_columns(state))
             if row != state.stored:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from monitor.model.clock import NS_PER_S
 
-WAIT_NS = 600 * NS_PER_S  # how long a record may wait for a message that comes live
+WAIT_NS = 590 * NS_PER_S  # a record waits for a message that comes live for 10 min at most; the tick comes within 10 s
 MAX_WAITING_BYTES = 8 << 20  # of payload, a boot: the flash of one logger; 90 000 of the shortest records
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from monitor.journal.schema import IDENTITY_CONFLICT, JOURNAL_VERSION, open_for_reading
-from monitor.model.errors import JournalError
-from monitor.model.record import Anchor, Record
+from monitor.model.errors import JournalError, WireError
+from monitor.model.record import Anchor, Record, Status
+from monitor.wire import decode
 
 MAX_BATCH_RECORDS = 500
 MAX_BATCH_BYTES = 8 << 20  # 35 events of 37 000 samples, or 500 blocks of 16 kB: what a step may hold in memory
 MAX_CACHED_ANCHORS = 100_000  # about 150 bytes each
+MAX_WILLS = 16  # one behind the other: a logger says something between two of them; further back nobody looks
+_LAST_POS = 1 << 62
 _COLUMNS = "records.pos, received_ns, container, records.logger, records.boot, seq, kind, topic, payload"
 _ANY_DETOUR = "SELECT 1 FROM waiting WHERE pos > ?1 OR until_pos > ?1 LIMIT 1"  # half the time of asking which
 _NONE: set[int] = set()
@@ -122,7 +125,7 @@ class JournalReader:
         """The configuration in force, or in force at `at_pos`; None when none was journalled by then."""
         row = self._connection.execute(
             "SELECT payload FROM records WHERE kind = 'config' AND pos <= ? ORDER BY pos DESC LIMIT 1",
-            ((1 << 62) if at_pos is None else at_pos,),
+            (_LAST_POS if at_pos is None else at_pos,),
         ).fetchone()
         return row[0] if row else None
 
@@ -144,8 +147,9 @@ class JournalReader:
 
     def gaps(self) -> dict[str, int]:
         """Number of records in gaps of each state."""
-        rows = self._connection.execute('SELECT state, sum("to" - "from" + 1) FROM gaps GROUP BY state').fetchall()
-        return {"open": 0, "requested": 0, "filled": 0, "lost": 0} | dict(rows)
+        # total() is a float: sum() of what loggers claim may leave 64 bits
+        rows = self._connection.execute('SELECT state, total("to" - "from" + 1) FROM gaps GROUP BY state').fetchall()
+        return {"open": 0, "requested": 0, "filled": 0, "lost": 0} | {state: int(count) for state, count in rows}
 
     def loggers(self) -> list[dict[str, Any]]:
         """Each logger's latest boot: container, logger, boot, upto, next, clk, seen_ns; of all its boots `gap_records`
@@ -153,21 +157,48 @@ class JournalReader:
         """
         rows = self._connection.execute(
             """SELECT container, logger, boot, upto, next, clk, max(seen_ns),
-            (SELECT coalesce(sum("to" - "from" + 1), 0) FROM gaps
+            (SELECT total("to" - "from" + 1) FROM gaps
              WHERE gaps.logger = boots.logger AND state IN ('open', 'requested')),
             (SELECT count(*) FROM waiting WHERE waiting.logger = boots.logger AND until_pos IS NULL)
             FROM boots GROUP BY logger ORDER BY container, logger"""
         ).fetchall()
         names = ("container", "logger", "boot", "upto", "next", "clk", "seen_ns", "gap_records", "waiting")
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return [dict(zip(names, row, strict=True)) | {"gap_records": int(row[7])} for row in rows]
 
-    def last_statuses(self) -> dict[str, bytes]:
-        """The payload of each logger's last status."""
+    def last_status(self, logger: str) -> Status | None:
+        """A logger's last status that is no stale will, None before the first."""
+        wills: list[Status] = []
+        for status in self._statuses(logger, _LAST_POS, MAX_WILLS + 1):
+            if status.state != "offline":
+                return next((will for will in wills if will.stamp.boot == status.stamp.boot), status)
+            wills.append(status)
+        return wills[0] if wills else None
+
+    def is_stale_will(self, pos: int, logger: str, status: Status) -> bool:
+        """Whether the status at `pos` is the will of a connection that died unnoticed while its logger began anew.
+
+        Then what the logger itself said last before `pos` came from another boot: it speaks of nothing present. The
+        positions alone decide, so every reader says the same, whenever it looks.
+        """
+        if status.state != "offline":
+            return False
+        for said in self._statuses(logger, pos, MAX_WILLS):
+            if said.state != "offline":
+                return said.stamp.boot != status.stamp.boot
+        return False
+
+    def _statuses(self, logger: str, before_pos: int, limit: int) -> Iterator[Status]:
+        """A logger's statuses before a position, the latest first; watch tells of those that cannot be read."""
         rows = self._connection.execute(
-            """SELECT logger, payload FROM records WHERE kind = 'status' AND pos IN
-            (SELECT max(pos) FROM records WHERE kind = 'status' GROUP BY logger)"""
-        ).fetchall()
-        return dict(rows)
+            "SELECT payload FROM records WHERE kind = 'status' AND logger = ? AND pos < ? ORDER BY pos DESC LIMIT ?",
+            (logger, before_pos, limit),
+        )
+        with closing(rows):
+            for (payload,) in rows:
+                with suppress(WireError):
+                    status = decode("status", payload)
+                    assert isinstance(status, Status)  # as its kind says
+                    yield status
 
     def close(self) -> None:
         """Give the file back."""

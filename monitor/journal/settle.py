@@ -18,10 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from monitor.journal.boots import Boot, Boots
+from monitor.journal.boots import MAX_OPEN_BOOTS, Boot, Boots
 from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.model.record import SYNCHRONISED, Message, Status
 
+MAX_ANSWERED_BOOTS = 16  # at once after a status; a logger that still misses one asks again with its next
 TOO_MANY_GAPS = "seq: the boot has as many gaps as it may have; send the missing records first"
 
 
@@ -163,14 +164,16 @@ class Settlement:
             self.commit.duplicates += 1
             return
         number = status.stamp.boot
-        boot = self._heard(arrival.container, arrival.logger, number, arrival)
+        key = (arrival.container, arrival.logger, number)
+        is_will = status.state == "offline"  # written when its logger connected: it says nothing of the present
+        boot = self._boot(*key) if is_will else self._heard(*key, arrival)
         if status.next_seq is not None and status.held is not None:
-            for key in self._take_memory(arrival, status, status.next_seq, status.held):
-                self.commit.births.add(key)
+            named = self._take_memory(arrival, status, status.next_seq, status.held)
+            self.commit.births |= set(list(named)[:MAX_ANSWERED_BOOTS])
         if status.state == "online":
-            self.commit.births.add((arrival.container, arrival.logger, number))
+            self.commit.births.add(key)
         self._add(arrival, number, None)
-        if status.state != "offline":  # the last will was written when its logger connected
+        if not is_will:
             self._tell_clock(boot, arrival)
         self.commit.statuses += 1
 
@@ -184,7 +187,10 @@ class Settlement:
             ranges.setdefault(boot_number, []).append((first, last))
         ended = dict(status.boots or ())
         named = {*ranges, *ended}
-        for other in sorted(named | self._unnamed(arrival, status)):
+        with_gaps = self._boots.with_open_gaps(arrival.logger)
+        for other in sorted(named | self._unnamed(arrival, status, with_gaps)):
+            if other != number and other not in with_gaps and len(with_gaps) >= MAX_OPEN_BOOTS:
+                continue  # nothing is expected of it, which claims nothing
             boot = self._boot(arrival.container, arrival.logger, other)
             kept = ranges.get(other, [])
             made = next_seq if other == number else max(boot.next, ended.get(other, 0))
@@ -192,20 +198,22 @@ class Settlement:
             if boot.can_take(made):
                 boot.expect(made)
             boot.declare_lost(kept, below=next_seq if other == number else made)
+            if boot.has_open:
+                with_gaps.add(other)
             if other in named:
                 boot.is_known |= arrival.is_live
                 if other != number and arrival.is_live:
                     boot.successor = number
                 yield arrival.container, arrival.logger, other
 
-    def _unnamed(self, arrival: Usable, status: Status) -> set[int]:
+    def _unnamed(self, arrival: Usable, status: Status, with_gaps: set[int]) -> set[int]:
         """The boots that a status speaks of by not naming them: what was open of them is no longer held."""
         if status.boots is not None or not arrival.is_live:
             return set()
         owner, number = (arrival.container, arrival.logger), status.stamp.boot
         is_first_word = not self._boots.get(*owner, number).is_known
         succeeded = set()
-        for other in self._boots.with_open_gaps(arrival.logger) - {number}:
+        for other in with_gaps - {number}:
             boot = self._boots.get(*owner, other)
             if is_first_word and boot.is_known:
                 boot.successor = number
@@ -216,8 +224,10 @@ class Settlement:
     def _heard(self, container: str, logger: str, number: int, arrival: Arrival) -> Boot:
         """The boot that a message came from."""
         boot = self._boot(container, logger, number)
-        boot.seen_ns = arrival.received_ns
+        if not arrival.is_retained:  # a retained status is the broker's word, however long the logger is gone
+            boot.seen_ns = arrival.received_ns
         if arrival.is_live:
+            boot.container = container
             boot.successor = None  # it goes on: another boot only seemed to be its successor
         return boot
 
@@ -232,7 +242,8 @@ class Settlement:
         """What the message put last says of its boot's clock, and whether it has to wait for that."""
         assert arrival.message is not None  # it was put because it decodes
         stamp, clock = arrival.message.stamp, boot.clock
-        boot.clk = stamp.clk
+        if arrival.is_live or boot.clk is None:
+            boot.clk = stamp.clk
         boot.is_known |= arrival.is_live
         if clock.anchor_ns is not None:
             return

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.journal import Journal, Usable
+from monitor.journal import Journal, JournalReader, Usable
+from monitor.journal.boots import MAX_OPEN_BOOTS
+from monitor.journal.settle import MAX_ANSWERED_BOOTS
 from tests.unit.test_journal import arrival, gaps, rows, seqs
 from tests.unit.test_wire import env, status
 
@@ -129,6 +131,32 @@ def test_a_boot_spoken_of_is_not_the_one_last_heard(tmp_path: Path, journal: Jou
     """Only a boot's own messages count as its receipt."""
     journal.append([arrival("env", env(0, 1), 1000), arrival("status", status(2, next=0, held=[[1, 1, 2]]), 2000)])
     assert rows(tmp_path, "SELECT boot, seen_ns FROM boots ORDER BY boot") == [(1, 1000), (2, 2000)]
+
+
+def test_a_late_will_of_the_boot_before_does_not_bring_it_back(tmp_path: Path, journal: Journal) -> None:
+    """It was written when that boot connected."""
+    will = arrival("status", status(1, state="offline"))
+    journal.append([*seqs(0, boot=1), birth(2, held=[[1, 3, 6]]), will, birth(2)])
+    assert gaps(tmp_path) == [(1, 1, 6, "lost")]
+
+
+def test_births_that_name_ever_more_boots_stay_cheap(tmp_path: Path, journal: Journal) -> None:
+    """Of a logger only so many boots are followed; of the others nothing is claimed, and few are answered at once."""
+    for number in range(1, 6):
+        commit = journal.append([birth(0, held=[[1000 * number + i, 0, 1] for i in range(900)], boots=[])])
+        assert len(commit.births) <= MAX_ANSWERED_BOOTS + 1
+    assert len({boot for boot, *_ in gaps(tmp_path)}) == MAX_OPEN_BOOTS
+    assert rows(tmp_path, "SELECT count(*) FROM boots") == [(MAX_OPEN_BOOTS + 1,)]
+
+
+def test_what_loggers_claim_may_leave_64_bits(tmp_path: Path, journal: Journal) -> None:
+    """Each of these claims is small enough, their sum is not."""
+    most = 2**53 - 1
+    journal.append([birth(number, most, [[number, 0, most - 1]], boots=[]) for number in range(1100)])
+    reader = JournalReader(tmp_path)
+    assert reader.gaps()["open"] > 2**63
+    assert reader.loggers()[0]["gap_records"] > 2**63
+    reader.close()
 
 
 class Device:
