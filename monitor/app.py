@@ -221,6 +221,7 @@ class Daemon:
             backlog = max(head - part.pos, 0)
             lag_s = max(now_ns - part.last_received_ns, 0) / NS_PER_S if backlog and part.last_received_ns else 0.0
             document[name] = {"pos": part.pos, "backlog": backlog, "lag_s": round(lag_s, 3)}
+        document["watch"]["unreadable"] = self.watch.judge.unreadable
         last = self._state.watch.book.last_transition()
         document["notify"] = {"pos": self._notify.pos, "backlog": max(last - self._notify.pos, 0), "lag_s": 0.0}
         return document

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from monitor.model.channel import field_name
+from monitor.model.channel import field_name, is_identifier
 from monitor.model.json_path import parse_path
 from monitor.model.limit import Identifier, Strict
 from monitor.model.record import NATIVE_TOPICS
@@ -18,6 +18,16 @@ MAX_SOURCES = 64
 MAX_SOURCE_CHANNELS = 64  # of the wire format: they become columns of one record
 NATIVE = f"{NATIVE_TOPICS}#"
 SEPARATORS = ":/"  # of a SenML name: behind the last one stands what is measured, before it who measures
+
+
+_IDENTIFIER_SIGN = "-"  # stands in a logger's name for each separator of the name that it comes from
+
+
+def logger_name(device: str) -> str | None:
+    """What a device's name is as a logger's, with `-` in place of each : and /; None when that is no identifier."""
+    for separator in SEPARATORS:
+        device = device.replace(separator, _IDENTIFIER_SIGN)
+    return device if is_identifier(device) else None
 
 
 def _check_path(text: str) -> str:
@@ -65,10 +75,17 @@ class SourceSettings(Strict):
             raise ValueError("\n".join(f"{name}: {expected}, got {channel!r}" for name, channel in strange.items()))
         return channels
 
+    @field_validator("units")
+    @classmethod
+    def _check_units(cls, units: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        faults = list(_unit_faults(units, info.data.get("channels", {})))
+        if faults and "channels" in info.data:  # else its own errors come first
+            raise ValueError("\n".join(faults))
+        return units
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        checks: tuple[Callable[[], Iterator[str]], ...] = (self._logger_faults, self._unit_faults, self._format_faults)
-        faults = [fault for check in checks for fault in check()]
+        faults = [*self._logger_faults(), *self._format_faults()]
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -86,19 +103,15 @@ class SourceSettings(Strict):
             yield "logger: missing; expected logger, logger_level or logger_path with format json"
         if not given and any(set(name) & set(SEPARATORS) for name in self.channels):
             yield "logger: missing; expected logger or logger_level, as channels has full names with : or /"
-        levels = self.topic.split("/")
-        if self.logger_level is not None and self.logger_level > len(levels) and levels[-1] != "#":
-            yield f"logger_level: expected a level of {self.topic!r} from 1 to {len(levels)}, got {self.logger_level}"
+        if self.logger_level is not None:
+            yield from self._level_faults(self.logger_level, self.topic.split("/"))
 
-    def _unit_faults(self) -> Iterator[str]:
-        for name, unit in self.units.items():
-            if name not in self.channels:
-                yield f"units.{name}: expected a key of channels"
-                continue
-            try:
-                conversion(self.channels[name], unit)
-            except ValueError as error:
-                yield f"units.{name}: {error}"
+    def _level_faults(self, number: int, levels: list[str]) -> Iterator[str]:
+        if number > len(levels) and levels[-1] != "#":
+            yield f"logger_level: expected a level of {self.topic!r} from 1 to {len(levels)}, got {number}"
+        level = levels[number - 1] if number <= len(levels) else "#"
+        if level not in ("+", "#") and logger_name(level) is None:
+            yield f"logger_level: expected a level that can name a logger, {number} of {self.topic!r} is {level!r}"
 
     def _format_faults(self) -> Iterator[str]:
         if self.is_senml:
@@ -119,3 +132,14 @@ class SourceSettings(Strict):
             if channel in seen:
                 yield f"channels.{name}: expected a channel of its own, got {channel} twice"
             seen.add(channel)
+
+
+def _unit_faults(units: dict[str, str], channels: dict[str, str]) -> Iterator[str]:
+    for name, unit in units.items():
+        if name not in channels:
+            yield f"{name}: expected a key of channels"
+            continue
+        try:
+            conversion(channels[name], unit)
+        except ValueError as error:
+            yield f"{name}: {error}"

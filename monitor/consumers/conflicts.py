@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from monitor.alerts import AlertBook
 from monitor.config import Rules
+from monitor.consumers.reading import read_quarantined
 from monitor.journal import JournalReader
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id
 from monitor.model.record import Status
-from monitor.wire import decode, owner_of
 
 RULE = "monitor.identity-conflict"
 CHANNEL = "identity"
@@ -19,8 +19,10 @@ def raise_conflicts(book: AlertBook, reader: JournalReader, rules: Rules, after:
     Entering one again changes nothing. It stays open: only a person can tell which of two loggers is the right one.
     """
     for pos, received_ns, topic, payload in reader.conflicts(after, upto):
-        container, logger, kind = owner_of(topic, payload)
-        message = decode(kind, payload)
+        found = read_quarantined(pos, topic, payload)
+        if found is None:
+            continue
+        container, logger, message = found
         assert not isinstance(message, Status)  # a status has no seq that could be taken twice
         boot, seq = message.stamp.boot, message.seq
         book.fire(_alert(rules, container, logger, received_ns, Evidence(pos, boot, seq)), received_ns)

@@ -15,15 +15,15 @@ from monitor.alerts import Origin
 from monitor.config import Rules
 from monitor.consumers.order import MAX_LOGGERS, Order
 from monitor.consumers.points import Anchors, anchor_of, placed_ns, shock_fields
+from monitor.consumers.reading import read
 from monitor.detect.engine import Engine
 from monitor.model.batch import Batch, Block, Event, Finding
 from monitor.model.channel import field_name
 from monitor.model.errors import TcmError
 from monitor.model.record import Env, Record, Status
 from monitor.shock.peak import analyse
-from monitor.wire import decode
 
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4
 OWN_KINDS = ("config", "tick")
 MAX_UNKNOWN_CHANNELS = 1_000
 
@@ -74,6 +74,7 @@ class Judge:
         self._engine = Engine(rules) if rules else None
         self._order = Order()
         self._quarantine_pos = 0
+        self.unreadable = 0  # records passed over since the journal's first
         self.unknown_channels: set[str] = set()
         self.latest: dict[tuple[str, str], dict[str, float]] = {}
 
@@ -94,7 +95,7 @@ class Judge:
         assert self._engine is not None  # made with the rules
         for record in records:
             if record.kind in ("env", "shock", "status") and record.container and record.logger:
-                self._decode(record, record.container, record.logger, batch, judged)
+                self._take(record, record.container, record.logger, batch, judged)
         judged.readings = sum(len(block.times_ns) for block in batch.blocks)
         judged.events = len(batch.events)
         judged.findings = self._engine.step(batch)
@@ -133,6 +134,7 @@ class Judge:
             "version": SNAPSHOT_VERSION,
             "order": self._order.snapshot(),
             "quarantine": self._quarantine_pos,
+            "unreadable": self.unreadable,
             "engine": self._engine.snapshot(),
         }
         return cbor2.dumps(content)
@@ -147,12 +149,15 @@ class Judge:
                 "restore detector", "snapshot in watch.db", cause, "delete watch.db: it is made again from the journal"
             )
         self._order.restore(content["order"])
-        self._quarantine_pos = content["quarantine"]
+        self._quarantine_pos, self.unreadable = content["quarantine"], content["unreadable"]
         assert self._engine is not None  # made with the rules in force at the snapshot
         self._engine.restore(content["engine"])
 
-    def _decode(self, record: Record, container: str, logger: str, batch: Batch, judged: Judged) -> None:
-        message = decode(record.kind, record.payload)
+    def _take(self, record: Record, container: str, logger: str, batch: Batch, judged: Judged) -> None:
+        message = read(record)
+        if message is None:
+            self.unreadable += 1
+            return
         if isinstance(message, Status):
             self._order.take_status(logger, message)
             return
@@ -163,17 +168,18 @@ class Judge:
             clock_uncertainty_s=message.stamp.clock_uncertainty_s(anchor),
             is_latest=anchor is not None and anchor.mono_ns is None,
         )
-        # A derived boot is a set of channels: each has an order of its own, as several take turns.
-        stream = f"{logger}/{record.boot}" if record.is_derived else logger
-        is_late = self._order.is_late(
-            stream, message.stamp.boot, message.seq, is_fill=record.is_fill or record.has_waited
-        )
+        is_late = self._is_late(record, logger, message.stamp.boot, message.seq)
         if isinstance(message, Env):
             batch.blocks.append(self._block(record, container, logger, message, start_ns, is_late))
         else:
             event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message)
             batch.events.append(event)
             judged.results.append(_shock_result(event, judged.rules))
+
+    def _is_late(self, record: Record, logger: str, boot: int, seq: int) -> bool:
+        if record.is_derived:
+            return self._order.is_late_derived(logger, boot, seq)
+        return self._order.is_late(logger, boot, seq, is_fill=record.is_fill or record.has_waited)
 
     def _block(self, record: Record, container: str, logger: str, env: Env, start_ns: int, is_late: bool) -> Block:
         if len(self.unknown_channels) < MAX_UNKNOWN_CHANNELS:

@@ -21,6 +21,7 @@ from monitor.consumers.points import (
     status_points,
     wave_points,
 )
+from monitor.consumers.reading import read
 from monitor.consumers.watch import WatchReader
 from monitor.consumers.writes import Write, delay_s, halves
 from monitor.journal import JournalReader, Place
@@ -30,7 +31,6 @@ from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import SinkError
 from monitor.model.record import SYNCHRONISED, Record, Shock, Status
 from monitor.sinks.sink import RefusedLines, Sink, TooLarge
-from monitor.wire import decode
 
 MAX_IN_FLIGHT = 2  # measured: two connections carry half as much again as one, a third nothing more
 MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
@@ -159,9 +159,12 @@ class Store:
     def _record_points(self, record: Record) -> Iterator[Points]:
         if record.kind not in ("env", "shock", "status"):
             return
-        message = decode(record.kind, record.payload)
+        message = read(record)
+        if message is None:
+            return
         if isinstance(message, Status):
-            yield status_points(record, message)
+            if not self._journal.is_stale_will(record.pos, record.logger or "", message):
+                yield status_points(record, message)
             return
         anchor = anchor_of(record, message.stamp, self._journal.anchor)
         start_ns = placed_ns(message, anchor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -13,10 +14,12 @@ from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import WireError
 from monitor.model.record import Status
 from monitor.wire import Source, Sources, ack_topic, decode, encode_ack, parse_topic
+from monitor.wire.structure import MAX_PAYLOAD_BYTES
 
 log = logging.getLogger(__name__)
 
 MAX_COMMIT_RECORDS = 500
+MAX_COMMIT_BYTES = 8 << 20  # of payload, derived ones counted; decoded it is twice as much memory
 MAX_DUE_BOOTS = 16  # of a logger; at one a second, one that keeps restarting would else wait long for its last boot
 TICK_NS = 10 * NS_PER_S
 ACK_SPACING_NS = 1 * NS_PER_S  # an acknowledgement costs as much as a message; a lost one only means a resend
@@ -37,10 +40,10 @@ def _everybody(_container: str, _logger: str) -> bool:
 
 
 class Intake:
-    """One `step`: take up to 500 deliveries, commit, PUBACK, `down/ack`.
+    """One `step`: take up to 500 deliveries, and as many of them at a time as MAX_COMMIT_BYTES admits:
 
     1. decode each delivery; what cannot be used becomes a row of quarantine;
-    2. append all of them in one durable transaction;
+    2. append them in one durable transaction;
     3. free their places in the broker's window (PUBACK);
     4. tell the loggers what is settled, births at once, others at most once a second for each logger.
     """
@@ -64,19 +67,35 @@ class Intake:
         self.records = self.duplicates = self.quarantined = 0
 
     def step(self) -> bool:
-        """Do one commit's worth of work; True when something was committed."""
+        """Journal what waits, up to 500 deliveries; True when something was committed."""
         ticked = self._tick()
         deliveries = self._inbox.take(MAX_COMMIT_RECORDS)
-        if deliveries:
-            commit = self._journal.append([arrival for delivery in deliveries for arrival in self._read(delivery)])
-            for delivery in deliveries:
-                delivery.acknowledge()
-            self._count(commit)
-            self._note_due(commit)
-        self._acknowledge()
-        if not deliveries and not ticked:
-            self._journal.idle()
+        waiting = deque(deliveries)
+        while waiting:
+            self._commit(waiting)
+            self._acknowledge()
+            self._tick()  # 500 of the largest messages take longer than from one tick to the next
+        if not deliveries:
+            self._acknowledge()
+            if not ticked:
+                self._journal.idle()
         return ticked or bool(deliveries)
+
+    def _commit(self, waiting: deque[Delivery]) -> None:
+        """Take from the front of `waiting` what one commit holds, judging each only then; at least one delivery."""
+        deliveries: list[Delivery] = []
+        arrivals: list[Usable | Refused] = []
+        room = MAX_COMMIT_BYTES
+        while waiting and (not deliveries or room >= max(len(waiting[0].payload), MAX_PAYLOAD_BYTES)):
+            deliveries.append(waiting.popleft())
+            judged = self._read(deliveries[-1])
+            arrivals += judged
+            room -= sum(len(arrival.payload) for arrival in judged)
+        commit = self._journal.append(arrivals)
+        for delivery in deliveries:
+            delivery.acknowledge()
+        self._count(commit)
+        self._note_due(commit)
 
     def _tick(self) -> bool:
         mono_ns = self._clock.mono_ns()

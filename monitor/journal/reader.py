@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -193,12 +193,13 @@ class JournalReader:
             "SELECT payload FROM records WHERE kind = 'status' AND logger = ? AND pos < ? ORDER BY pos DESC LIMIT ?",
             (logger, before_pos, limit),
         )
-        with closing(rows):
-            for (payload,) in rows:
-                with suppress(WireError):
-                    status = decode("status", payload)
-                    assert isinstance(status, Status)  # as its kind says
-                    yield status
+        for (payload,) in rows:
+            try:
+                status = decode("status", payload)
+            except WireError:
+                continue
+            assert isinstance(status, Status)  # as its kind says
+            yield status
 
     def close(self) -> None:
         """Give the file back."""

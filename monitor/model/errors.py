@@ -22,13 +22,15 @@ class ConfigError(TcmError):
 class WireError(TcmError):
     """A message that cannot be used: its text is the reason under which it goes to quarantine.
 
+    The journal keeps reasons as UTF-8, so what a message says with half a surrogate pair stands there as `\\ud800`.
+
     `identity` is (boot, seq) where the payload decodes as a whole and carries them: then that seq is settled.
     """
 
     identity: tuple[int, int] | None = None
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(reason.encode("utf-8", "backslashreplace").decode())
 
 
 class JournalError(TcmError):

@@ -181,12 +181,13 @@ class Logger(Strict):
             for channel, entry in table.items()
         }
 
-    @model_validator(mode="after")
-    def _check_rotation(self) -> Self:
-        matrix = np.array(self.rotation)
+    @field_validator("rotation")
+    @classmethod
+    def _check_rotation(cls, rotation: tuple[Row, Row, Row]) -> tuple[Row, Row, Row]:
+        matrix = np.array(rotation)
         if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-3) or np.linalg.det(matrix) < 0:
-            raise ValueError("rotation: expected a rotation matrix (orthonormal rows, determinant +1)")
-        return self
+            raise ValueError("expected a rotation matrix (orthonormal rows, determinant +1)")
+        return rotation
 
 
 class Container(Strict):

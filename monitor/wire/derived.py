@@ -22,6 +22,7 @@ from monitor.wire.topic import parse_topic
 
 MAX_VALUES = 2_048  # of a message; the slowest form, CBOR with decimal fractions, takes 15 us for each: 31 ms
 MAX_RAW_BYTES = MAX_VALUES * 64  # 128 KiB; a SenML record with name, time and value takes about 50 bytes of JSON
+MAX_LOGGERS = 16  # of a message; each one's record holds the message whole, so that a short one would become very long
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 _HEAD_BYTES = 1_024  # keys, numbers and names of a record; channels come on top
 _BOOT_BITS = 53  # below SEQ_LIMIT
@@ -53,10 +54,8 @@ def derive_records(container: str, format_name: str, raw: bytes, values: Iterabl
     for logger, channel, time_us, _, value in values:
         _check(channel, time_us, value)
         table = tables.setdefault(logger, {})
-        if len(tables) * len(raw) > MAX_PAYLOAD_BYTES:
-            raise WireError(
-                f"size: {len(tables)} loggers in {len(raw)} bytes, each of whose records would hold them all"
-            )
+        if len(tables) > MAX_LOGGERS:
+            raise WireError(f"loggers: expected at most {MAX_LOGGERS} in a message; send one message for each device")
         if table.setdefault((time_us, channel), value) != value:
             raise WireError(
                 f"{channel}: two values of logger {logger} for one time, {table[time_us, channel]:g} and {value:g}"

@@ -51,7 +51,7 @@ class Mapping:
             try:
                 yield self._row(root, row, received_us)
             except WireError as error:
-                raise WireError(f"[{index}].{error}" if self._rows else str(error)) from None
+                raise WireError(_in_row(self._rows, index, str(error))) from None
 
     def _row(self, root: Any, row: Any, received_us: int) -> Row:
         logger = None
@@ -75,6 +75,13 @@ class Mapping:
         if not abs(time_us) < MAX_INTEGER:
             raise WireError(f"{path.text}: expected a time from 1970 to 2255 in {self._time_unit}, got {shown(value)}")
         return round(time_us)
+
+
+def _in_row(rows: JsonPath | None, index: int, reason: str) -> str:
+    """The reason with its row before the path: `readings[3].t: ...`; a path from the root stays as it is."""
+    if rows is None or reason.startswith("$"):
+        return reason
+    return f"{rows.text}[{index}]{'' if reason.startswith('[') else '.'}{reason}"
 
 
 def _rfc3339_us(path: str, value: object) -> int:

@@ -87,7 +87,7 @@ def _fields(entry: Any) -> dict[str, Any]:
         if read is not None:
             known[label] = read(label, value)
         elif label.endswith("_"):
-            raise WireError(f"{label[:MAX_UNIT]}: a field that has to be understood (RFC 8428, 4.4), and is not")
+            raise WireError(f"{shown(label)}: a field that has to be understood (RFC 8428, 4.4), and is not")
     given = [label for label in _VALUES if label in known]
     if len(given) > 1:
         raise WireError(f"{given[1]}: expected one value a record, got {given[0]} too")

@@ -12,6 +12,7 @@ from typing import Any
 import cbor2
 
 from monitor.model.errors import WireError
+from monitor.wire.structure import cbor_reason
 
 MAX_PACK_ITEMS = 18_432  # nine heads for each of 2 048 records of four fields
 MAX_DEPTH = 5  # array > map > decimal fraction > array > number
@@ -33,7 +34,7 @@ def load_pack(payload: bytes) -> list[Any]:
             allow_duplicate_keys=False,
         )
     except (cbor2.CBORDecodeError, ValueError, OverflowError, RecursionError) as error:
-        raise WireError(f"CBOR: {error.__cause__ or error}") from None
+        raise WireError(f"CBOR: {cbor_reason(error)}") from None
     return pack
 
 

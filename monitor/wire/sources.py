@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from monitor.config import SourceSettings
-from monitor.config.inputs import SEPARATORS
-from monitor.model.channel import field_name, is_identifier
+from monitor.config.inputs import SEPARATORS, logger_name
+from monitor.model.channel import field_name
 from monitor.model.errors import WireError
 from monitor.model.record import NATIVE_TOPICS
 from monitor.model.topic_filter import overlap
@@ -18,7 +18,6 @@ from monitor.wire.mapped import Mapping
 from monitor.wire.senml import read_pack
 
 NS_PER_US = 1_000
-_IDENTIFIER_SIGN = "-"  # stands in a logger's name for each : and / of the SenML name that it comes from
 
 
 class Sources:
@@ -110,11 +109,9 @@ def _converted(name: str, channel: str, unit: str | None) -> tuple[str, float, f
 
 
 def _identifier(place: str, device: str) -> str:
-    """A device's name as a logger's: an identifier with a sign in place of each separator."""
-    name = device
-    for separator in SEPARATORS:
-        name = name.replace(separator, _IDENTIFIER_SIGN)
-    if not is_identifier(name):
+    """A device's name as a logger's; WireError names the place that it was read from."""
+    name = logger_name(device)
+    if name is None:
         raise WireError(
             f"{place[:80]}: expected a logger's name of 1 to 64 letters, digits or _ . - : /, got {shown(device)}"
         )

@@ -87,7 +87,8 @@ def _accelerometers(content: Content, key: str) -> dict[str, dict[str, float]]:
     for name, settings in table.items():
         if not isinstance(name, str) or len(name) > MAX_TEXT or not isinstance(settings, dict):
             raise WireError(f"{key}: expected a map of settings under each accelerometer's name")
-    return {
-        name: {field: finite(f"{key}.{name}.{field}", settings[field]) for field in SHOCK_SETTINGS if field in settings}
-        for name, settings in table.items()
-    }
+    return {name: _settings(f"{key}[{shown(name)}]", settings) for name, settings in table.items()}
+
+
+def _settings(place: str, settings: Content) -> dict[str, float]:
+    return {field: finite(f"{place}.{field}", settings[field]) for field in SHOCK_SETTINGS if field in settings}

@@ -61,7 +61,7 @@ def load_map(payload: bytes) -> dict[str, Any]:
             strict_hashable_types=True,
         ).decode()
     except (cbor2.CBORDecodeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        raise WireError(f"CBOR: {_reason(error)}") from None
+        raise WireError(f"CBOR: {cbor_reason(error)}") from None
     if stream.tell() != len(payload):
         raise WireError(f"CBOR: expected one map, {len(payload) - stream.tell()} bytes follow it")
     if not isinstance(content, dict):
@@ -69,7 +69,8 @@ def load_map(payload: bytes) -> dict[str, Any]:
     return content
 
 
-def _reason(error: BaseException) -> str:
+def cbor_reason(error: BaseException) -> str:
+    """What cbor2 says of a payload, in one line that is no longer than a reason may be."""
     return " ".join(str(error.__cause__ or error)[:_MAX_REASON].split()) or type(error).__name__
 
 

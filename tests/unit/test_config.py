@@ -308,6 +308,20 @@ def test_warnings_name_what_is_hardly_meant(folder: Path) -> None:
     ]
 
 
+def test_a_wrong_rotation_is_reported_with_the_other_mistakes_of_its_logger(minimal: Path) -> None:
+    """One run of the check says both."""
+    logger = '[[logger]]\nid = "L-1"\nrotation = [[1, 0, 0], [0, 1, 0], [0, 0, -1]]\n'
+    calibration = '[logger.calibration."temperature.air"]\ndate = 2026-01-01\ndue = 2027-01-01\naccuracy = "1 Pa"\n'
+    write(minimal.parent / "containers" / "a.toml", f'id = "C-1"\n{logger}{calibration}')
+    found = problems(minimal)
+    assert (
+        found.pop(("a.toml", "logger.L-1.rotation")) == "expected a rotation matrix (orthonormal rows, determinant +1)"
+    )
+    ((key, message),) = found.items()
+    assert key == ("a.toml", "logger.L-1.calibration.temperature.air.accuracy")
+    assert "'Pa' is no unit of temperature" in message
+
+
 def test_a_consignment_s_legs_follow_each_other(folder: Path) -> None:
     """Legs that overlap, or a custodian who is no party, would make hand-overs ambiguous."""
     path = folder / "consignments" / "exomars-return.toml"

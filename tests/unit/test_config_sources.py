@@ -125,6 +125,10 @@ TOGETHER: dict[str, tuple[str, dict[str, str]]] = {
         "channels.u": "expected a channel of its own, got light.a twice"}),
     "units": ('format = "senml-json"\nchannels = {"t" = "light.a"}\nunits = {"t" = "K", "u" = "K"}', {
         "units.t": "expected a unit of light (lx), got 'K'", "units.u": "expected a key of channels"}),
+    "unit and unit of time": ('format = "json"\nlogger = "L"\ntime_unit = "min"\nchannels = {"t" = "light.a"}\n'
+        'units = {"t" = "K"}', {"units.t": "expected a unit of light", "time_unit": "expected 's', 'ms'"}),
+    "unit of a wrong channel": ('format = "json"\nlogger = "L"\nchannels = {"t" = "light"}\nunits = {"t" = "K"}', {
+        "channels.t": "expected a channel such as"}),
 }  # fmt: skip
 
 
@@ -137,6 +141,22 @@ def test_keys_that_do_not_go_together(settings: Path, what: str) -> None:
     assert found.keys() == expected.keys()
     for key, message in expected.items():
         assert found[key].startswith(message), found[key]
+
+
+@pytest.mark.parametrize(("topic", "level", "is_good"), [
+    ("L-7/+", 1, True), ("urn:L-7/+", 1, True), ("L 7/+", 1, False), ("L 7/+", 2, True), ("a//+", 2, False),
+    ("a/#", 2, True), ("a/#", 5, True),
+])  # fmt: skip
+def test_a_level_that_can_name_no_logger(settings: Path, topic: str, level: int, is_good: bool) -> None:
+    """A fixed level is known already; every message would go to quarantine."""
+    table = f'topic = "{topic}"\nformat = "senml-json"\ncontainer = "C-1"\nlogger_level = {level}\n'
+    write(settings, f"{MINIMAL}[[source]]\n{table}")
+    if is_good:
+        assert load_config(settings).rules.sources[0].logger_level == level
+        return
+    assert list(problems(settings).values()) == [
+        f"expected a level that can name a logger, {level} of {topic!r} is {topic.split('/')[level - 1]!r}"
+    ]
 
 
 @pytest.mark.parametrize("topic", ["", "#", "$SYS/#", "$share/g/a", "tcm/v1/C/L/up/env", "+/v1/#", "a/#/b", "a\0b"])

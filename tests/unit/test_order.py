@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from monitor.consumers.order import Order
+import cbor2
+
+from monitor.consumers.order import MAX_DERIVED, Order
 from monitor.model.record import Stamp, Status
 
 
@@ -38,12 +40,38 @@ def test_memory_of_an_older_boot_is_late() -> None:
     assert not order.is_late("M", 1, 0, is_fill=True)
 
 
+def test_derived_boots_take_no_loggers_place() -> None:
+    """However many sets of channels a sender makes up, the loggers' own order stays; each set has an order too."""
+    order = Order()
+    for boot in range(MAX_DERIVED):
+        assert not order.is_late_derived("X", boot, 5)
+    order.take_status("L", birth(5))
+    arrivals = ((10, False), (3, True), (4, True), (11, False))
+    assert [order.is_late("L", 5, seq, is_fill=is_fill) for seq, is_fill in arrivals] == [False, True, True, False]
+    assert [order.is_late_derived("X", 7, seq) for seq in (6, 5, 6, 7)] == [False, True, False, False]
+
+
+def test_of_too_many_derived_boots_the_one_unheard_of_for_longest_is_forgotten() -> None:
+    """The table stays bounded, and who goes on sending stays in it, also behind a restart."""
+    order, again = Order(), Order()
+    for boot in range(MAX_DERIVED):
+        order.is_late_derived("X", boot, 5)
+    assert order.is_late_derived("X", 0, 4)  # heard again, though late
+    again.restore(cbor2.loads(cbor2.dumps(order.snapshot())))
+    for each in (order, again):
+        assert not each.is_late_derived("Y", 0, 5)
+        assert len(each.snapshot()["derived"]) == MAX_DERIVED
+        assert each.is_late_derived("X", 0, 4)
+        assert each.is_late_derived("X", 2, 4)
+        assert not each.is_late_derived("X", 1, 4)
+
+
 def test_a_snapshot_brings_everything_back() -> None:
     """Intervals and heads, so a restart tells late from present as before."""
     order, again = Order(), Order()
     order.take_status("L", birth(3, interval_us=5))
     order.is_late("L", 3, 8, is_fill=False)
-    again.restore(order.snapshot())
+    again.restore(cbor2.loads(cbor2.dumps(order.snapshot())))
     assert again.interval_ns("L") == 5000
     assert again.is_late("L", 3, 7, is_fill=False)
     assert not again.is_late("L", 3, 9, is_fill=False)

@@ -183,7 +183,10 @@ def test_sums_and_unknown_fields_are_passed_over() -> None:
 WRONG: dict[str, tuple[Any, str]] = {
     "no array": ({"n": "a", "v": 1}, "SenML: expected an array"),
     "no record": ([[1]], "[0].record: expected a map"),
-    "must be understood": ([{"n": "a", "v": 1}, {"n": "a", "v": 1, "tag_": 1}], "[1].tag_: "),
+    "must be understood": (
+        [{"n": "a", "v": 1}, {"n": "a", "v": 1, "tag_": 1}],
+        "[1].'tag_': a field that has to be understood",
+    ),
     "newer version": ([{"bver": 11, "n": "a", "v": 1}], "[0].bver: expected a version from 1 to 10"),
     "version of no number": ([{"bver": "10", "n": "a", "v": 1}], "[0].bver: "),
     "two versions": ([{"bver": 5, "n": "a", "v": 1}, {"bver": 10, "n": "a", "v": 1}], "[1].bver: expected one"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cbor2
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.alerts import AlertBook
@@ -20,15 +23,19 @@ from monitor.consumers.conflicts import raise_conflicts
 from monitor.consumers.judge import Judge
 from monitor.ingest import Inbox, Intake
 from monitor.ingest.inbox import Delivery
+from monitor.ingest.intake import MAX_COMMIT_BYTES
 from monitor.journal import Journal, JournalReader
 from monitor.journal.reader import Place
 from monitor.model.limit import Profile
 from monitor.wire import Sources
+from monitor.wire.derived import MAX_LOGGERS, MAX_VALUES
 from tests.unit.test_intake import ManualClock, delivery, nothing
 from tests.unit.test_wire import S, env
 
 T = 1_600_000_000
 SETTINGS = SourceSettings(topic="site/+", format="senml-json", container="C", logger_level=2)
+MANY = SourceSettings(topic="many", format="senml-json", container="C")
+FLOOD_BYTES = 24 << 20  # a commit of 8 MiB, its arrays decoded, and a little for what is being judged
 HOT = {
     "name": "p",
     "rule": [
@@ -45,7 +52,7 @@ class Gateway:
         self.journal = Journal(folder)
         self.intake = Intake(
             self.journal, self.inbox, self.clock, self.publish, (),
-            lambda _container, logger: not accepted or logger == accepted, Sources([SETTINGS]),
+            lambda _container, logger: not accepted or logger == accepted, Sources([SETTINGS, MANY]),
         )  # fmt: skip
 
     sent: list[tuple[str, bytes]]
@@ -134,6 +141,67 @@ def test_unregistered_loggers_of_a_source_are_quarantined(tmp_path: Path) -> Non
     assert gateway.rows("SELECT topic, payload FROM quarantine") == [("site/M", json.dumps(pack(T, 20.0)).encode())]
     assert gateway.rows("SELECT logger FROM records WHERE seq IS NOT NULL") == [("L",)]
     gateway.journal.close()
+
+
+@settings(deadline=None, max_examples=25)  # as above
+@given(st.text(st.sampled_from("a_\ue000"), max_size=6))
+@example("\ue000")
+def test_halves_of_surrogate_pairs_are_kept_with_their_reason(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    """As label, name, unit and value of JSON: the journal writes whatever the reason says."""
+    gateway = Gateway(tmp_path_factory.mktemp("journal"))
+    packs = [[{f"{text}_": 1}], [{"n": text, "v": 1}], [{"n": "light.a", "u": text, "v": 1}], [{"n": "a", "v": text}]]
+    sent = [json.dumps(one).replace("\\ue000", "\\ud800").encode() for one in packs]
+    for payload in sent:
+        gateway.inbox.put(Delivery(0, "site/L", payload, False, True, nothing), is_fill=False)
+    gateway.intake.step()
+    kept = gateway.rows("SELECT payload, reason FROM quarantine ORDER BY pos")
+    assert {payload for payload, _ in kept} >= {sent[0], sent[3]}
+    assert all(reason for _, reason in kept)
+    gateway.journal.close()
+
+
+def sparse_pack(at_s: int) -> bytes:
+    """As many values as a message may have, no two in one row or column: the record is six times as long."""
+    pack = [{"n": f"tilt.c{i % 64}", "t": at_s + i, "v": i} for i in range(MAX_VALUES)]
+    return json.dumps(pack, separators=(",", ":")).encode()
+
+
+def crowded_pack(at_s: int) -> bytes:
+    """As many loggers as a message may name, each of whose records holds it whole."""
+    filler = [{"n": "x", "vs": "y" * 60_000}]
+    return json.dumps([{"n": f"d{i}:tilt.a", "t": at_s, "v": i} for i in range(MAX_LOGGERS)] + filler).encode()
+
+
+@pytest.mark.parametrize(("topic", "make"), [("site/L", sparse_pack), ("many", crowded_pack)])
+def test_a_flood_of_the_largest_messages_is_committed_in_pieces(
+    gateway: Gateway, topic: str, make: Callable[[int], bytes]
+) -> None:
+    """In order, each below the bound and acknowledged before the next; memory does not grow with the flood."""
+    count, freed = 40, []
+    gateway.intake.step()
+
+    def acknowledge(number: int) -> None:
+        query = "SELECT count(DISTINCT received_ns), sum(length(payload)) FROM records WHERE kind = 'env'"
+        freed.append((number, *gateway.rows(query)[0]))
+
+    for number in range(count):
+        each = Delivery(number, topic, make(T + 10_000 * number), False, True, partial(acknowledge, number))
+        gateway.inbox.put(each, is_fill=False)
+    tracemalloc.start()
+    try:
+        gateway.intake.step()
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [number for number, _, _ in freed] == list(range(count))
+    assert all(number < journalled for number, journalled, _ in freed)
+    journalled_bytes = [0, *sorted({size for _, _, size in freed})]
+    commit_bytes = [after - before for before, after in pairwise(journalled_bytes)]
+    assert max(commit_bytes) <= MAX_COMMIT_BYTES
+    assert len(commit_bytes) <= 2 * journalled_bytes[-1] / MAX_COMMIT_BYTES + 1  # and none without need
+    assert peak_bytes < FLOOD_BYTES
 
 
 def test_channels_that_take_turns_are_judged_in_their_own_order(gateway: Gateway) -> None:

@@ -10,10 +10,13 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from monitor.config import Rules
@@ -24,7 +27,9 @@ from monitor.journal import Journal, JournalReader, Usable
 from monitor.model.batch import Points
 from monitor.model.clock import rfc3339
 from monitor.model.errors import SinkError
+from monitor.model.record import Status
 from monitor.sinks import EmbeddedSink, RefusedLines, TooLarge, Unavailable, lines
+from monitor.telemetry import StateReader
 from monitor.wire import decode
 from tests.unit.test_intake import ManualClock
 from tests.unit.test_journal import arrival
@@ -277,6 +282,56 @@ def test_each_change_of_an_alert_is_a_point_at_its_time(bench: Bench) -> None:
         assert text.startswith(f'{head}state="{state}",value=25.5,limit=25.0,alert_id="{alert["id"]}",message="C L: ')
         assert text.endswith(f" {T0 + after_s * S}")
     assert rfc3339(T0 + 20 * S) == alert["cleared_at"]
+
+
+def said(boot: int, state: str) -> Usable:
+    return arrival("status", status(boot, state=state), boot * S)
+
+
+@pytest.mark.parametrize(
+    ("told", "present", "written"),
+    [
+        (((1, "online"), (1, "offline")), (1, "offline"), (1, 1)),
+        (((1, "offline"),), (1, "offline"), (1,)),
+        (((1, "online"), (2, "online"), (1, "offline")), (2, "online"), (1, 2)),
+        (((1, "online"), (2, "online"), (1, "offline"), (1, "offline")), (2, "online"), (1, 2)),
+        (((1, "online"), (2, "sleeping"), (1, "offline"), (2, "offline")), (2, "offline"), (1, 2, 2)),
+        (((1, "online"), (2, "online"), (2, "offline"), (1, "offline")), (2, "offline"), (1, 2, 2)),
+        (((2, "offline"), (1, "online"), (2, "offline"), (2, "online"), (2, "offline")), (2, "offline"), (2, 1, 2, 2)),
+    ],
+)
+def test_a_stale_will_says_nothing(
+    bench: Bench, told: tuple[tuple[int, str], ...], present: tuple[int, str], written: tuple[int, ...]
+) -> None:
+    """The broker notices a dead connection long after its logger has begun anew: neither store nor status follows."""
+    bench.append(*(said(boot, state) for boot, state in told))
+    sink = Ledger()
+    run(bench.store(sink))
+    assert [int(text.rpartition(" ")[2]) // S for text in of("logger", sink.kept)] == list(written)
+    last = bench.reader.last_status("L")
+    assert last is not None
+    assert (last.stamp.boot, last.state) == present
+    state = StateReader(bench.folder)
+    assert [row["state"] for row in state.document(RULES)["loggers"]] == [present[1]]
+    state.close()
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["online", "sleeping", *["offline"] * 18])), max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_store_and_status_agree_on_every_will(told: list[tuple[int, str]]) -> None:
+    """The present state is that of the last status that is no stale will, also behind more wills than anyone counts."""
+    with TemporaryDirectory() as folder:
+        bench = Bench(Path(folder))
+        expected = None
+        for boot, state in told:
+            arrived = said(boot, state)
+            bench.append(arrived)
+            assert isinstance(arrived.message, Status)
+            if not bench.reader.is_stale_will(bench.journal.pos, "L", arrived.message):
+                expected = arrived.message
+            assert bench.reader.last_status("L") == expected
+        for part in (bench.reader, bench.results, bench.watch, bench.journal):
+            part.close()
 
 
 def test_without_a_synchronised_clock_points_stand_at_the_anchor(bench: Bench) -> None:

@@ -351,7 +351,7 @@ def test_the_state_is_saved_every_ten_seconds_and_at_the_end(station: Station) -
     assert (station.snapshot_pos(), station.watch.pos, station.watch.step()) == (4, 4, False)
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"version": None}])
+@pytest.mark.parametrize("change", [{"version": 3}, {"version": None}])
 def test_a_snapshot_of_another_version_is_refused(station: Station, change: dict[str, Any]) -> None:
     """Never misread; the message says what to do."""
     station.run(readings(26.0))
@@ -359,7 +359,7 @@ def test_a_snapshot_of_another_version_is_refused(station: Station, change: dict
     with sqlite3.connect(station.folder / "watch.db") as connection:
         (state,) = connection.execute("SELECT state FROM snapshot").fetchone()
         connection.execute("UPDATE snapshot SET state = ?", (cbor2.dumps(cbor2.loads(state) | change),))
-    with pytest.raises(TcmError, match=r"version .*expected 3 \(delete watch\.db"):
+    with pytest.raises(TcmError, match=r"version .*expected 4 \(delete watch\.db"):
         station.start()
 
 

@@ -84,6 +84,15 @@ def test_the_pages_sizes_are_those_of_the_encoder() -> None:
     assert f"{288 * env_bytes(5) / 1e3:.0f} kB a day" in PAGE
 
 
+def test_what_an_outage_costs_is_what_a_window_of_256_records_costs() -> None:
+    """Once a minute, or once in ten, with 40 bytes of topic and header for each record."""
+    window_bytes = 256 * (env_bytes(60) + 40)
+    assert f"{window_bytes / 1e3:.0f} kB: with a wait of 60 s {1440 * window_bytes / 1e6:.0f} MB a day" in PAGE
+    assert f"with 10 min {144 * window_bytes / 1e6:.0f} MB." in PAGE
+    window_bytes = 256 * (shock_bytes(4096) + 40)
+    assert f"{window_bytes / 1e6:.1f} MB: {1440 * window_bytes / 1e9:.1f} GB a day" in PAGE
+
+
 def test_the_pages_limits_are_those_of_the_decoder() -> None:
     """Each number in the table of limits, and the one of gaps."""
     for row in (
