@@ -7,9 +7,10 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO, TypeVar
 
 import typer
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from firmware_sim.runner import Summary
 
 MAX_LOGGERS = 100_000  # in memory all of them; 10 000 need about 1 GB
+
+T = TypeVar("T")
 
 app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Simulated loggers over MQTT."
@@ -49,7 +52,7 @@ def run(
             help='real time such as "60s"; default: the scenario\'s; the first record comes with its first full block',
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="default: the scenario's", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="default: the scenario's", min=0, max=2**63 - 1)] = None,
     start: Annotated[
         str | None, typer.Option(help='virtual start, RFC 3339 or "now"; default: the scenario\'s')
     ] = None,
@@ -87,33 +90,46 @@ def run(
     """
     from firmware_sim import recorder
     from firmware_sim import scenario as scenarios
-    from firmware_sim.clock import NS_PER_S, VirtualClock, parse_duration_s, parse_time_ns
+    from firmware_sim.clock import MAX_DURATION_S, NS_PER_S, VirtualClock, parse_duration_s, parse_time_ns
     from firmware_sim.progress import progress
     from firmware_sim.recorder.truth import Truth
     from firmware_sim.runner import Limits, Run, simulate
+    from firmware_sim.scenario.model import MAX_SPEED, MIN_SPEED
 
     try:
         link = _broker(broker, protocol, username, password_file)
         loaded = scenarios.load(scenario)
         changes = {"seed": seed, "speed": speed}
         loaded = loaded.model_copy(update={key: value for key, value in changes.items() if value is not None})
-        if not 0 < loaded.speed < 1e6:
-            raise ValueError(f"--speed {loaded.speed}: expected a number above 0 and below 1e6")
-        start_ns = parse_time_ns(start) if start is not None else loaded.start_ns() or time.time_ns()
-        for_s = parse_duration_s(for_) if for_ is not None else None
-        drain_s = parse_duration_s(drain)
-        told = Truth(truth)
+        if not MIN_SPEED <= loaded.speed <= MAX_SPEED:
+            raise ValueError(f"--speed {loaded.speed}: expected a number from {MIN_SPEED:g} to {MAX_SPEED:g}")
+        given_ns = None if start is None else _option("--start", parse_time_ns, start)
+        start_ns = given_ns or loaded.start_ns() or time.time_ns()
+        for_s = None if for_ is None else _option("--for", parse_duration_s, for_)
+        drain_s = _option("--drain", parse_duration_s, drain)
+        clock = VirtualClock(start_ns, loaded.speed, time.time() if real_start is None else real_start)
+        _check_span(loaded.speed, clock.real_start_s, for_s or 0.0, drain_s)
     except (ValueError, OSError) as error:
         _fail(error)
+    try:
+        told = Truth(truth)
+    except OSError as error:
+        why = f"cannot be written ({error.strerror}), expected a folder, or a file in one that exists"
+        _fail(ValueError(f"--truth {truth}: {why}"))
     length_s = loaded.duration if for_s is None else for_s * loaded.speed
-    end_ns = start_ns + round(loaded.duration * NS_PER_S) if loaded.duration and for_s is None else None
+    end_ns = start_ns + round((loaded.duration or MAX_DURATION_S) * NS_PER_S) if for_s is None else None
     with told, progress(start_ns, length_s) as look:
-        plans = recorder.plan(loaded, start_ns, loaded.speed, loggers, told)
-        clock = VirtualClock(start_ns, loaded.speed, time.time() if real_start is None else real_start)
+        try:
+            plans = recorder.plan(loaded, start_ns, loaded.speed, loggers, told)
+        except (ValueError, OSError) as error:
+            _fail(error)
         stop = _stop_on_signal()
+        told.stops(stop)
         fleet = Run(plans, link, clock, told, stop, connections, look)
         summary, is_settled = simulate(fleet, clock, Limits(for_s, end_ns, drain_s))
     _print(summary, json_)
+    if told.failure is not None:
+        _fail(told.failure)
     if not is_settled and not stop.is_set():
         raise typer.Exit(1)
 
@@ -143,7 +159,8 @@ def replay(
 
     try:
         link = _broker(broker, protocol, username, password_file)
-        start_ns, drain_s = parse_time_ns(start), parse_duration_s(drain)
+        start_ns = _option("--start", parse_time_ns, start)
+        drain_s = _option("--drain", parse_duration_s, drain)
         pieces = read(recording)
         identity = recording_identity(pieces, recording, container, logger)
     except (ValueError, OSError) as error:
@@ -168,6 +185,9 @@ def main() -> None:
     """Entry point of `tcm-sim`."""
     import logging
 
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a run takes it: nothing to tidy up, nothing to tell
+
     class Stderr(logging.StreamHandler[TextIO]):
         """Writes to what sys.stderr is at the moment: a progress bar puts itself in its place."""
 
@@ -177,6 +197,25 @@ def main() -> None:
 
     logging.basicConfig(format="tcm-sim: %(message)s", handlers=[Stderr()])
     app(prog_name="tcm-sim")
+
+
+def _option(name: str, parse: Callable[[str], T], text: str) -> T:
+    """Return what an option says; its name stands in the message of the ValueError."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _check_span(speed: float, real_start_s: float, for_s: float, drain_s: float) -> None:
+    """Raise ValueError for a run that is, or already was, too long in virtual time for the simulated world."""
+    from firmware_sim.clock import MAX_DURATION_S
+
+    days = MAX_DURATION_S / 86400
+    if not abs(time.time() - real_start_s) * speed <= MAX_DURATION_S:
+        raise ValueError(f"--real-start {real_start_s:g}: expected Unix seconds, at most {days:.0f} virtual d from now")
+    if (for_s + drain_s) * speed > MAX_DURATION_S:
+        raise ValueError(f"--for, --drain: expected at most {days:.0f} virtual d in all, at {speed:g} virtual s in a s")
 
 
 def _broker(url: str, protocol: str, username: str | None, password_file: Path | None) -> "Broker":

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 
 NS_PER_S = 1_000_000_000
 UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+MAX_DURATION_S = 3 * 366 * 86400.0  # three years, of anything; what is added up from two of them stays below ten
+FIRST_TIME = datetime(1990, 1, 1, tzinfo=UTC)
+LAST_TIME = datetime(2200, 1, 1, tzinfo=UTC)  # ns in 64 bits end in 2262
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,25 @@ class VirtualClock:
         """Return the virtual time in ns UTC."""
         return self.start_ns + round((self.wall_s() - self.real_start_s) * self.speed * NS_PER_S)
 
+    def error_ns(self, told_ns: int) -> int:
+        """Return by how much a time that is told now (ns UTC) is wrong, positive when it is ahead.
+
+        Nobody says by which clock it was read: whoever tells it lives under this one, as in a demonstration, or under
+        the wall clock, as a monitor elsewhere does. It is the one that it is nearer to. What it is wrong by is not
+        multiplied by the speed: ten milliseconds on the way are ten milliseconds.
+        """
+        return min(told_ns - self.now_ns(), told_ns - round(self.wall_s() * NS_PER_S), key=abs)
+
 
 def parse_duration_s(text: str) -> float:
     """Return the seconds in a text such as "60 s", "10min", "1.5 h"; raise ValueError that says what is expected."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)\s*", text)
     if match is None:
-        raise ValueError(f'expected a duration such as "60 s", "10 min" or "4 h", got {text!r}')
-    return float(match[1]) * UNITS_S[match[2]]
+        raise ValueError(f'expected a duration such as "60 s", "10 min" or "4 h", got {text!r:.60}')
+    duration_s = float(match[1]) * UNITS_S[match[2]]
+    if duration_s > MAX_DURATION_S:
+        raise ValueError(f"expected a duration of at most {MAX_DURATION_S / 86400:.0f} d, got {text!r:.60}")
+    return duration_s
 
 
 def parse_time_ns(text: str) -> int:
@@ -46,8 +61,15 @@ def parse_time_ns(text: str) -> int:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError(f'expected "now" or a time with its zone such as "2026-11-23T06:00:00Z", got {text!r}')
+        raise ValueError(f'expected "now" or a time with its zone such as "2026-11-23T06:00:00Z", got {text!r:.60}')
+    check_time(moment)
     return to_ns(moment)
+
+
+def check_time(moment: datetime) -> None:
+    """Raise ValueError for an aware time that nothing here happens at."""
+    if not FIRST_TIME <= moment <= LAST_TIME:
+        raise ValueError(f"expected a time from {FIRST_TIME.year} to {LAST_TIME.year}, got {moment.isoformat()}")
 
 
 def to_ns(moment: datetime) -> int:

@@ -5,9 +5,9 @@
 The recorder makes plans from a scenario; the runner lets them happen to a device, and knows nothing of physics.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from firmware_sim.codec import Env, Shock
 from firmware_sim.device import Identity
@@ -39,7 +39,20 @@ class Action:
     value: float = 0.0
 
 
-Happening = Made | Action
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something true that the device has no part in; the truth is told of it when its time has come, not before.
+
+    content: what there is to tell. event: of a shock that a record is going to show, that record's `Made.event`.
+    """
+
+    at_ns: int
+    kind: Literal["shock", "fault"]
+    content: Mapping[str, Any]
+    event: int | None = None
+
+
+Happening = Made | Action | Fact
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from firmware_sim.publish.hub import Doorbell, close_hubs, make_hubs
 from firmware_sim.publish.line import Line
 from firmware_sim.recorder.truth import Truth
 from firmware_sim.recording import Piece
-from firmware_sim.unit import Unit
+from firmware_sim.unit import REPORT_REAL_S, Unit
 
 log = logging.getLogger("firmware_sim")
 
@@ -130,7 +130,8 @@ class Run:
         self._is_reported = False
         lines: dict[int, Line] = {number: line for hub in self._hubs for number, line in hub.lines.items()}
         for number, plan in enumerate(plans):
-            self.fleet.add(Unit(plan, lines[number], truth, clock.now_ns, clock.speed))
+            self.fleet.add(Unit(plan, lines[number], truth, clock.now_ns, clock.speed, clock.error_ns))
+        self._tell_stretch()
 
     def go(self, for_s: float | None, is_done: Callable[[bool], bool]) -> bool:
         """Run until is_done, for_s real seconds are over, or stop; return whether it was done.
@@ -170,6 +171,16 @@ class Run:
     def is_settled(self, records: int) -> bool:
         """Return whether so many records were made and all of them are settled or lost."""
         return self.fleet.summary().created == records and all(unit.logger.held == 0 for unit in self.fleet.units)
+
+    def _tell_stretch(self) -> None:
+        """Say that the radios report more rarely than the scenario says, if they do."""
+        stretch = max((unit.report_stretch for unit in self.fleet.units), default=1.0)
+        if stretch > 1.0:
+            log.warning(
+                "reports are stretched by %.3g at this speed, for %g real seconds each; so is the time between them",
+                stretch,
+                REPORT_REAL_S,
+            )
 
     def _report_link(self) -> None:
         """Say once that the broker is away, and once that it is back, however many connections see it."""

@@ -7,7 +7,7 @@ from typing import assert_never
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import AckError, Env
 from firmware_sim.device import Fate, Logger, Oscillator, Record
-from firmware_sim.plan import Action, Happening, LoggerPlan, Made
+from firmware_sim.plan import Action, Fact, Happening, LoggerPlan, Made
 from firmware_sim.publish.line import Line
 from firmware_sim.publish.way import Way
 from firmware_sim.recorder.truth import Truth
@@ -25,6 +25,7 @@ class Unit:
 
     __slots__ = (
         "_at_ns",
+        "_error_ns",
         "_generation",
         "_happenings",
         "_line",
@@ -39,9 +40,18 @@ class Unit:
     )
 
     def __init__(
-        self, plan: LoggerPlan, line: Line, truth: Truth, now_ns: Callable[[], int], speed: float = 1.0
+        self,
+        plan: LoggerPlan,
+        line: Line,
+        truth: Truth,
+        now_ns: Callable[[], int],
+        speed: float = 1.0,
+        error_ns: Callable[[int], int] | None = None,
     ) -> None:
-        """now_ns: the true time, for the last will. speed: true seconds in a real one."""
+        """now_ns: the true time, for the last will. speed: true seconds in a real one.
+
+        error_ns: by how much the time that an acknowledgement tells is wrong; None: it tells true time.
+        """
 
         def on_fate(record: Record, fate: Fate) -> None:
             truth.fate(plan, record, fate)
@@ -53,11 +63,17 @@ class Unit:
         self._way = Way(plan.link, plan.identity, plan.boot_ns, round(REPORT_REAL_S * speed * NS_PER_S))
         self._truth = truth
         self._now_ns = now_ns
+        self._error_ns = error_ns
         self._happenings = iter(plan.happenings)
         self._next: Happening | None = None
         self._on_ns = plan.boot_ns  # last powered up
         self._at_ns = plan.boot_ns - 1  # lived through so far
         self._generation = -1  # of the line, when the birth went out
+
+    @property
+    def report_stretch(self) -> float:
+        """Return how many times longer than planned a report lasts, and the time from one to the next."""
+        return self._way.stretch
 
     def step(self, now_ns: int, until_ns: int | None, *, is_rung: bool = False) -> int | None:
         """Let happen what is due by now_ns, moment by moment; return when the next is due, None: never.
@@ -91,9 +107,15 @@ class Unit:
     def _next_ns(self, until_ns: int | None) -> int | None:
         happening = self._peek(until_ns)
         moments = [self._way.next_change_ns(self._at_ns), self.logger.next_due_ns(), self._line.next_ns()]
+        moments.append(self._empty_ns(until_ns))
         if happening is not None:
             moments.append(happening.at_ns)
         return min((moment for moment in moments if moment is not None), default=None)
+
+    def _empty_ns(self, until_ns: int | None) -> int | None:
+        """Return when the battery will be empty; None if that is not before until_ns."""
+        empty_ns = self.logger.empty_ns
+        return None if empty_ns is None or (until_ns is not None and empty_ns > until_ns) else empty_ns
 
     def _peek(self, until_ns: int | None) -> Happening | None:
         """Return what happens next; None if there is nothing before until_ns."""
@@ -117,19 +139,32 @@ class Unit:
             for copy in self._way.carry(message, at_ns):
                 self._line.send(copy, at_ns)
         self._receive(at_ns)  # an acknowledgement that comes at once
+        self._run_down(at_ns, until_ns)
+
+    def _run_down(self, at_ns: int, until_ns: int | None) -> None:
+        """Switch off an empty logger, whose status is out, after all else that happens in this moment."""
+        empty_ns, happening = self._empty_ns(until_ns), self._peek(until_ns)
+        is_last = happening is None or happening.at_ns > at_ns
+        if empty_ns is not None and empty_ns <= at_ns and is_last:
+            self.logger.power_off(at_ns)
+            self._drop(at_ns)
 
     def _happen(self, happening: Happening) -> None:
-        if isinstance(happening, Action):
+        if isinstance(happening, Fact):
+            self._truth.tell(self.plan.identity, happening)
+        elif isinstance(happening, Action):
             self._act(happening)
-        elif self.logger.is_on and happening.t0_ns >= self._on_ns:  # else it was in the RAM when the power failed
+        elif self.logger.is_on and happening.t0_ns >= self._on_ns:
             self._record(happening)
+        else:  # it was in the RAM when the power failed
+            self._truth.unrecorded(self.plan, happening)
 
     def _record(self, made: Made) -> None:
         if isinstance(made.content, Env):
             record = self.logger.add_env(made.t0_ns, made.content)
         else:
             record = self.logger.add_shock(made.t0_ns, made.content)
-        self._truth.recorded(self.plan, made, record)
+        self._truth.recorded(self.plan, made, record, self.logger.oscillator.clk(made.t0_ns))
 
     def _act(self, action: Action) -> None:
         logger, at_ns, value = self.logger, action.at_ns, action.value
@@ -178,7 +213,7 @@ class Unit:
                 self.logger.command(at_ns, payload)
                 continue
             try:
-                self.logger.receive(at_ns, payload)
+                self.logger.receive(at_ns, payload, self._error_ns)
             except AckError as error:
                 log.warning("%s: ignored a message on down/ack: %s", self.plan.identity.logger, error)
 

@@ -21,7 +21,9 @@ from firmware_sim.physics.vibration import Crossings, Vibration, conditioned, wa
 
 __all__ = ["Accelerometer", "Capture", "Missed", "ShockChannel"]
 
-Reason = Literal["below level", "dead time", "asleep"]
+Reason = Literal["below level", "dead time", "asleep", "no power", "not armed"]
+Span = tuple[float, float]
+ALWAYS: tuple[Span, ...] = ((0.0, math.inf),)
 MAX_MEMORY_S = 2.0  # of what came before a record, for an AC-coupled sensor that still droops from it
 MEMORY_TIMES = 8  # time constants after which the droop is forgotten: exp(-8) is 0.03 %
 
@@ -68,6 +70,10 @@ class ShockChannel:
     to the impacts and triggers on its own. isolation: share of both that reaches the sensor. seed: numbers that are
     this logger's own. Impacts in the dead time and, there, the crossings of the vibration are counted in the next
     record's `rejected`. Nothing is held but what is near.
+
+    power: the spans [on_s, off_s) in which the logger is on, the last one without end (off_s inf); armed_s: from when
+    on it records. Outside nothing triggers; each span begins without dead time and with nothing rejected; a record
+    that the end of the power cuts is none.
     """
 
     def __init__(
@@ -77,8 +83,11 @@ class ShockChannel:
         vibration: Sequence[Vibration],
         isolation: float,
         seed: Sequence[int],
+        power: Sequence[Span] = ALWAYS,
+        armed_s: float = 0.0,
     ) -> None:
         self._acc = acc
+        self._power, self._armed_s = power, armed_s
         self._pre, self._post = round(acc.pre_s * acc.fs_hz), round((acc.record_s - acc.pre_s) * acc.fs_hz)
         self._dead = math.ceil(acc.dead_s * acc.fs_hz)
         memory_s = MEMORY_TIMES / (2.0 * math.pi * acc.hp_hz) if acc.coupling == "ac" else 0.0
@@ -91,32 +100,68 @@ class ShockChannel:
         crossings = np.random.default_rng([*keys, crc32(b"crossings")])
         self._crossings = Crossings(acc.level_g, vibration, isolation, crossings)
         self._ready = 0  # first sample that may be recorded
+        self._dead_until_s = 0.0
         self._rejected = 0
         self._waiting: list[Missed] = []  # not recorded, unless the next record's pre-trigger reaches back to them
 
     def __iter__(self) -> Iterator[Capture | Missed]:
-        while (window := self._next_window()) is not None:
+        for on_s, off_s in self._power:
+            if off_s > self._armed_s:
+                begin_s = max(on_s, self._armed_s)
+                yield from self._outside(begin_s)
+                self._begin(begin_s)
+                yield from self._span(off_s)
+
+    def _outside(self, before_s: float) -> Iterator[Missed]:
+        """Yield what strikes while nothing is recorded, up to the begin of a span."""
+        while (entry := self._near.first()) is not None and entry[1].at_s < before_s:
+            index, impact = entry
+            self._near.done()
+            is_on = any(on_s <= impact.at_s < off_s for on_s, off_s in self._power)
+            yield Missed(impact.at_s, index, "not armed" if is_on else "no power")
+
+    def _begin(self, begin_s: float) -> None:
+        self._ready = math.ceil(begin_s * self._acc.fs_hz)
+        self._dead_until_s, self._rejected = begin_s, 0
+        if begin_s > 0:  # else the first crossing is drawn already
+            self._crossings.restart(begin_s)
+
+    def _span(self, off_s: float) -> Iterator[Capture | Missed]:
+        """Yield what is recorded and missed up to off_s."""
+        while (window := self._next_window(off_s)) is not None:
             yield from self._give_up(window.first / self._acc.fs_hz)
             found = self._look(window)
             if isinstance(found, Capture):
                 yield from self._give_up(found.t0_s)
-                yield self._settle(found)
+                if found.end_s > off_s:
+                    yield from self._cut(off_s)
+                    return
+                yield self._settle(found, off_s)
             elif window.at is None:
                 self._miss(found)
             else:  # noise or a filter kept the crossing below the level
                 self._crossings.restart(window.now_s)
         yield from self._give_up(math.inf)
 
-    def _next_window(self) -> _Window | None:
-        """Return where to look next: at the first impact or at the next crossing, whichever is earlier."""
+    def _cut(self, off_s: float) -> Iterator[Missed]:
+        """Yield what was in a record that was still in the RAM when the power failed."""
+        for missed in self._waiting:
+            yield replace(missed, reason="no power")
+        self._waiting = []
+        while (entry := self._near.first()) is not None and entry[1].at_s < off_s:
+            self._near.done()
+            yield Missed(entry[1].at_s, entry[0], "no power")
+
+    def _next_window(self, off_s: float) -> _Window | None:
+        """Return where to look next before off_s: at the first impact or the next crossing, whichever is earlier."""
         entry, crossing_s, fs_hz = self._near.first(), self._crossings.next_s, self._acc.fs_hz
+        if min(crossing_s, math.inf if entry is None else entry[1].at_s) >= off_s:
+            return None
         if entry is not None and entry[1].at_s <= crossing_s:
             impact = entry[1]
             first = max(self._ready, math.floor(impact.begin_s * fs_hz) - self._pre)
             until = math.ceil(impact.end_s * fs_hz) + 1
             return _Window(impact.at_s, first, until, until + self._post)
-        if math.isinf(crossing_s):
-            return None
         at = math.ceil(crossing_s * fs_hz)  # the top of an excursion, whose first sample may come a little earlier
         return _Window(crossing_s, max(self._ready, at - 2 * self._pre), at + 1, at + 1 + self._post, at)
 
@@ -183,17 +228,17 @@ class ShockChannel:
         trigger = int(np.argmax(beyond))
         return max(trigger - self._pre, awake), trigger
 
-    def _settle(self, found: Capture) -> Capture:
-        """Return the record with its impacts, and count what the dead time after it takes."""
+    def _settle(self, found: Capture, off_s: float) -> Capture:
+        """Return the record with its impacts, and count what the dead time after it takes; the power ends at off_s."""
         members = [missed.index for missed in self._waiting if missed.at_s < found.end_s]
         self._waiting = self._waiting[len(members) :]
         while (entry := self._near.first()) is not None and entry[1].at_s < found.end_s:
             members.append(entry[0])
             self._near.done()
         self._ready = round(found.end_s * self._acc.fs_hz) + self._dead
-        ready_s = self._ready / self._acc.fs_hz
-        self._rejected = self._crossings.count(found.end_s, ready_s)
-        self._crossings.restart(ready_s)
+        self._dead_until_s = self._ready / self._acc.fs_hz
+        self._rejected = self._crossings.count(found.end_s, self._dead_until_s)
+        self._crossings.restart(min(self._dead_until_s, off_s))  # the power's end ends the dead time as well
         return replace(found, impacts=tuple(members))
 
     def _miss(self, reason: Reason) -> None:
@@ -203,7 +248,7 @@ class ShockChannel:
             return
         index, impact = entry
         self._near.done()
-        if impact.at_s < self._ready / self._acc.fs_hz and abs(impact.peak_g) > self._acc.level_g:
+        if impact.at_s < self._dead_until_s and abs(impact.peak_g) > self._acc.level_g:
             self._rejected += 1
             reason = "dead time"
         self._waiting.append(Missed(impact.at_s, index, reason))

@@ -2,7 +2,8 @@
 
 from firmware_sim.clock import NS_PER_S
 
-LEVELS_PCT = (20.0, 10.0)
+EMPTY_PCT = 0.0
+LEVELS_PCT = (20.0, 10.0, EMPTY_PCT)
 
 
 class Battery:
@@ -17,12 +18,19 @@ class Battery:
         self._on_ns = 0
 
     def switch_on(self, true_ns: int) -> None:
-        """Begin to draw."""
+        """Begin to draw, from a new and full battery if this one is empty: without it there would be no power."""
+        if self._used_ns >= self._lasts_ns(EMPTY_PCT):
+            self._charge_pct, self._used_ns = 100.0, 0
         self._on_ns = true_ns
 
     def switch_off(self, true_ns: int) -> None:
         """Draw no more."""
         self._used_ns += true_ns - self._on_ns
+
+    @property
+    def empty_ns(self) -> int:
+        """Return when the charge is used up if the logger stays on."""
+        return self._reached_ns(EMPTY_PCT)
 
     def pct(self, true_ns: int) -> float:
         """Return the charge of a battery in use, 0 to 100."""
@@ -31,12 +39,16 @@ class Battery:
 
     def levels_passed(self, true_ns: int) -> int:
         """Return how many of LEVELS_PCT the charge has fallen to."""
-        return sum(true_ns >= reached_ns for reached_ns in self._reached_ns())
+        return sum(true_ns >= self._reached_ns(level) for level in LEVELS_PCT)
 
     def next_level_ns(self, true_ns: int) -> int | None:
         """Return when the next level is reached if the logger stays on; None after the last."""
-        return min((reached_ns for reached_ns in self._reached_ns() if reached_ns > true_ns), default=None)
+        moments = (self._reached_ns(level) for level in LEVELS_PCT)
+        return min((at_ns for at_ns in moments if at_ns > true_ns), default=None)
 
-    def _reached_ns(self) -> list[int]:
-        start_ns = self._on_ns - self._used_ns
-        return [start_ns + round((self._charge_pct - level) / 100 * self._life_ns) for level in LEVELS_PCT]
+    def _reached_ns(self, level_pct: float) -> int:
+        return self._on_ns - self._used_ns + self._lasts_ns(level_pct)
+
+    def _lasts_ns(self, level_pct: float) -> int:
+        """Return the time on from the first charge to a level."""
+        return round((self._charge_pct - level_pct) / 100 * self._life_ns)

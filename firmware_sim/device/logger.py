@@ -9,19 +9,19 @@ from collections.abc import Callable
 from typing import TypeVar
 from zlib import crc32
 
+import cbor2
 import numpy as np
 
-from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import Env, Shock, Stamp, decode_ack, encode_env, encode_shock
 from firmware_sim.device.announcer import Announcer
 from firmware_sim.device.battery import Battery
 from firmware_sim.device.flight import Flight
 from firmware_sim.device.identity import Identity, Message
-from firmware_sim.device.oscillator import SYNCHRONISED, Oscillator
+from firmware_sim.device.oscillator import Oscillator
 from firmware_sim.device.ring import Fate, Ledger, Record, Ring
 
 MAX_BOOT = 2**53  # so that JSON and floats carry it exactly
-MAX_CLOCK_ERROR_S = 0.5  # an acknowledgement takes part of a second on its way; a nearer clock is left alone
+OVERRUN_BYTES = 9  # the widest integer: see _add
 HEAD_BYTES = 320  # at most, without arrays and channel names: 17 keys of 76 letters, 20 numbers of 9 bytes, tags
 
 Content = TypeVar("Content", Env, Shock)
@@ -86,6 +86,11 @@ class Logger:
     def published(self) -> int:
         """Return the number of records sent at least once."""
         return self._flight.published
+
+    @property
+    def empty_ns(self) -> int | None:
+        """Return the true time at which the battery is empty if the logger stays on; None while it is off."""
+        return self._battery.empty_ns if self.is_on else None
 
     @property
     def held(self) -> int:
@@ -165,10 +170,11 @@ class Logger:
         """Return the announcement that the logger is going to disconnect and stay away until until_ns."""
         return self._announcer.sleep(true_ns, self.boot, until_ns)
 
-    def receive(self, true_ns: int, payload: bytes) -> None:
+    def receive(self, true_ns: int, payload: bytes, error_ns: Callable[[int], int] | None = None) -> None:
         """Take an acknowledgement: free what is settled; send again what the monitor misses and is still held.
 
-        Raises AckError if it is not one; then nothing has changed.
+        error_ns: tells by how much its `now` is wrong; None: `now` is true time.
+        Raises AckError if it is not an acknowledgement; then nothing has changed.
         """
         ack = decode_ack(payload)
         if not self.is_on:
@@ -176,7 +182,9 @@ class Logger:
         self._settle(ack.boot, ack.upto)
         self._flight.want(true_ns, ack.boot, ack.want)
         if self.identity.sync == "ack":
-            self._set_clock(true_ns, ack.now_ns)
+            now_ns = ack.now_ns if error_ns is None else true_ns + error_ns(ack.now_ns)
+            if self.oscillator.wants(true_ns, now_ns):
+                self.synchronise(true_ns, now_ns)
 
     def command(self, true_ns: int, payload: bytes) -> None:
         """Count a command; there is none yet that changes what a logger records or sends."""
@@ -212,7 +220,9 @@ class Logger:
         stamp = self.oscillator.stamp(true_ns, self.boot)
         oldest = self._ring.oldest(self.boot, self.next_seq)
         payload = encode(stamp, self.next_seq, oldest, self.overrun, content)
-        record = Record(self.boot, self.next_seq, kind, stamp.t0_ns, payload)
+        # what is overrun hangs on acknowledgements; its width must not, as what fits decides what is overwritten next
+        spare_bytes = OVERRUN_BYTES - len(cbor2.dumps(self.overrun))
+        record = Record(self.boot, self.next_seq, kind, stamp.t0_ns, payload, spare_bytes)
         self._ring.add(record)
         if self.online:
             self._flight.made(record)
@@ -240,11 +250,6 @@ class Logger:
         for record in records:
             self._flight.forget(record)
             self._on_fate(record, fate)
-
-    def _set_clock(self, true_ns: int, now_ns: int) -> None:
-        error_ns = abs(self.oscillator.wall_ns(true_ns) - now_ns)
-        if self.oscillator.clk(true_ns) != SYNCHRONISED or error_ns > MAX_CLOCK_ERROR_S * NS_PER_S:
-            self.synchronise(true_ns, now_ns)
 
     def _require_power(self, what: str) -> None:
         if not self.is_on:

@@ -10,6 +10,7 @@ from firmware_sim.codec import Stamp
 UNSET, FREE_RUNNING, SYNCHRONISED = 0, 1, 2
 UNSET_WALL_NS = 946_684_800 * NS_PER_S  # 2000-01-01T00:00:00Z, where a clock that was never set begins
 MAX_SYNC_AGE_S = 86_400  # 20 ppm is 1.7 s in this time; an older synchronisation is no longer vouched for
+MAX_CLOCK_ERROR_S = 0.5  # an acknowledgement takes part of a second on its way; a nearer clock is left alone
 PPB = 10**9
 
 
@@ -76,6 +77,11 @@ class Oscillator:
         if self._clk != SYNCHRONISED or self._synchronised_ns is None:
             return None
         return self._synchronised_ns + self._lasting(MAX_SYNC_AGE_S * NS_PER_S)
+
+    def wants(self, true_ns: int, reference_ns: int) -> bool:
+        """Return whether the clock is worth setting to a reference that is a little late."""
+        error_ns = abs(self.wall_ns(true_ns) - reference_ns)
+        return self.clk(true_ns) != SYNCHRONISED or error_ns > MAX_CLOCK_ERROR_S * NS_PER_S
 
     def synchronise(self, true_ns: int, reference_ns: int) -> None:
         """Set the wall clock to a reference's time, in one step."""

@@ -24,13 +24,22 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message as it stands in memory. kind: "env" or "shock". t0_ns: ns UTC by the logger's clock."""
+    """One message as it stands in memory. kind: "env" or "shock". t0_ns: ns UTC by the logger's clock.
+
+    spare_bytes: of its place in the flash that the payload does not fill.
+    """
 
     boot: int
     seq: int
     kind: str
     t0_ns: int
     payload: bytes
+    spare_bytes: int = 0
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of its place in the flash."""
+        return len(self.payload) + self.spare_bytes
 
 
 @dataclass(slots=True)
@@ -85,7 +94,7 @@ class Ring:
 
     def add(self, record: Record) -> None:
         """Write a record, the next of its boot, into room that was made for it."""
-        size = len(record.payload)
+        size = record.size
         self._used_bytes += size
         self._unsettled_bytes += size
         last = self._runs[-1] if self._runs else None
@@ -165,7 +174,7 @@ class Ring:
         """Drop the first or the last record of a backlog."""
         backlog = self._backlogs[boot]
         record = backlog.records.pop(seq)
-        self._unsettled_bytes -= len(record.payload)
+        self._unsettled_bytes -= record.size
         if seq == backlog.first:
             backlog.first += 1
         if not backlog.records:

@@ -17,6 +17,7 @@ Row = tuple[float, float, float]
 
 IDENTITY: tuple[Row, Row, Row] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 MAX_SAMPLES = 170_000  # in one record, by the wire format
+MIN_SAMPLES = 8  # after the trigger: fewer have neither a pulse nor a frequency in them
 NEGLIGIBLE = 1e-12
 
 
@@ -57,12 +58,15 @@ class Accelerometer:
             "hp_hz: expected above 0 with AC coupling and 0 with DC": (self.hp_hz > 0) != (self.coupling == "ac"),
             "pre_s: expected from 0 and below record_s": not 0 <= self.pre_s < self.record_s,
             f"record_s: expected at most {MAX_SAMPLES} samples": not 0 < self.record_s * self.fs_hz <= MAX_SAMPLES,
+            f"record_s: expected at least {MIN_SAMPLES} samples after pre_s": not (self.record_s - self.pre_s)
+            * self.fs_hz
+            >= MIN_SAMPLES,
             "wake_g, dead_s, noise_g: expected from 0": min(self.wake_g, self.dead_s, self.noise_g) < 0,
             "lp_hz: expected above 0": not self.lp_hz > 0,
         }
-        for message, is_wrong in wrong.items():
-            if is_wrong:
-                raise ValueError(f"accelerometer {self.name}: {message}")
+        if any(wrong.values()):
+            found = "; ".join(message for message, is_wrong in wrong.items() if is_wrong)
+            raise ValueError(f"accelerometer {self.name}: {found}")
 
     @property
     def scale_g(self) -> float:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 PROTOCOLS = ("5", "3.1.1")
 CONNECTIONS = 100  # at most, unless told otherwise
+MAX_USERNAME_BYTES = 65_535  # of any text in MQTT
 MAX_CONNECTIONS = 400  # a thread and two sockets each at worst (old and new), far below the 1024 files of select()
 
 
@@ -37,6 +38,10 @@ def parse_broker(url: str, protocol: str = "5", username: str | None = None, pas
         port = parts.port
     except ValueError as error:
         raise BrokerError(f"--broker {url}: {error}") from error
+    if port == 0:
+        raise BrokerError(f"--broker {url}: expected a port from 1 to 65535")
+    if username is not None and len(username.encode(errors="surrogateescape")) > MAX_USERNAME_BYTES:
+        raise BrokerError(f"--username: expected at most {MAX_USERNAME_BYTES} bytes")
     if parts.scheme not in PORTS or not parts.hostname or parts.path.strip("/") or parts.username:
         raise BrokerError("--broker: expected mqtt://host:port or mqtts://host:port, without user or password")
     if protocol not in PROTOCOLS:

@@ -20,16 +20,20 @@ State = Literal["up", "down", "refused", "asleep"]
 class Way:
     """What a LinkPlan does to one logger's messages, by generators keyed by seed, logger and message number.
 
-    The radio's first report begins at since_ns, when the logger is first switched on; a report lasts at least
-    least_report_ns. Only records are duplicated, reordered or corrupted: a birth stays the first message of its
-    connection.
+    The radio's first report begins at since_ns, when the logger is first switched on. A report lasts at least
+    least_report_ns; `stretch` says how many times longer than planned that is, and the time between reports is
+    stretched as much, so that the radio's share of the time stays what it is. Only records are duplicated, reordered
+    or corrupted: a birth stays the first message of its connection.
     """
 
     def __init__(self, plan: LinkPlan, identity: Identity, since_ns: int, least_report_ns: int = 0) -> None:
         self._plan = plan
         self._key = (identity.seed, crc32(identity.logger.encode()), identity.instance, crc32(b"link"))
         self._since_ns = since_ns
-        self._report_ns = max(plan.report_for_ns, least_report_ns)
+        self._has_reports = 0 < plan.report_for_ns < plan.report_every_ns
+        self.stretch = max(1.0, least_report_ns / plan.report_for_ns) if self._has_reports else 1.0
+        self._report_ns = round(plan.report_for_ns * self.stretch)
+        self._every_ns = round(plan.report_every_ns * self.stretch)
         self._is_faulty = bool(plan.duplicated or plan.reordered or plan.corrupted)
         self._is_steady = not (plan.down or plan.refused or self._has_reports)
         self._number = 0
@@ -56,14 +60,14 @@ class Way:
         elif self._has_reports:
             begin_ns = at_ns - self._into_cycle_ns(at_ns)
             ends_ns = begin_ns + self._report_ns
-            edges.append(ends_ns if ends_ns > at_ns else begin_ns + self._plan.report_every_ns)
+            edges.append(ends_ns if ends_ns > at_ns else begin_ns + self._every_ns)
         return min(edges, default=None)
 
     def next_report_ns(self, at_ns: int) -> int:
         """Return when the radio is next switched on after at_ns, whether or not there is a network then."""
         if not self._has_reports or at_ns < self._since_ns:
             return max(at_ns, self._since_ns)
-        return at_ns - self._into_cycle_ns(at_ns) + self._plan.report_every_ns
+        return at_ns - self._into_cycle_ns(at_ns) + self._every_ns
 
     def is_up_within(self, begin_ns: int, end_ns: int) -> bool:
         """Return whether there is a way at any time from begin_ns to end_ns."""
@@ -101,12 +105,8 @@ class Way:
         """Note that the connection ended: what waited for its successor is gone, and will be resent."""
         self._late = []
 
-    @property
-    def _has_reports(self) -> bool:
-        return 0 < self._report_ns < self._plan.report_every_ns
-
     def _into_cycle_ns(self, at_ns: int) -> int:
-        return (at_ns - self._since_ns) % self._plan.report_every_ns
+        return (at_ns - self._since_ns) % self._every_ns
 
 
 def corrupt(payload: bytes, random: np.random.Generator) -> bytes:

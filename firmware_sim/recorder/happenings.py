@@ -9,15 +9,14 @@ from typing import TypeVar
 
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.device import Identity
-from firmware_sim.device.accelerometer import Accelerometer, Missed, ShockChannel
-from firmware_sim.plan import Action, Happening, Made
+from firmware_sim.device.accelerometer import Missed, ShockChannel
+from firmware_sim.plan import Action, Fact, Happening, Made
 from firmware_sim.recorder import telling
 from firmware_sim.recorder.journey import random_of
 from firmware_sim.recorder.sampling import Post, Sampler
-from firmware_sim.recorder.truth import Truth
 from firmware_sim.scenario import Scenario
-from firmware_sim.scenario.faults import ClockFault, Fault, FlashFault, LinkFault, PowerFault
-from firmware_sim.scenario.parts import MAX_ACCELEROMETERS, AccelerometerPart
+from firmware_sim.scenario.faults import ClockFault, CloneFault, Fault, FlashFault, LinkFault, PowerFault
+from firmware_sim.scenario.values import MAX_ACCELEROMETERS
 
 T = TypeVar("T")
 SYNC_ERROR_S = 0.02  # of the network's time, as a standard deviation
@@ -30,7 +29,6 @@ class Context:
     scenario: Scenario
     start_ns: int
     speed: float
-    truth: Truth
 
     def at_ns(self, at_s: float) -> int:
         """Return the true time of a moment given in s since the start."""
@@ -43,11 +41,21 @@ def happenings(
     """Yield all that happens to a logger; what is done to it comes before what it records at the same instant."""
     power = _power(faults, begin_s)
     streams: list[Iterator[Happening]] = [
+        _faults(context, identity, faults, begin_s),
         _actions(context, post, faults, begin_s),
         _readings(Sampler(post), power),
-        *(_shocks(context, post, identity, acc, power) for acc in post.device.accelerometer),
+        *(_shocks(context, post, identity, acc, power, begin_s) for acc in post.device.accelerometer),
     ]
     return heapq.merge(*streams, key=lambda happening: happening.at_ns)
+
+
+def _faults(context: Context, identity: Identity, faults: Sequence[Fault], begin_s: float) -> Iterator[Fact]:
+    """Yield each fault when it begins; to a clone, switched on at begin_s, only those that are not over by then."""
+    for fault in sorted(faults, key=lambda fault: fault.at):
+        is_its_own = not identity.instance or not isinstance(fault, CloneFault)
+        if is_its_own and fault.at + getattr(fault, "length", 0.0) >= begin_s:
+            told = telling.fault(context.start_ns, identity, fault)
+            yield Fact(context.at_ns(max(fault.at, begin_s)), "fault", told)
 
 
 def _readings(sampler: Sampler, power: Sequence[tuple[float, float]]) -> Iterator[Happening]:
@@ -86,12 +94,16 @@ def _actions(context: Context, post: Post, faults: Sequence[Fault], begin_s: flo
 def _synchronisations(
     context: Context, post: Post, faults: Sequence[Fault], power: Sequence[tuple[float, float]]
 ) -> Iterator[Action]:
-    """Yield the moments at which the network tells the time: every so often, while power and network are there."""
+    """Yield the moments at which the network tells the time, while power and network are there.
+
+    That is every so often from power-up, and whenever the network comes back.
+    """
     away = [(fault.at, fault.at + fault.length) for fault in of_kind(LinkFault, faults)]
     random = random_of(context.scenario, post.name, "time")
     for on_s, off_s in power:
-        for number in count():
-            at_s = on_s + number * post.device.sync_every
+        regular = (on_s + number * post.device.sync_every for number in count())
+        back = sorted(end_s for _, end_s in away if on_s < end_s < off_s)
+        for at_s in heapq.merge(regular, back):
             if at_s >= off_s:
                 break
             if not any(begin_s <= at_s < end_s for begin_s, end_s in away):
@@ -99,47 +111,25 @@ def _synchronisations(
 
 
 def _shocks(
-    context: Context, post: Post, identity: Identity, acc: str, power: Sequence[tuple[float, float]]
+    context: Context, post: Post, identity: Identity, acc: str, power: Sequence[tuple[float, float]], begin_s: float
 ) -> Iterator[Happening]:
-    """Yield what one accelerometer records while the logger is on and armed; tell the truth of the rest."""
-    part, truth = post.device.accelerometer[acc], context.truth
+    """Yield what one accelerometer records while the logger is on and armed, and the truth of every shock."""
+    part, device = post.device.accelerometer[acc], post.device
     seed = random_of(context.scenario, post.name, "shock", acc).integers(2**32, size=4).tolist()
-    channel = ShockChannel(accelerometer(acc, part), post.impacts, post.vibration, post.device.isolation, seed)
+    channel = ShockChannel(
+        part.built(acc), post.impacts, post.vibration, device.isolation, seed, power, device.armed_at
+    )
     for number, found in enumerate(channel):
         if isinstance(found, Missed):
-            truth.shock(telling.shock(post, identity, acc, post.impacts[found.index]), found.reason)
+            if found.at_s >= begin_s:  # what struck before a clone was there did not strike it
+                told = telling.shock(post, identity, acc, post.impacts[found.index])
+                outcome = {"triggered": False, "reason": found.reason}
+                yield Fact(context.at_ns(found.at_s), "shock", told | outcome)
             continue
-        is_on = any(on_s <= found.t0_s and found.end_s < off_s for on_s, off_s in power)
-        if not is_on or found.t0_s < post.device.armed_at:
-            for index in found.impacts:
-                told = telling.shock(post, identity, acc, post.impacts[index])
-                truth.shock(told, "not armed" if is_on else "no power")
-            continue
-        event = number * MAX_ACCELEROMETERS + list(post.device.accelerometer).index(acc)
-        truth.caught(identity, event, telling.caught(post, identity, acc, found))
+        event = number * MAX_ACCELEROMETERS + list(device.accelerometer).index(acc)
+        for at_s, told in telling.caught(post, identity, acc, found):
+            yield Fact(context.at_ns(at_s), "shock", told, event)
         yield Made(context.at_ns(found.end_s), context.at_ns(found.t0_s), found.shock, event)
-
-
-def accelerometer(name: str, part: AccelerometerPart) -> Accelerometer:
-    """Return an accelerometer as the scenario describes it."""
-    x, y, z = (pct / 100.0 * part.range_g for pct in part.offset_pct)
-    return Accelerometer(
-        name=name,
-        fs_hz=part.fs_hz,
-        record_s=part.record,
-        pre_s=part.pre,
-        range_g=part.range_g,
-        bits=part.bits,
-        level_g=part.level_g,
-        wake_g=part.wake_g,
-        dead_s=part.dead,
-        coupling=part.coupling,
-        hp_hz=part.hp_hz,
-        lp_hz=part.fs_hz / 2 if part.lp_hz is None else part.lp_hz,
-        offset_g=(x, y, z),
-        noise_g=part.noise_g,
-        rotation=part.rotation,
-    )
 
 
 def of_kind(kind: type[T], faults: Sequence[Fault]) -> Iterator[T]:

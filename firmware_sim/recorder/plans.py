@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from firmware_sim.clock import NS_PER_S
@@ -11,14 +11,17 @@ from firmware_sim.physics import Sensor, SensorFault, World, sensor_of
 from firmware_sim.physics.vibration import Vibration
 from firmware_sim.plan import LinkPlan, LoggerPlan, Span
 from firmware_sim.recorder import telling
-from firmware_sim.recorder.happenings import Context, accelerometer, happenings, of_kind
+from firmware_sim.recorder.happenings import Context, happenings, of_kind
 from firmware_sim.recorder.journey import heat_sources, impacts, make_world, random_of, vibrations
 from firmware_sim.recorder.sampling import Post, grid_columns
 from firmware_sim.recorder.truth import GRID_PARTS, Truth
-from firmware_sim.scenario import Scenario
+from firmware_sim.scenario import Scenario, ScenarioError
+from firmware_sim.scenario.contradictions import copied, copies_that_clash
 from firmware_sim.scenario.faults import CloneFault, DeliveryFault, Fault, LinkFault, SensorFaultPart
+from firmware_sim.scenario.load import MAX_ERRORS
 from firmware_sim.scenario.parts import ContainerPart, LoggerPart
 
+_Planned = tuple[LoggerPlan, dict[str, Any]]  # a plan, and what the truth tells of its logger
 LINK_FAULTS = ("network", "refused", "duplicated", "reordered", "corrupted")
 FINEST_S = 1.0  # of the world's grid: the air's exchange takes minutes, the valve a second
 
@@ -36,34 +39,37 @@ def plan(scenario: Scenario, start_ns: int, speed: float, loggers: int | None, t
 
     loggers: how many; beyond those of the scenario, copies of its containers travel along, `<id>-<number>`, through
     the same weather and over the same road, with sensors and clocks of their own. None: the scenario's own.
+    Raise ScenarioError if two of them had the same name, or one too long.
     """
-    context = Context(scenario, start_ns, speed, truth)
+    if loggers is not None and (clashes := list(islice(copies_that_clash(scenario, loggers), MAX_ERRORS))):
+        raise ScenarioError("\n".join(f"--loggers {loggers}: {clash}" for clash in clashes))
+    context = Context(scenario, start_ns, speed)
     interval_s = min(logger.device.interval for _, logger in scenario.loggers())
     step_s = max(interval_s / GRID_PARTS, FINEST_S)
     places = {
         container.id: _Place(make_world(scenario, container, start_ns, step_s), vibrations(scenario, container))
         for container in scenario.container
     }
-    plans: list[LoggerPlan] = []
-    told: list[dict[str, Any]] = []
+    found: list[_Planned] = []
     wanted = sum(1 for _ in scenario.loggers()) if loggers is None else loggers
     for copy in count():
         for container, logger in scenario.loggers():
-            if len(plans) >= wanted:
-                truth.scenario(telling.scenario(scenario, start_ns, speed, told))
-                return plans + _clones(context, places, plans)
-            made, description = _plan(context, places[container.id], container, logger, copy, instance=0)
-            plans.append(made)
-            told.append(description)
+            if len(found) >= wanted:
+                found += _clones(context, places, [plan for plan, _ in found], truth)
+                truth.scenario(telling.scenario(scenario, start_ns, speed, [told for _, told in found]))
+                return [plan for plan, _ in found]
+            found.append(_plan(context, places[container.id], container, logger, copy, 0, truth))
     raise AssertionError("count() does not end")
 
 
-def _clones(context: Context, places: Mapping[str, _Place], plans: Sequence[LoggerPlan]) -> list[LoggerPlan]:
+def _clones(
+    context: Context, places: Mapping[str, _Place], plans: Sequence[LoggerPlan], truth: Truth
+) -> list[_Planned]:
     """Return a second logger for each name that a fault doubles."""
     scenario = context.scenario
     planned = {plan.identity.logger for plan in plans}
     return [
-        _plan(context, places[container.id], container, logger, 0, instance=number)[0]
+        _plan(context, places[container.id], container, logger, 0, number, truth)
         for container, logger in scenario.loggers()
         if logger.id in planned
         for number, _ in enumerate(of_kind(CloneFault, scenario.faults_of(container, logger)), start=1)
@@ -71,20 +77,26 @@ def _clones(context: Context, places: Mapping[str, _Place], plans: Sequence[Logg
 
 
 def _plan(
-    context: Context, place: _Place, container: ContainerPart, logger: LoggerPart, copy: int, instance: int
-) -> tuple[LoggerPlan, dict[str, Any]]:
+    context: Context,
+    place: _Place,
+    container: ContainerPart,
+    logger: LoggerPart,
+    copy: int,
+    instance: int,
+    truth: Truth,
+) -> _Planned:
     """Return the plan of one logger and what the truth tells of it."""
     scenario, device = context.scenario, logger.device
     faults = scenario.faults_of(container, logger)
-    name = f"{logger.id}-{copy}" if copy else logger.id
+    name = copied(logger.id, copy)
     key = f"{name}/{instance}" if instance else name
     identity = Identity(
-        container=f"{container.id}-{copy}" if copy else container.id,
+        container=copied(container.id, copy),
         logger=name,
-        serial=f"{logger.serial}-{copy}" if copy else logger.serial,
+        serial=copied(logger.serial, copy),
         model=device.model,
         interval_us=round(device.interval * 1e6),
-        accs={acc: accelerometer(acc, part).settings() for acc, part in device.accelerometer.items()},
+        accs={acc: part.built(acc).settings() for acc, part in device.accelerometer.items()},
         seed=scenario.seed,
         instance=instance,
         capacity_bytes=device.flash_bytes,
@@ -109,7 +121,7 @@ def _plan(
         sensors=sensors,
         faults=[_sensor_fault(fault) for fault in of_kind(SensorFaultPart, faults)],
         rate=1.0 + drift_ppm * 1e-6,
-        grid=None if instance else context.truth.grid(name, grid_columns(device)),
+        grid=None if instance else truth.grid(name, grid_columns(device)),
     )
     begin_s = list(of_kind(CloneFault, faults))[instance - 1].at if instance else 0.0
     made = LoggerPlan(
@@ -120,8 +132,6 @@ def _plan(
         drift_ppm=drift_ppm,
         has_rtc=device.rtc,
     )
-    for fault in faults if not instance else ():
-        context.truth.fault(telling.fault(context.start_ns, identity, fault))
     return made, telling.logger(post, identity, drift_ppm)
 
 

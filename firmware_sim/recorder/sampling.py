@@ -1,5 +1,6 @@
 """The readings of one logger: the world at its moments, seen through its sensors, in blocks."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -45,7 +46,7 @@ class Post:
 
     def truth(self, t_s: F64, names: Sequence[str]) -> dict[str, F64]:
         """Return noise-free quantities at t_s (n,), ascending, s since the start: the world and what stands beside."""
-        found = self.world.at(t_s, names)
+        found = self.world.at(t_s, names) if names else {}
         if HEATED in found:
             for source in self.sources:
                 found[HEATED] = found[HEATED] + source.at(t_s)
@@ -74,7 +75,7 @@ class Sampler:
             t_s = t_s[: int(np.searchsorted(t_s, off_s))]
             t_s = t_s[: len(t_s) // device.block * device.block]
             self._write_truth(float(t_s[-1]))
-            x = self._measure(t_s, random_of(self.post.scenario, self.post.name, "noise", boot, chunk))
+            x = self._measure(t_s, on_s, random_of(self.post.scenario, self.post.name, "noise", boot, chunk))
             yield from self._cut(t_s, x)
             first, chunk = first + in_chunk, chunk + 1
 
@@ -87,10 +88,10 @@ class Sampler:
                 env = Env(device.channels, interval_us, x[row : row + device.block])
                 yield Made(int(at_ns[row + device.block - 1]), int(at_ns[row]), env)
 
-    def _measure(self, t_s: F64, random: np.random.Generator) -> NDArray[np.float32]:
+    def _measure(self, t_s: F64, on_s: float, random: np.random.Generator) -> NDArray[np.float32]:
         """Return what the sensors show at t_s (n,), float32 (n, channels)."""
         post = self.post
-        truth = self._felt(t_s, random)
+        truth = self._felt(t_s, on_s, random)
         columns = np.empty((len(t_s), len(post.device.channels)), dtype=np.float32)
         for column, channel in enumerate(post.device.channels):
             state = self._states.setdefault(channel, SensorState())
@@ -100,7 +101,11 @@ class Sampler:
             columns[:, column] = spoil(channel, shown, t_s, post.faults, state) if post.faults else shown
         return columns
 
-    def _felt(self, t_s: F64, random: np.random.Generator) -> dict[str, F64]:
+    def _felt(self, t_s: F64, on_s: float, random: np.random.Generator) -> dict[str, F64]:
+        """Return what acts on each sensor; an acceleration at most as far as the first accelerometer's range.
+
+        A peak is of the interval before its reading, but not of the time before the power was on, at on_s.
+        """
         post = self.post
         channels = [channel for channel in post.device.channels if not channel.startswith(ACCELERATION)]
         truth = post.truth(t_s, channels)
@@ -108,7 +113,9 @@ class Sampler:
             peak_g, rms_g = interval_extremes(
                 t_s, post.device.interval, post.impacts, post.vibration, post.device.isolation, random
             )
-            truth |= {"acceleration.peak": peak_g, "acceleration.rms": rms_g}
+            range_g = next((part.range_g for part in post.device.accelerometer.values()), math.inf)
+            for name, felt_g in (("acceleration.peak", peak_g), ("acceleration.rms", rms_g)):
+                truth[name] = np.where(t_s > on_s, np.minimum(felt_g, range_g), 0.0)
         return truth
 
     def _write_truth(self, until_s: float) -> None:

@@ -9,8 +9,9 @@ from firmware_sim.device import Identity
 from firmware_sim.device.accelerometer import Capture
 from firmware_sim.physics.impact import Impact
 from firmware_sim.physics.sensor import ACCURACY
+from firmware_sim.recorder.journey import vibrations
 from firmware_sim.recorder.sampling import Post, grid_columns
-from firmware_sim.recorder.truth import GRID_PARTS
+from firmware_sim.recorder.truth import GRID_PARTS, who
 from firmware_sim.scenario import Scenario
 from firmware_sim.scenario.faults import Fault
 
@@ -25,6 +26,7 @@ def scenario(content: Scenario, start_ns: int, speed: float, loggers: Sequence[M
         "duration_s": content.duration,
         "speed": speed,
         "legs": _legs(content, start_ns),
+        "vibration": _vibration(content, start_ns),
         "loggers": list(loggers),
     }
 
@@ -42,16 +44,31 @@ def _legs(content: Scenario, start_ns: int) -> list[dict[str, Any]]:
     return told
 
 
+def _vibration(content: Scenario, start_ns: int) -> list[dict[str, Any]]:
+    """Return the spans in which each container's floor vibrates: Grms of each axis, in front of any isolation."""
+    return [
+        {
+            "container": container.id,
+            "begin": rfc3339(start_ns + round(span.begin_s * NS_PER_S)),
+            "end": rfc3339(start_ns + round(span.end_s * NS_PER_S)),
+            "grms": span.grms,
+            "psd": span.psd,
+        }
+        for container in content.container
+        for span in vibrations(content, container)
+    ]
+
+
 def logger(post: Post, identity: Identity, drift_ppm: float) -> dict[str, Any]:
-    """Return who a logger is, how far its sensors and its clock err, and where its quantities stand."""
+    """Return who a logger is, how far its sensors and its clock err, and where its quantities stand, None: nowhere."""
     device = post.device
     sensors = {
         channel: asdict(sensor) | {"accuracy": ACCURACY[channel.partition(".")[0]]}
         for channel, sensor in post.sensors.items()
     }
-    return {
-        "container": identity.container,
-        "logger": identity.logger,
+    columns = grid_columns(device)
+    grid = {"file": f"quantities/{identity.logger}.npy", "columns": columns, "step_s": device.interval / GRID_PARTS}
+    return who(identity) | {
         "serial": identity.serial,
         "interval_s": device.interval,
         "block": device.block,
@@ -60,17 +77,13 @@ def logger(post: Post, identity: Identity, drift_ppm: float) -> dict[str, Any]:
         "flash_bytes": device.flash_bytes,
         "accelerometers": {name: part.model_dump() for name, part in device.accelerometer.items()},
         "sensors": sensors,
-        "grid": {
-            "file": f"quantities/{identity.logger}.npy",
-            "columns": grid_columns(device),
-            "step_s": device.interval / GRID_PARTS,
-        },
+        "grid": None if post.grid is None else grid,
     }
 
 
 def fault(start_ns: int, identity: Identity, content: Fault) -> dict[str, Any]:
     """Return an injected fault at one logger, with its times."""
-    told = {"container": identity.container, "logger": identity.logger}
+    told = who(identity)
     told |= content.model_dump(exclude={"at", "length", "containers", "loggers"})
     told["at"] = rfc3339(start_ns + round(content.at * NS_PER_S))
     length_s = getattr(content, "length", None)
@@ -93,13 +106,18 @@ def shock(post: Post, identity: Identity, acc: str, impact: Impact) -> dict[str,
     }
 
 
-def caught(post: Post, identity: Identity, acc: str, found: Capture) -> list[dict[str, Any]]:
-    """Return the shocks that a record shows; one that vibration alone triggered has no impact behind it."""
+def caught(post: Post, identity: Identity, acc: str, found: Capture) -> list[tuple[float, dict[str, Any]]]:
+    """Return the shocks that a record shows, each with its time in s since the start.
+
+    One that vibration alone triggered has no impact behind it.
+    """
     if found.impacts:
-        return [shock(post, identity, acc, post.impacts[index]) for index in found.impacts]
-    return [_where(post, identity, acc, found.t0_s) | {"cause": "vibration", "peak_g": round(found.peak_true_g, 4)}]
+        impacts = [post.impacts[index] for index in found.impacts]
+        return [(impact.at_s, shock(post, identity, acc, impact)) for impact in impacts]
+    told = _where(post, identity, acc, found.t0_s) | {"cause": "vibration", "peak_g": round(found.peak_true_g, 4)}
+    return [(found.t0_s, told)]
 
 
 def _where(post: Post, identity: Identity, acc: str, at_s: float) -> dict[str, Any]:
     at = rfc3339(post.start_ns + round(at_s * NS_PER_S))
-    return {"container": identity.container, "logger": identity.logger, "acc": acc, "at": at}
+    return who(identity) | {"acc": acc, "at": at}

@@ -4,15 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from firmware_sim.scenario.parts import Channel, Duration, Finite, Length, Name, Part, Share
+from firmware_sim.scenario.parts import Part
+from firmware_sim.scenario.values import Channel, Duration, Length, Names, Share, within
+
+MAX_VALUE = 1e6  # of any channel, or its drift an hour: ten times the air's pressure in Pa
+MAX_STEP_S = 10 * 366 * 86_400.0  # ten years
 
 
 class FaultPart(Part):
     """When, and whom it concerns (absent: all)."""
 
     at: Duration
-    containers: list[Name] | None = None
-    loggers: list[Name] | None = None
+    containers: Names | None = None
+    loggers: Names | None = None
 
 
 class LinkFault(FaultPart):
@@ -36,7 +40,7 @@ class SensorFaultPart(FaultPart):
     kind: Literal["stuck", "drift", "dropout", "clip"]
     length: Length = Field(alias="for")
     channel: Channel
-    value: Finite = 0.0
+    value: Annotated[float, within(-MAX_VALUE, MAX_VALUE)] = 0.0
 
 
 class PowerFault(FaultPart):
@@ -58,7 +62,7 @@ class ClockFault(FaultPart):
     """The logger's clock steps by so many seconds, backwards when negative."""
 
     kind: Literal["clock-step"]
-    step_s: Finite
+    step_s: Annotated[float, within(-MAX_STEP_S, MAX_STEP_S)]
 
 
 class CloneFault(FaultPart):

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from firmware_sim.scenario.contradictions import contradictions
+from firmware_sim.scenario.contradictions import contradictions, names_used_twice
 from firmware_sim.scenario.model import Scenario
+from firmware_sim.scenario.words import explain
 
 MAX_FILE_BYTES = 1 << 20
 MAX_ERRORS = 100
@@ -46,13 +47,14 @@ def parse(text: str, file: str) -> Scenario:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ScenarioError(f"{file}: not TOML: {error}") from error
+    twice = list(names_used_twice(content))
     own = _give_devices(content)
     try:
         scenario = Scenario.model_validate(content)
     except ValidationError as error:
         lines = dict.fromkeys(line for detail in error.errors() if (line := _describe(detail, own)))
-        raise ScenarioError("\n".join(f"{file}: {line}" for line in list(lines)[:MAX_ERRORS])) from error
-    wrong = list(contradictions(scenario))
+        raise ScenarioError("\n".join(f"{file}: {line}" for line in [*lines, *twice][:MAX_ERRORS])) from error
+    wrong = [*twice, *contradictions(scenario)]
     if wrong:
         raise ScenarioError("\n".join(f"{file}: {line}" for line in wrong[:MAX_ERRORS]))
     return scenario
@@ -62,11 +64,12 @@ def _give_devices(content: dict[str, Any]) -> dict[tuple[int, int], set[str]]:
     """Complete each logger's own keys by the scenario's [device]; return the own keys by place in the file."""
     own: dict[tuple[int, int], set[str]] = {}
     common = content.get("device", {})
+    common = common if isinstance(common, dict) else {}  # the error is told of [device] alone
     containers = content.get("container")
     for i, container in enumerate(containers if isinstance(containers, list) else ()):
         loggers = container.get("logger") if isinstance(container, dict) else None
         for j, logger in enumerate(loggers if isinstance(loggers, list) else ()):
-            if isinstance(logger, dict) and isinstance(common, dict):
+            if isinstance(logger, dict):
                 keys = {key: logger.pop(key) for key in list(logger) if key not in ("id", "serial")}
                 logger["device"] = common | keys
                 own[i, j] = set(keys)
@@ -74,7 +77,7 @@ def _give_devices(content: dict[str, Any]) -> dict[tuple[int, int], set[str]]:
 
 
 def _describe(detail: ErrorDetails, own: dict[tuple[int, int], set[str]]) -> str:
-    """Return the error as key and expectation; "" for one of [device] that a logger only inherits."""
+    """Return the error as key and expectation; "" for one of [device] that a logger only inherits, or an echo."""
     place = list(detail["loc"])
     if len(place) > 5 and place[0] == "container" and place[4] == "device":
         if str(place[5]) not in own.get((int(place[1]), int(place[3])), ()):
@@ -82,7 +85,8 @@ def _describe(detail: ErrorDetails, own: dict[tuple[int, int], set[str]]) -> str
         del place[4]
     if place[:1] == ["fault"] and len(place) > 2:
         del place[2]  # the kind, by which the table was chosen
+    elif detail["type"].startswith("union_tag"):
+        place.append("kind")
     key = ".".join(str(part) for part in place)
-    message = detail["msg"].removeprefix("Value error, ")
-    got = "" if detail["type"] in ("missing", "value_error") else f", got {detail['input']!r:.60}"
-    return f"{key}: {message}{got}"
+    message = explain(detail)
+    return f"{key}: {message}" if message else ""

@@ -14,33 +14,37 @@ from firmware_sim.scenario.parts import (
     DropPart,
     HeatPart,
     LegPart,
-    Length,
     LoggerPart,
     Part,
-    Positive,
     ShockPart,
     WeatherPart,
 )
+from firmware_sim.scenario.values import Length, within
 
 MAX_CONTAINERS = 1000
+MAX_LEGS = 1000
+MAX_EVENTS = 10_000  # of a kind
+MAX_TITLE = 200
+MAX_SEED = 2**63 - 1
+MIN_SPEED, MAX_SPEED = 0.001, 1e6
 
 
 class Scenario(Part):
     """`start` absent: now; `duration` absent: for ever; `speed`: virtual seconds in a real one."""
 
-    title: str
+    title: Annotated[str, Field(max_length=MAX_TITLE)]
     start: datetime | None = None
     duration: Length | None = None
-    speed: Positive = 1.0
-    seed: Annotated[int, Field(ge=0)] = 0
+    speed: Annotated[float, within(MIN_SPEED, MAX_SPEED)] = 1.0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     weather: WeatherPart = WeatherPart()
     device: DevicePart = DevicePart()
     container: list[ContainerPart] = Field(min_length=1, max_length=MAX_CONTAINERS)
-    leg: list[LegPart] = Field(min_length=1)
-    heat: tuple[HeatPart, ...] = ()
-    shock: tuple[ShockPart, ...] = ()
-    drop: tuple[DropPart, ...] = ()
-    fault: tuple[Fault, ...] = ()
+    leg: list[LegPart] = Field(min_length=1, max_length=MAX_LEGS)
+    heat: Annotated[tuple[HeatPart, ...], Field(max_length=MAX_EVENTS)] = ()
+    shock: Annotated[tuple[ShockPart, ...], Field(max_length=MAX_EVENTS)] = ()
+    drop: Annotated[tuple[DropPart, ...], Field(max_length=MAX_EVENTS)] = ()
+    fault: Annotated[tuple[Fault, ...], Field(max_length=MAX_EVENTS)] = ()
 
     def start_ns(self) -> int | None:
         """Return the start in ns UTC, None for now."""
@@ -58,10 +62,11 @@ class Scenario(Part):
 
     def faults_of(self, container: ContainerPart, logger: LoggerPart | None = None) -> list[Fault]:
         """Return what goes wrong with a logger; of a container as a whole, without `logger`."""
-        return [fault for fault in self.fault if _concerns(fault, container, logger)]
+        return [fault for fault in self.fault if concerns(fault, container, logger)]
 
 
-def _concerns(fault: FaultPart, container: ContainerPart, logger: LoggerPart | None) -> bool:
+def concerns(fault: FaultPart, container: ContainerPart, logger: LoggerPart | None) -> bool:
+    """Return whether a fault is a logger's; a container's as a whole, without `logger`."""
     if fault.containers is not None and container.id not in fault.containers:
         return False
     return fault.loggers is None or logger is None or logger.id in fault.loggers

@@ -1,58 +1,58 @@
 """The tables of a scenario file but for its faults; a key that is not known is an error."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from firmware_sim.clock import parse_duration_s
+from firmware_sim.device.sensing import Accelerometer
 from firmware_sim.physics.impact import SURFACES
 from firmware_sim.physics.vibration import PSD
+from firmware_sim.scenario.values import (
+    MAX_ACCELEROMETERS,
+    MAX_BLOCK,
+    MAX_CHANNELS,
+    MAX_CLIMB,
+    MAX_FILL_PA,
+    MAX_FS_HZ,
+    MAX_HEAT_K,
+    MAX_ISOLATION,
+    MAX_LEAK_PA_D,
+    MAX_LOGGERS,
+    MAX_NOISE_G,
+    MAX_RANGE_G,
+    MAX_SUN_K,
+    MAX_VOLUME_M3,
+    MAX_WEATHER_K,
+    MAX_WEATHER_PA,
+    MIN_CLIMB,
+    MIN_FILL_PA,
+    MIN_FS_HZ,
+    MIN_RANGE_G,
+    MIN_VOLUME_M3,
+    Channel,
+    Duration,
+    Hertz,
+    Interval,
+    Length,
+    Name,
+    Names,
+    Peak,
+    Percent,
+    Pulse,
+    ReportInterval,
+    SignedPeak,
+    SignedPercent,
+    Swing,
+    SyncInterval,
+    Temperature,
+    ValvePressure,
+    Vector,
+    Vibration,
+    one_of,
+    within,
+)
 
-MAX_BLOCK = 100_000  # readings in a record, by the wire format
-MAX_CHANNELS = 64  # of a record, by the wire format
-MAX_ACCELEROMETERS = 8  # of a logger
 GROUND_M = 239.0  # Turin
-
-
-def _seconds(value: object) -> float:
-    if not isinstance(value, str):
-        raise ValueError(f'expected a duration as text such as "60 s", got {value!r}')
-    return parse_duration_s(value)
-
-
-def _one_of(known: Any) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in known:
-            raise ValueError(f"expected one of {', '.join(sorted(known))}, got {name!r}")
-        return name
-
-    return AfterValidator(check)
-
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-Duration = Annotated[float, BeforeValidator(_seconds)]
-Length = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
-Interval = Annotated[float, BeforeValidator(_seconds), Field(ge=0.01)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Percent = Annotated[float, Field(ge=0, le=100)]
-Channel = Literal[
-    "temperature.air",
-    "temperature.hardware",
-    "temperature.outside",
-    "humidity.air",
-    "humidity.outside",
-    "pressure.inside",
-    "pressure.outside",
-    "differential.inside",
-    "light.inside",
-    "acceleration.peak",
-    "acceleration.rms",
-]
-CHANNELS: tuple[str, ...] = get_args(Channel)
-Vector = tuple[Finite, Finite, Finite]
 
 
 class Part(BaseModel):
@@ -67,20 +67,41 @@ class AccelerometerPart(Part):
     offset_pct: DC offset of each sensor axis, per cent of the range. rotation: sensor to container axes.
     """
 
-    fs_hz: Positive = 3200.0
+    fs_hz: Annotated[float, within(MIN_FS_HZ, MAX_FS_HZ)] = 3200.0
     record: Length = 0.25
     pre: Length = 0.125
-    range_g: Positive = 16.0
+    range_g: Annotated[float, within(MIN_RANGE_G, MAX_RANGE_G)] = 16.0
     bits: Annotated[int, Field(ge=8, le=16)] = 16
-    level_g: Positive = 1.0
-    wake_g: NotNegative = 0.0
+    level_g: Annotated[float, Field(gt=0, le=MAX_RANGE_G, allow_inf_nan=False)] = 1.0
+    wake_g: Annotated[float, within(0, MAX_RANGE_G)] = 0.0
     dead: Duration = 0.0
     coupling: Literal["dc", "ac"] = "dc"
-    hp_hz: NotNegative = 0.0
-    lp_hz: Positive | None = None
-    offset_pct: Vector = (0.0, 0.0, 0.0)
-    noise_g: NotNegative = 0.005
+    hp_hz: Annotated[float, within(0, MAX_FS_HZ)] = 0.0
+    lp_hz: Hertz | None = None
+    offset_pct: tuple[SignedPercent, SignedPercent, SignedPercent] = (0.0, 0.0, 0.0)
+    noise_g: Annotated[float, within(0, MAX_NOISE_G)] = 0.005
     rotation: tuple[Vector, Vector, Vector] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+
+    def built(self, name: str) -> Accelerometer:
+        """Return the accelerometer of these settings. Raise ValueError for settings that do not go together."""
+        x, y, z = (pct / 100.0 * self.range_g for pct in self.offset_pct)
+        return Accelerometer(
+            name=name,
+            fs_hz=self.fs_hz,
+            record_s=self.record,
+            pre_s=self.pre,
+            range_g=self.range_g,
+            bits=self.bits,
+            level_g=self.level_g,
+            wake_g=self.wake_g,
+            dead_s=self.dead,
+            coupling=self.coupling,
+            hp_hz=self.hp_hz,
+            lp_hz=self.fs_hz / 2 if self.lp_hz is None else self.lp_hz,
+            offset_g=(x, y, z),
+            noise_g=self.noise_g,
+            rotation=self.rotation,
+        )
 
 
 class DevicePart(Part):
@@ -93,18 +114,20 @@ class DevicePart(Part):
     model: Name = "TL-3"
     interval: Interval = 60.0
     block: Annotated[int, Field(ge=1, le=MAX_BLOCK)] = 10
-    channels: list[Channel] = Field(default=["temperature.air", "temperature.hardware"], min_length=1)
+    channels: list[Channel] = Field(
+        default=["temperature.air", "temperature.hardware"], min_length=1, max_length=MAX_CHANNELS
+    )
     flash_bytes: Annotated[int, Field(ge=64 * 1024, le=2**32)] = 8 * 2**20
     window_records: Annotated[int, Field(ge=1, le=1000)] = 256
-    drift_ppm: Annotated[float, Field(ge=-500, le=500)] = 5.0
+    drift_ppm: Annotated[float, within(-500, 500)] = 5.0
     rtc: bool = True
     sync: Literal["network", "ack", "never"] = "network"
-    sync_every: Length = 6 * 3600.0
+    sync_every: SyncInterval = 6 * 3600.0
     battery: Length = 90 * 86400.0
-    report_every: Length | None = None
+    report_every: ReportInterval | None = None
     report_for: Length | None = None
     armed_at: Duration = 0.0
-    isolation: NotNegative = 1.0
+    isolation: Annotated[float, within(0, MAX_ISOLATION)] = 1.0
     accelerometer: Annotated[dict[Name, AccelerometerPart], Field(max_length=MAX_ACCELEROMETERS)] = {
         "a": AccelerometerPart()
     }
@@ -122,12 +145,12 @@ class ContainerPart(Part):
     """One container: what its hull keeps, and the loggers in it."""
 
     id: Name
-    logger: list[LoggerPart] = Field(min_length=1)
-    free_gas_volume_m3: Positive = 9.2
-    over_pressure_pa: Finite = 2200.0
-    leak_pa_d: NotNegative = 0.0
-    crack_pa: Positive = 3000.0
-    full_flow_pa: Positive = 5000.0
+    logger: list[LoggerPart] = Field(min_length=1, max_length=MAX_LOGGERS)
+    free_gas_volume_m3: Annotated[float, within(MIN_VOLUME_M3, MAX_VOLUME_M3)] = 9.2
+    over_pressure_pa: Annotated[float, within(MIN_FILL_PA, MAX_FILL_PA)] = 2200.0
+    leak_pa_d: Annotated[float, within(0, MAX_LEAK_PA_D)] = 0.0
+    crack_pa: ValvePressure = 3000.0
+    full_flow_pa: ValvePressure = 5000.0
     humidity_pct: Percent = 40.0
     wall_lag: Length = 7200.0
     hardware_lag: Length = 900.0
@@ -136,9 +159,9 @@ class ContainerPart(Part):
 class RoadPart(Part):
     """Pot-holes, joints, docking: a Poisson process of half-sines; direction random, peak and duration uniform."""
 
-    per_hour: Annotated[float, Field(ge=0, le=1000)]
-    peak_g: tuple[Positive, Positive] = (1.05, 1.15)
-    duration_ms: tuple[Positive, Positive] = (8.0, 20.0)
+    per_hour: Annotated[float, within(0, 1000)]
+    peak_g: tuple[Peak, Peak] = (1.05, 1.15)
+    duration_ms: tuple[Pulse, Pulse] = (8.0, 20.0)
     cause: Name = "road"
 
 
@@ -154,27 +177,27 @@ class LegPart(Part):
     id: Name
     phase: Name
     length: Length = Field(alias="for")
-    containers: list[Name] | None = None
-    outside_c: Finite = 20.0
-    day_amplitude_k: NotNegative = 1.5
+    containers: Names | None = None
+    outside_c: Temperature = 20.0
+    day_amplitude_k: Swing = 1.5
     humidity_pct: Percent = 60.0
-    hvac_c: Finite | None = None
-    sun_k: NotNegative = 0.0
-    altitude_m: Annotated[float, Field(ge=-500, le=11_000)] = GROUND_M
-    climb_m_per_min: Positive = 100.0
+    hvac_c: Temperature | None = None
+    sun_k: Annotated[float, within(0, MAX_SUN_K)] = 0.0
+    altitude_m: Annotated[float, within(-500, 11_000)] = GROUND_M
+    climb_m_per_min: Annotated[float, within(MIN_CLIMB, MAX_CLIMB)] = 100.0
     open: bool = False
     purged: bool = False
-    vibration: NotNegative | Literal["astm-d4169"] = 0.0
-    psd: Annotated[str, _one_of(PSD)] = "truck"
+    vibration: Vibration = 0.0
+    psd: Annotated[str, one_of(PSD)] = "truck"
     events: RoadPart | None = None
 
 
 class WeatherPart(Part):
     """Standard deviations of the slow random parts of the outside air."""
 
-    temperature_k: NotNegative = 0.4
-    humidity_pct: NotNegative = 2.0
-    pressure_pa: NotNegative = 80.0
+    temperature_k: Annotated[float, within(0, MAX_WEATHER_K)] = 0.4
+    humidity_pct: Percent = 2.0
+    pressure_pa: Annotated[float, within(0, MAX_WEATHER_PA)] = 80.0
 
 
 class EventPart(Part):
@@ -189,21 +212,21 @@ class HeatPart(EventPart):
     """A source beside the hardware pulls it delta_k away from its surroundings, with the hardware's own lag."""
 
     length: Length = Field(alias="for")
-    delta_k: Finite
+    delta_k: Annotated[float, within(-MAX_HEAT_K, MAX_HEAT_K)]
 
 
 class ShockPart(EventPart):
     """A pulse of given peak on one axis of the container."""
 
     axis: Literal["x", "y", "z"]
-    peak_g: Finite
-    duration_ms: Annotated[float, Field(gt=0, le=40)]  # with its rebound it fits into the record
+    peak_g: SignedPeak
+    duration_ms: Pulse
     shape: Literal["half-sine", "sawtooth"] = "half-sine"
 
 
 class DropPart(EventPart):
     """A fall from a height onto a surface, along an axis of the container."""
 
-    height_m: Annotated[float, Field(gt=0, le=5)]
-    surface: Annotated[str, _one_of(SURFACES)]
+    height_m: Annotated[float, Field(gt=0, le=5, allow_inf_nan=False)]
+    surface: Annotated[str, one_of(SURFACES)]
     axis: Literal["x", "y", "z"] = "z"

@@ -88,14 +88,14 @@ def plan(
     *actions: Action,
     clone: int = 0,
 ) -> LoggerPlan:
-    """Return a logger that records a block at each of the seconds after the start."""
+    """Return a logger that records a block at each of the seconds after the start; a clone has a boot of its own."""
     env = Env(("temperature.air",), 1000, np.full((5, 1), 20.0, np.float32))
     made: list[Happening] = [
         Made(START_NS + round(at * NS_PER_S), START_NS + round((at - 0.01) * NS_PER_S), env) for at in seconds
     ]
     identity = Identity(container, logger, "SN-1", "TL-3", 1000, instance=clone)
     return LoggerPlan(
-        identity, START_NS, iter(sorted([*made, *actions], key=lambda each: each.at_ns)), link or LinkPlan()
+        identity, START_NS + clone, iter(sorted([*made, *actions], key=lambda each: each.at_ns)), link or LinkPlan()
     )
 
 

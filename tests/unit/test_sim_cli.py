@@ -22,10 +22,21 @@ REPLAY = ("replay", "--container", "C-1", "--logger", "L-1")
         (("run", "quiet", "--broker", "mqtt://h", "--for", "60"), "expected a duration"),
         (("run", "quiet", "--broker", "mqtt://h", "--speed", "-1"), "--speed -1"),
         (("run", "quiet", "--broker", "mqtt://h", "--start", "soon"), "with its zone"),
+        (
+            ("run", "quiet", "--broker", "mqtt://h", "--start", "1960-01-01T00:00:00Z"),
+            "--start: expected a time from 1990",
+        ),
+        (("run", "quiet", "--broker", "mqtt://h", "--real-start", "nan"), "--real-start nan: expected Unix seconds"),
+        (("run", "quiet", "--broker", "mqtt://h", "--real-start", "1e300"), "--real-start 1e+300"),
+        (("run", "quiet", "--broker", "mqtt://h", "--for", "9" * 400 + "s"), "--for: expected a duration of at most"),
+        (("run", "quiet", "--broker", "mqtt://h", "--drain", "9" * 400 + "s"), "--drain: expected a duration of at"),
+        (("run", "quiet", "--broker", "mqtt://h", "--speed", "1e5", "--for", "1d"), "--for, --drain: expected at most"),
+        (("run", "quiet", "--broker", "mqtt://h:0"), "expected a port from 1 to 65535"),
+        (("run", "quiet", "--broker", "mqtt://h", "--username", "u" * 65_536), "--username: expected at most 65535"),
         (("run", "quiet", "--broker", "mqtt://h", "--protocol", "4"), "expected 5 or 3.1.1"),
         (("run", "quiet", "--broker", "mqtt://h", "--loggers", "0"), "--loggers"),
         (("run", "quiet", "--broker", "mqtt://h", "--connections", "1000"), "--connections"),
-        (("run", "quiet", "--broker", "mqtt://h", "--truth", "/dev/null/truth"), "/dev/null"),
+        (("run", "quiet", "--broker", "mqtt://h", "--truth", "/dev/null/truth"), "--truth /dev/null/truth: cannot"),
         ((*REPLAY, "nowhere", "--broker", "mqtt://h"), "environment.csv"),
     ],
 )
@@ -34,6 +45,15 @@ def test_wrong_use_is_told_with_exit_status_2(arguments: tuple[str, ...], messag
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_a_truth_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """It names the option and the path, and says what would have done."""
+    path = tmp_path / "none" / "truth.jsonl"
+    result = CliRunner().invoke(app, ("run", "quiet", "--broker", "mqtt://h", "--truth", str(path)))
+    assert result.exit_code == 2
+    why = "cannot be written (No such file or directory), expected a folder, or a file in one that exists"
+    assert result.output == f"--truth {path}: {why}\n"
 
 
 def test_a_password_that_others_can_read_is_refused(tmp_path: Path) -> None:

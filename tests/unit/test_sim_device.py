@@ -1,12 +1,17 @@
 """The logger as a state machine: memory, acknowledgements, live and fill, births."""
 
+from typing import Any
+
 import cbor2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import AckError, Env, Shock
 from firmware_sim.device import Fate, Identity, Logger, Oscillator, resend_time_s
+from firmware_sim.publish.line import Settlement
 from tests.loggers import MINUTE_NS, START_NS, add, make, paths, read, seqs, settle
 
 
@@ -103,6 +108,26 @@ def test_a_full_memory_overwrites_the_oldest_and_says_so() -> None:
     assert sum(len(record.payload) for record in logger.still_held()) <= 1000
 
 
+@given(st.integers(500, 6000), st.lists(st.integers(1, 9), min_size=1, max_size=4), st.lists(st.integers(0, 40)))
+@settings(max_examples=15, deadline=None)
+def test_what_an_overrun_flash_keeps_does_not_hang_on_acknowledgements(
+    capacity_bytes: int, rows: list[int], lags: list[int]
+) -> None:
+    """`overrun` takes one byte, two or three in the payload, and always as much in the flash: the same `oldest`."""
+    told: list[list[dict[str, Any]]] = []
+    for acks in ([], lags):
+        logger = make(capacity_bytes=capacity_bytes)
+        told.append([])
+        for seq in range(300):
+            x = np.full((rows[seq % len(rows)], 1), 20.0, np.float32)
+            record = logger.add_env(START_NS + seq * MINUTE_NS, Env(("temperature.air",), 60_000_000, x))
+            told[-1].append({key: value for key, value in cbor2.loads(record.payload).items() if key != "overrun"})
+            if acks:
+                settle(logger, max(-1, seq - acks[seq % len(acks)]))
+        assert logger.overrun == logger.lost
+    assert told[0] == told[1]
+
+
 def test_a_record_of_whatever_content_fits_into_the_room_made_for_it() -> None:
     """The room is reckoned before the record is encoded: with the longest numbers and names it is still enough."""
     logger = make(capacity_bytes=4000)
@@ -136,6 +161,37 @@ def test_the_window_bounds_what_is_in_flight() -> None:
     settle(logger, 0)
     assert logger.next_due_ns() == 0
     assert seqs(logger.due(START_NS)) == [2]
+
+
+def test_a_quarter_of_the_window_is_for_the_fill_while_anything_waits_for_it() -> None:
+    """Live first in the rest, and in all of it when nothing waits for the fill, the fill in all that is left."""
+    logger = make(window_records=8)
+    add(logger, 20)
+    logger.connected(START_NS)
+    add(logger, 10)
+    assert seqs(logger.due(START_NS)) == [20, 21, 22, 23, 24, 25, 0, 1]
+    settle(logger, 1)
+    assert seqs(logger.due(START_NS)) == [2, 3]
+    settle(logger, 25)
+    assert seqs(logger.due(START_NS)) == [26, 27, 28, 29]
+    assert (logger.due(START_NS), logger.held) == ([], 4)
+
+
+@pytest.mark.parametrize("window", [1, 3, 8, 100])
+def test_live_records_without_end_do_not_keep_back_what_is_missing(window: int) -> None:
+    """Two records a second fill the window while the monitor is away; what it missed comes all the same, by `fill`."""
+    logger, monitor = make(window_records=window), Settlement()
+    logger.connected(START_NS)
+    for second in range(300):
+        now_ns = START_NS + second * NS_PER_S
+        add(logger, 2)
+        for message in logger.due(now_ns):
+            if second < 40 or message.retain:
+                continue
+            for boot, upto in monitor.take(message.payload):
+                settle(logger, upto, (upto + 1, upto + 64), boot=boot, at_ns=now_ns)
+    assert logger.acknowledged > 100  # slowly, through a single place; at once, through enough of them
+    assert logger.held < 10 or window < 8
 
 
 def test_want_resends_what_is_held_and_not_just_sent() -> None:

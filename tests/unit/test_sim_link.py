@@ -75,8 +75,21 @@ def test_reports_come_at_multiples_and_last_long_enough() -> None:
         "up",
     ]
     assert way.next_report_ns(HOUR_NS + 700 * NS_PER_S) == 3 * HOUR_NS
-    assert Way(plan, IDENTITY, 0, least_report_ns=HOUR_NS).state(HOUR_NS - 1) == "up"
-    assert Way(plan, IDENTITY, 0, least_report_ns=3 * HOUR_NS).next_change_ns(0) is None
+
+
+@given(st.integers(1, 10**6), st.integers(1, 100), st.integers(0, 10**9))
+def test_a_report_that_is_stretched_keeps_its_share_of_the_time(length: int, times: int, least: int) -> None:
+    """Its end and the next report's begin are put off by one factor, so a radio that sleeps at all sleeps still."""
+    every = length * times + 1
+    way = Way(LinkPlan(report_every_ns=every, report_for_ns=length), IDENTITY, 0, least)
+    end = way.next_change_ns(0)
+    assert end is not None
+    begin = way.next_change_ns(end)
+    assert begin == way.next_report_ns(0) == way.next_report_ns(end)
+    assert end == max(length, least)
+    assert begin == pytest.approx(every * max(1.0, least / length), rel=1e-9, abs=1)
+    assert (way.state(end - 1), way.state(end), way.state(begin)) == ("up", "asleep", "up")
+    assert way.stretch == max(1.0, least / length)
 
 
 def test_a_way_is_found_within_a_time_or_not() -> None:

@@ -159,7 +159,7 @@ def test_a_record_has_the_time_of_its_own_clock() -> None:
 
 
 def test_the_battery_falls_with_time_on_and_announces_its_levels() -> None:
-    """A full one lasts battery_s; time off costs nothing; 20 % and 10 % are told when they are reached."""
+    """A full one lasts battery_s; time off costs nothing; 20 %, 10 % and 0 % are told when they are reached."""
     logger = make(battery_s=100 * 86_400.0)
     logger.power_off(START_NS + 20 * DAY_NS)
     logger.power_up(START_NS + 25 * DAY_NS)
@@ -171,8 +171,31 @@ def test_the_battery_falls_with_time_on_and_announces_its_levels() -> None:
     (status,) = logger.due(START_NS + 90 * DAY_NS)
     assert (read(status)["bat_pct"], logger.next_due_ns()) == (20.0, START_NS + 100 * DAY_NS)
     (status,) = logger.due(START_NS + 101 * DAY_NS)
-    assert (read(status)["bat_pct"], logger.next_due_ns()) == (9.0, None)
-    assert read(logger.connected(START_NS + 200 * DAY_NS))["bat_pct"] == 0.0
+    assert (read(status)["bat_pct"], logger.next_due_ns()) == (9.0, START_NS + 110 * DAY_NS)
+    assert logger.empty_ns == START_NS + 110 * DAY_NS
+    (status,) = logger.due(START_NS + 110 * DAY_NS)
+    assert (read(status)["bat_pct"], logger.next_due_ns()) == (0.0, None)
+
+
+def test_power_that_returns_after_an_empty_battery_is_a_new_battery() -> None:
+    """A full one, whatever the first one was; one that is not empty stays in."""
+    logger = make(battery_s=10 * 86_400.0, battery_pct=50.0)
+    logger.power_off(START_NS + 4 * DAY_NS)
+    logger.power_up(START_NS + 5 * DAY_NS)
+    assert read(logger.connected(START_NS + 5 * DAY_NS))["bat_pct"] == 10.0
+    logger.power_off(START_NS + 6 * DAY_NS)
+    assert logger.empty_ns is None
+    logger.power_up(START_NS + 9 * DAY_NS)
+    assert read(logger.connected(START_NS + 9 * DAY_NS))["bat_pct"] == 100.0
+    assert logger.empty_ns == START_NS + 19 * DAY_NS
+
+
+def test_a_logger_takes_the_time_of_an_acknowledgement_with_its_error_only() -> None:
+    """Whichever clock `now` was read from, the logger's is set to true time and what `now` was wrong by."""
+    logger = make(sync="ack")
+    ack = cbor2.dumps({"v": 1, "boot": 1, "upto": -1, "want": [], "now": 7 * NS_PER_S})
+    logger.receive(START_NS, ack, lambda told_ns: told_ns - 9 * NS_PER_S)
+    assert logger.oscillator.wall_ns(START_NS) == START_NS - 2 * NS_PER_S
 
 
 def test_a_memory_that_fills_and_empties_is_announced() -> None:

@@ -1,8 +1,11 @@
 """From scenarios to what each logger records: as scripted, the same for the same seed, and the truth beside it."""
 
 import json
+from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +14,13 @@ from numpy.typing import NDArray
 from firmware_sim import scenario as scenarios
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import Env, Shock
-from firmware_sim.plan import Action, Happening, LoggerPlan, Made
+from firmware_sim.plan import Action, Fact, Happening, LoggerPlan, Made
+from firmware_sim.publish.line import LocalLine
 from firmware_sim.recorder import plan
 from firmware_sim.recorder.truth import Truth
+from firmware_sim.runner import Fleet
+from firmware_sim.scenario.faults import SensorFaultPart
+from firmware_sim.unit import Unit
 
 START_NS = 1_795_420_800_000_000_000
 HOUR_NS = 3600 * NS_PER_S
@@ -120,6 +127,29 @@ def test_departure_has_the_scripted_shocks(name: str, axis: int, at_min: int, pe
     assert all(dynamic_g.max() < 1.2 for dynamic_g in peaks.values())
 
 
+def test_the_leak_shows_beside_a_container_that_raises_nothing() -> None:
+    """C-102 stays inside the example limits with margin for ten days; C-101 loses its rate, less as it empties."""
+    scenario = scenarios.load("nitrogen-leak")
+    leaking, *tight = (readings(made_by(scenario, name, 240)) for name in ("L-01", "L-05", "L-06"))
+    for values in tight:
+        differential_pa, hardware_c = values["differential.inside"], values["temperature.hardware"]
+        assert 1000 < differential_pa.min() <= differential_pa.max() < 3000  # warned below 500, above 6000
+        assert 16 < hardware_c.min() <= hardware_c.max() < 24
+        assert 33 < values["humidity.air"].min() <= values["humidity.air"].max() < 47
+    # the weather moves both alike, so the ratio of the over-pressures falls by 500 / 2200 of itself a day
+    lost_pa = daily(tight[0]["differential.inside"]) - daily(leaking["differential.inside"])
+    whole_pa = daily(tight[0]["differential.inside"]).mean()
+    expected_pa = whole_pa * -np.expm1(-500 / 2200 * (np.arange(len(lost_pa)) + 0.5))
+    np.testing.assert_allclose(lost_pa, expected_pa, atol=100)
+    assert daily(leaking["differential.inside"])[-1] < 500
+
+
+def daily(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the mean of each whole day of readings a minute."""
+    means: NDArray[np.float64] = values[: len(values) // 1440 * 1440].reshape(-1, 1440).mean(axis=1, dtype=np.float64)
+    return means
+
+
 @pytest.mark.parametrize("name", ["hostile", "rough-road", "long-silence"])
 def test_the_same_seed_gives_the_same_happenings(name: str, tmp_path: Path) -> None:
     """However often it is asked for, and whether or not the truth is written beside; another seed gives others."""
@@ -138,6 +168,8 @@ def test_the_same_seed_gives_the_same_happenings(name: str, tmp_path: Path) -> N
 
 def _comparable(happening: Happening) -> object:
     if isinstance(happening, Action):
+        return happening
+    if isinstance(happening, Fact):
         return happening
     array = happening.content.x if isinstance(happening.content, Env) else happening.content.counts
     return happening.at_ns, happening.t0_ns, array.tobytes()
@@ -242,8 +274,10 @@ def test_every_shock_is_told_with_what_became_of_it(tmp_path: Path) -> None:
     recorded = 0
     for one in plans[:2]:
         for seq, happening in enumerate(happenings(one, 7)):
-            if isinstance(happening, Made) and isinstance(happening.content, Shock):
-                truth.recorded(one, happening, Record(7, seq, "shock", happening.t0_ns, b""))
+            if isinstance(happening, Fact):
+                truth.tell(one.identity, happening)
+            elif isinstance(happening, Made) and isinstance(happening.content, Shock):
+                truth.recorded(one, happening, Record(7, seq, "shock", happening.t0_ns, b""), clk=2)
                 recorded += 1
     truth.close()
     shocks = [json.loads(line) for line in (tmp_path / "shocks.jsonl").read_text().splitlines()]
@@ -257,3 +291,158 @@ def test_every_shock_is_told_with_what_became_of_it(tmp_path: Path) -> None:
     faults = [json.loads(line) for line in (tmp_path / "faults.jsonl").read_text().splitlines()]
     told = {(fault["kind"], fault["logger"]) for fault in faults}
     assert told == {("brown-out", "L-1"), ("stuck", "L-1"), ("network", "L-1"), ("network", "L-2"), ("clone", "L-2")}
+
+
+def lines_of(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Return what the truth tells."""
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def lived(scenario: scenarios.Scenario, folder: Path, hours: float) -> list[Unit]:
+    """Let a scenario happen to its loggers for some hours, acknowledged at once, and tell its truth."""
+    until_ns = START_NS + round(hours * HOUR_NS)
+    fleet = Fleet()
+    fleet.end_at(until_ns)
+    with Truth(folder) as truth:
+        for one in plan(scenario, START_NS, 1.0, None, truth):
+            fleet.add(Unit(one, LocalLine(), truth, lambda: until_ns))
+        assert fleet.advance(until_ns)
+        for unit in fleet.units:
+            unit.still_held()
+    return fleet.units
+
+
+ONE = """
+title = "One logger"
+[device]
+interval = "60 s"
+block = 5
+drift_ppm = 0
+accelerometer.a = { dead = "1 h" }
+[[container]]
+id = "C-1"
+logger = [{ id = "L-1", serial = "S-1" }]
+[[leg]]
+id = "road"
+phase = "road"
+for = "6 h"
+vibration = 0.05
+"""
+
+
+def struck(at: str, peak_g: float = 5.0) -> str:
+    """Return a table of a scenario."""
+    return f'[[shock]]\ncontainer = "C-1"\nat = "{at}"\naxis = "z"\npeak_g = {peak_g}\nduration_ms = 11\n'
+
+
+def test_a_record_is_told_when_it_is_made_and_at_its_end_in_true_time(tmp_path: Path) -> None:
+    """A clock that a fault sets an hour back changes what the logger told, not when it was."""
+    text = ONE + '[[fault]]\nkind = "clock-step"\nat = "62 min"\nstep_s = -3600\n' + struck("70.5 min")
+    (unit,) = lived(scenarios.parse(text, "f.toml"), tmp_path, 3)
+    created, records = lines_of(tmp_path, "created"), lines_of(tmp_path, "records")
+    assert len(created) == unit.logger.created == 36 + 1
+    fields = ("container", "logger", "boot", "seq", "kind", "t0", "t0_ns", "told_ns", "clk")
+    assert [[line[key] for key in fields] for line in created] == [[line[key] for key in fields] for line in records]
+    assert {line["fate"] for line in records} == {"acknowledged"}
+    env_s = [(line["t0_ns"] - START_NS) / NS_PER_S for line in created if line["kind"] == "env"]
+    assert env_s == [300.0 * number for number in range(36)]
+    stepped = [line for line in created if line["t0_ns"] >= START_NS + 62 * 60 * NS_PER_S]
+    assert {round((line["t0_ns"] - line["told_ns"]) / NS_PER_S) for line in stepped} == {3600}
+    (hit,) = [line for line in created if line["kind"] == "shock"]
+    assert datetime.fromisoformat(hit["t0"]).timestamp() == pytest.approx(hit["t0_ns"] / NS_PER_S, abs=1e-5)
+    assert (hit["t0_ns"] - START_NS) / NS_PER_S == pytest.approx(70.5 * 60 - 0.125, abs=0.01)
+
+
+def test_a_shock_is_told_why_there_is_no_record_of_it(tmp_path: Path) -> None:
+    """A brown-out ends the dead time of the shock before it; what the end of the run cuts is not "below level"."""
+    off = '[[fault]]\nkind = "brown-out"\nat = "20 min"\nfor = "5 min"\n'
+    late = '[[fault]]\nkind = "network"\nat = "2 h"\nfor = "1 h"\n'
+    times = ("10 min", "15 min", "22 min", "30 min", "3599.95 s", "70 min")
+    text = ONE.replace("1 h", "25 min") + off + late + "".join(struck(at) for at in times)
+    lived(scenarios.parse(text, "f.toml"), tmp_path, 1)
+    told = {shock["at"][11:19]: shock.get("reason", "recorded") for shock in lines_of(tmp_path, "shocks")}
+    begin_s = START_NS // NS_PER_S
+
+    def at(second: float) -> str:
+        return datetime.fromtimestamp(begin_s + second, UTC).strftime("%H:%M:%S")
+
+    assert told == {
+        at(600): "recorded",
+        at(900): "dead time",
+        at(1320): "no power",
+        at(1800): "recorded",
+        at(3599): "end of run",
+    }
+    assert [fault["kind"] for fault in lines_of(tmp_path, "faults")] == ["brown-out"]  # the other one never began
+
+
+def test_a_logger_of_accelerations_only_has_no_grid(tmp_path: Path) -> None:
+    """There is nothing to write, and scenario.json says so; its peaks end at the accelerometer's range."""
+    text = ONE.replace("block = 5", 'block = 5\nchannels = ["acceleration.peak", "acceleration.rms"]')
+    scenario = scenarios.parse(text + struck("0 s", 9.0) + struck("10.5 min", 90.0), "f.toml")
+    lived(scenario, tmp_path, 1)
+    told = json.loads((tmp_path / "scenario.json").read_text())
+    assert told["loggers"][0]["grid"] is None
+    assert list((tmp_path / "quantities").iterdir()) == []
+    assert [(span["container"], span["grms"]) for span in told["vibration"]] == [("C-1", 0.05)]
+    peak_g = readings(made_by(scenario, "L-1", 1))["acceleration.peak"]
+    assert peak_g[0] < 0.1  # the interval before the first reading was without power
+    assert peak_g[11] == pytest.approx(16.0, abs=0.1)
+
+
+def test_a_clone_is_told_apart(tmp_path: Path) -> None:
+    """In every file by its instance, with sensors and faults of its own, from when it is switched on."""
+    lived(scenarios.parse(FAULTY, "f.toml"), tmp_path, 6)
+    loggers = json.loads((tmp_path / "scenario.json").read_text())["loggers"]
+    assert [(one["logger"], one.get("instance")) for one in loggers] == [("L-1", None), ("L-2", None), ("L-2", 1)]
+    assert loggers[1]["sensors"] != loggers[2]["sensors"]
+    assert loggers[1]["grid"] is not None
+    assert loggers[2]["grid"] is None
+    for name in ("created", "records", "shocks", "faults"):
+        lines = [line for line in lines_of(tmp_path, name) if line["logger"] == "L-2"]
+        assert {line.get("instance") for line in lines} == {None, 1}
+    own = [line for line in lines_of(tmp_path, "shocks") if line.get("instance")]
+    assert min(datetime.fromisoformat(line["at"]).timestamp() for line in own) >= START_NS / NS_PER_S + 3600
+
+
+def test_the_truth_ends_a_run_when_it_cannot_be_written(tmp_path: Path) -> None:
+    """Once, with the file's name; the loggers live on undisturbed until the run is closed."""
+    full = tmp_path / "full.jsonl"
+    full.symlink_to("/dev/full")
+    stop = Event()
+    with Truth(full) as truth:
+        (one,) = plan(scenarios.parse(ONE, "f.toml"), START_NS, 1.0, None, truth)
+        truth.stops(stop)
+        assert not stop.is_set()
+        fleet = Fleet()
+        fleet.add(Unit(one, LocalLine(), truth, lambda: START_NS))
+        fleet.advance(START_NS + HOUR_NS)
+        assert stop.is_set()
+        assert fleet.summary().acknowledged == 12
+    assert str(full) in str(truth.failure)
+    assert "No space left" in str(truth.failure)
+
+
+SENSOR_FAULTS = [
+    (name, fault)
+    for name in scenarios.shipped_names()
+    for fault in scenarios.load(name).fault
+    if isinstance(fault, SensorFaultPart)
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), SENSOR_FAULTS, ids=[f"{name}-{fault.kind}" for name, fault in SENSOR_FAULTS]
+)
+def test_each_sensor_fault_that_is_shipped_changes_readings(name: str, fault: SensorFaultPart) -> None:
+    """At least a hundredth of those within its time, against the same scenario without it; none before."""
+    scenario = scenarios.load(name)
+    assert fault.loggers is not None
+    (logger,) = fault.loggers
+    hours = min((fault.at + fault.length) / 3600, fault.at / 3600 + 4)
+    without = scenario.model_copy(update={"fault": tuple(one for one in scenario.fault if one != fault)})
+    faulty, sound = (readings(made_by(one, logger, hours))[fault.channel] for one in (scenario, without))
+    changed = ~((faulty == sound) | (np.isnan(faulty) & np.isnan(sound)))
+    first = round(len(changed) * fault.at / 3600 / hours)
+    assert changed[first:].mean() > 0.01
+    assert not changed[: round(0.98 * first)].any()

@@ -267,6 +267,46 @@ def test_the_dead_time_rejects_and_counts() -> None:
     assert [(f.impacts, f.shock.rejected) for f in found if isinstance(f, Capture)] == [((0,), 0), ((4,), 2), ((5,), 0)]
 
 
+def test_outside_power_and_journey_nothing_triggers() -> None:
+    """Each span begins without dead time and with nothing rejected; a record that the power's end cuts is none."""
+    times_s = (1.0, 4.0, 5.0, 9.99, 12.0, 15.0, 15.5)
+    impacts = [Impact(at_s, UP, "half-sine", 5.0, 11.0) for at_s in times_s]
+    channel = ShockChannel(
+        replace(QUIET, dead_s=20.0), impacts, [], 1.0, [1], power=((2.0, 10.0), (14.0, math.inf)), armed_s=4.5
+    )
+    told = [(f.impacts, f.shock.rejected) if isinstance(f, Capture) else (f.index, f.reason) for f in channel]
+    assert told == [
+        (0, "no power"),
+        (1, "not armed"),
+        ((2,), 0),
+        (3, "dead time"),
+        (4, "no power"),
+        ((5,), 0),
+        (6, "dead time"),
+    ]
+    (cut,) = ShockChannel(QUIET, impacts[3:4], [], 1.0, [1], power=((2.0, 10.0), (14.0, math.inf)))
+    assert cut == Missed(9.99, 0, "no power")
+
+
+@given(seeds, st.floats(0.0, 0.4), st.lists(st.floats(0.1, 8.0), min_size=1, max_size=7, unique=True), st.floats(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_records_lie_within_the_spans(seed: int, grms: float, edges_s: list[float], armed_s: float) -> None:
+    """Whatever strikes and shakes: in time order, every impact told once, no record outside of power and journey."""
+    edges = [0.0, *sorted(edges_s), math.inf]
+    power = [(on_s, off_s) for on_s, off_s in itertools.pairwise(edges)][:: 2 if len(edges) % 2 == 0 else 1]
+    times_s = np.sort(np.random.default_rng(seed).uniform(0.0, 10.0, 30)).tolist()
+    impacts = [Impact(at_s, UP, "half-sine", 3.0, 11.0) for at_s in times_s]
+    vibration = [Vibration(0.0, 10.0, grms, "truck")]
+    found = list(ShockChannel(replace(QUIET, dead_s=0.5), impacts, vibration, 1.0, [seed], power, armed_s))
+    moments_s = [f.t0_s if isinstance(f, Capture) else f.at_s for f in found]
+    assert moments_s == sorted(moments_s)
+    told = [index for f in found for index in (f.impacts if isinstance(f, Capture) else (f.index,))]
+    assert sorted(told) == list(range(30))
+    for capture in (f for f in found if isinstance(f, Capture)):
+        assert capture.t0_s >= armed_s
+        assert any(on_s <= capture.t0_s and capture.end_s <= off_s for on_s, off_s in power)
+
+
 def test_isolation_takes_from_the_pulse_and_leaves_the_fall() -> None:
     (found,) = ShockChannel(QUIET, [drop(0.1, "foam", 5.0)], [], 0.5, [1])
     assert isinstance(found, Capture)
