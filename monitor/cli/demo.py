@@ -136,7 +136,7 @@ def _start_loggers(folder: Path, broker: Broker, start: str, real_start_s: float
         "--speed": f"{SPEED:g}",
         "--start": start,
         "--real-start": f"{real_start_s:.6f}",
-        "--for": "365d",
+        "--for": "40h",  # 1 000 days at the demo's speed, within what a scenario may last
     }
     command = [sys.executable, "-m", "firmware_sim", "run", SCENARIO]
     return spawn(command + [part for option in options.items() for part in option], folder / "loggers.log")

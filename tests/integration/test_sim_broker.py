@@ -125,7 +125,10 @@ def test_a_lost_network_shows_the_last_will_and_what_was_recorded_comes_later(mo
         summary, is_settled = go(mosquitto_server.url, plans, 2.0)
         assert is_settled
         assert summary == Summary(created=6, published=6, acknowledged=6, lost=0)
-        wait_until(lambda: one.states("L-power")[-1:] == ["offline"], LIMIT_S, "the last offline status")
+        names = ("L-net", "L-power", "L-refused")
+        wait_until(
+            lambda: all(one.states(name)[-1:] == ["offline"] for name in names), LIMIT_S, "the last offline statuses"
+        )
         assert one.states("L-net") == ["online", "offline", "online", "offline"]
         assert one.states("L-power") == ["online", "offline", "online", "offline"]
         assert one.states("L-refused") == ["online", "offline"]
