@@ -15,73 +15,15 @@ What a status declares lost, since a seq so declared is freed by its logger and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from monitor.journal.arrival import Arrival, BootKey, Commit, Refused, Usable
 from monitor.journal.boots import MAX_OPEN_BOOTS, Boot, Boots
 from monitor.journal.schema import IDENTITY_CONFLICT
-from monitor.model.record import SYNCHRONISED, Message, Status
+from monitor.model.record import SYNCHRONISED, Status
 
 MAX_ANSWERED_BOOTS = 16  # at once after a status; a logger that still misses one asks again with its next
 TOO_MANY_GAPS = "seq: the boot has as many gaps as it may have; send the missing records first"
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message as it came, with what the intake could make of it.
-
-    `is_prompt` says that it was neither retained nor queued, so that its time of receipt may anchor the boot's clock;
-    `is_live` that it tells of the present: neither retained nor from memory.
-    """
-
-    received_ns: int
-    topic: str
-    payload: bytes
-    is_retained: bool = False
-    is_prompt: bool = False
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it is neither retained nor from the logger's memory."""
-        return not self.is_retained and "/up/fill/" not in self.topic
-
-
-@dataclass(frozen=True, slots=True)
-class Usable(Arrival):
-    """An arrival that decodes; `is_derived` when its seq is no count but a time, and nobody waits for an answer."""
-
-    container: str = ""
-    logger: str = ""
-    kind: str = ""
-    message: Message | None = None
-    is_derived: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refused(Arrival):
-    """An arrival for quarantine; `settles` is the (container, logger, boot, seq) that it settles all the same."""
-
-    reason: str = ""
-    settles: tuple[str, str, int, int] | None = None
-
-
-BootKey = tuple[str, str, int]  # container, logger, boot
-
-
-@dataclass(slots=True)
-class Commit:
-    """What a transaction did.
-
-    `upto` has the boots that are due an acknowledgement; `births` those among them that are due it at once.
-    """
-
-    inserted: int = 0
-    statuses: int = 0
-    duplicates: int = 0
-    quarantined: int = 0
-    last_reason: str = ""
-    upto: dict[BootKey, int] = field(default_factory=dict)
-    births: set[BootKey] = field(default_factory=set)
 
 
 class Shelf(Protocol):

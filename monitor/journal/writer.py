@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from monitor.journal.arrival import Arrival, Commit, Refused, Usable
 from monitor.journal.boots import Boots
 from monitor.journal.chain import GENESIS, Field, digest, link
 from monitor.journal.schema import (
@@ -16,7 +17,7 @@ from monitor.journal.schema import (
     damaged,
     open_for_writing,
 )
-from monitor.journal.settle import Arrival, Commit, Refused, Settlement, Usable
+from monitor.journal.settle import Settlement
 from monitor.model.errors import JournalError
 
 MAX_REASON = 500
