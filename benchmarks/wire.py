@@ -76,7 +76,7 @@ def decode_json(text: bytes) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 def _check(block: bytes, text: bytes, x: NDArray[np.float32]) -> None:
     values, offsets_ns = decode_json(text)
     message = decode("env", block)
-    if values.tobytes() != x.tobytes() or message.offsets_ns.tolist() != offsets_ns.tolist():  # type: ignore[union-attr]
+    if values.tobytes() != x.tobytes() or message.offsets_ns.tolist() != offsets_ns.tolist():  # type: ignore[union-attr]  # an Env
         raise RuntimeError("the JSON does not carry the same block")
 
 

@@ -14,9 +14,7 @@ from firmware_sim.recorder.truth import Truth
 
 log = logging.getLogger("firmware_sim")
 
-MAX_MOMENTS = (
-    4  # in a step: loggers that catch up stay together, and share what the world keeps of the time they are in
-)
+MAX_MOMENTS = 4  # in a step: loggers that catch up stay together, and share what the world keeps of that time
 REPORT_REAL_S = 2.0  # a report lasts at least so long: acknowledgements come at most once a real second
 
 

@@ -42,7 +42,7 @@ def happenings(
     power = _power(faults, begin_s)
     streams: list[Iterator[Happening]] = [
         _faults(context, identity, faults, begin_s),
-        _actions(context, post, faults, begin_s),
+        _actions(context, post, faults, power),
         _readings(Sampler(post), power),
         *(_shocks(context, post, identity, acc, power, begin_s) for acc in post.device.accelerometer),
     ]
@@ -73,9 +73,11 @@ def _power(faults: Sequence[Fault], begin_s: float) -> list[tuple[float, float]]
     return [*on, (begin_s, math.inf)]
 
 
-def _actions(context: Context, post: Post, faults: Sequence[Fault], begin_s: float) -> Iterator[Happening]:
+def _actions(
+    context: Context, post: Post, faults: Sequence[Fault], power: Sequence[tuple[float, float]]
+) -> Iterator[Happening]:
     """Yield what is done to the logger: power, arming, clock, flash, and the network's time while there is network."""
-    power = _power(faults, begin_s)
+    begin_s = power[0][0]
     done: list[Action] = []
     torn = {fault.at: fault.torn for fault in of_kind(PowerFault, faults)}
     for (_, off_s), (on_s, _) in pairwise(power):

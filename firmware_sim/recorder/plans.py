@@ -50,16 +50,15 @@ def plan(scenario: Scenario, start_ns: int, speed: float, loggers: int | None, t
         container.id: _Place(make_world(scenario, container, start_ns, step_s), vibrations(scenario, container))
         for container in scenario.container
     }
-    found: list[_Planned] = []
     wanted = sum(1 for _ in scenario.loggers()) if loggers is None else loggers
-    for copy in count():
-        for container, logger in scenario.loggers():
-            if len(found) >= wanted:
-                found += _clones(context, places, [plan for plan, _ in found], truth)
-                truth.scenario(telling.scenario(scenario, start_ns, speed, [told for _, told in found]))
-                return [plan for plan, _ in found]
-            found.append(_plan(context, places[container.id], container, logger, copy, 0, truth))
-    raise AssertionError("count() does not end")
+    endless = ((copy, container, logger) for copy in count() for container, logger in scenario.loggers())
+    found = [
+        _plan(context, places[container.id], container, logger, copy, 0, truth)
+        for copy, container, logger in islice(endless, wanted)
+    ]
+    found += _clones(context, places, [plan for plan, _ in found], truth)
+    truth.scenario(telling.scenario(scenario, start_ns, speed, [told for _, told in found]))
+    return [plan for plan, _ in found]
 
 
 def _clones(

@@ -115,7 +115,7 @@ def go(
 
 def test_a_lost_network_shows_the_last_will_and_what_was_recorded_comes_later(mosquitto_server: Mosquitto) -> None:
     """No DISCONNECT, so the broker tells everyone; the same with the power; at the end the logger says it itself."""
-    power = [Action(START_NS + round(at * NS_PER_S), kind) for at, kind in ((1.0, "power-off"), (1.4, "power-on"))]  # type: ignore[arg-type]
+    power = [Action(START_NS + round(at * NS_PER_S), kind) for at, kind in ((1.0, "power-off"), (1.4, "power-on"))]  # type: ignore[arg-type]  # both are kinds
     plans = [
         plan("C-NET", "L-net", [0.1, 0.7, 1.3], LinkPlan(down=(span(0.4, 1.0),))),
         plan("C-NET", "L-power", [0.5, 1.9], None, *power),

@@ -239,7 +239,7 @@ SHOWN = np.array([1.0, 2.0, 3.0, -4.0, 5.0, 6.0])
 )
 def test_faults(kind: str, channel: str, value: float, left: list[float]) -> None:
     """Each kind between the second and the fourth hour, on its own channel only."""
-    fault = SensorFault(kind, 7200.0, 14_400.0, "temperature.air" if channel == "humidity.air" else channel, value)  # type: ignore[arg-type]
+    fault = SensorFault(kind, 7200.0, 14_400.0, "temperature.air" if channel == "humidity.air" else channel, value)  # type: ignore[arg-type]  # a parameter
     assert np.array_equal(spoil(channel, SHOWN, HOURS_S, [fault], SensorState()), left, equal_nan=True)
 
 

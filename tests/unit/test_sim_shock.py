@@ -107,7 +107,7 @@ def test_after_a_drop_everything_is_at_rest(height_m: float, surface: str) -> No
 )
 def test_a_wrong_impact_says_what_is_wrong(wrong: dict[str, object], cause: str) -> None:
     with pytest.raises(ValueError, match=rf"impact at 2\.0 s \(impact\): .*{cause}"):
-        replace(Impact(2.0, UP, "half-sine", 1.0, 11.0), **wrong)  # type: ignore[arg-type]
+        replace(Impact(2.0, UP, "half-sine", 1.0, 11.0), **wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_surface_has_to_be_known() -> None:
@@ -415,4 +415,4 @@ def test_settings_are_what_a_birth_declares() -> None:
 )
 def test_wrong_settings_say_what_is_wrong(wrong: dict[str, object], cause: str) -> None:
     with pytest.raises(ValueError, match=rf"accelerometer a: .*{cause}"):
-        replace(QUIET, **wrong)  # type: ignore[arg-type]
+        replace(QUIET, **wrong)  # type: ignore[arg-type]  # wrong on purpose

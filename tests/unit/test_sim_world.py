@@ -37,7 +37,7 @@ def world(
 
 def stretch(begin_h: float, end_h: float, outside_c: float = 20.0, **more: float | bool | None) -> Stretch:
     """A stretch with its times in hours, at 239 m unless said otherwise."""
-    return Stretch(begin_h * HOUR_S, end_h * HOUR_S, outside_c, **({"altitude_m": 239.0} | more))  # type: ignore[arg-type]
+    return Stretch(begin_h * HOUR_S, end_h * HOUR_S, outside_c, **({"altitude_m": 239.0} | more))  # type: ignore[arg-type]  # keys of Stretch
 
 
 def hours(end_h: float, per_hour: int = 60) -> F64:

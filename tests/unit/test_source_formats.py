@@ -260,7 +260,7 @@ def test_the_topic_says_the_source() -> None:
     found = [many.of(topic) for topic in ("a", "a/b/c", "b/x/c", "b/x", "tcm/v1/C/L/up/env")]
     assert [one.filter if one else None for one in found] == ["a/#", "a/#", "b/+/c", None, None]
     with pytest.raises(WireError, match="topic: expected a level 3"):
-        many.of("a").read("a", as_cbor([{0: "x"}]), NOW_NS, is_retained=False)  # type: ignore[union-attr]
+        many.of("a").read("a", as_cbor([{0: "x"}]), NOW_NS, is_retained=False)  # type: ignore[union-attr]  # a source is there
 
 
 def as_cbor(value: Any) -> bytes:

@@ -54,7 +54,7 @@ def measure() -> None:
     for each in hostile():
         slowest = sorted([*slowest, (took_ms(each.kind, each.payload), each.name)])[-3:]
         count += 1
-    print(json.dumps({"count": count, "slowest": slowest, "growth_bytes": peak_bytes() - before_bytes}))  # noqa: T201
+    print(json.dumps({"count": count, "slowest": slowest, "growth_bytes": peak_bytes() - before_bytes}))  # noqa: T201 - for the parent
 
 
 def peak_bytes() -> int:
