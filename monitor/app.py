@@ -18,8 +18,9 @@ from monitor.alerts.book import MAX_LISTED
 from monitor.config import Config
 from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.consumers.store import MAX_IN_FLIGHT
-from monitor.ingest import Inbox, Intake, Session
+from monitor.ingest import Desk, Inbox, Intake, Session
 from monitor.ingest.importing import import_deliveries, require_accepted
+from monitor.ingest.operating import admit, answer
 from monitor.journal import Journal, JournalReader, StateLock
 from monitor.model.clock import NS_PER_S, Clock, SystemClock
 from monitor.model.errors import JournalError, TcmError
@@ -89,6 +90,7 @@ class Daemon:
         self._threads.stopping.set()
         self._server.should_exit = True
         self._inbox.close()
+        self._desk.close()
         for session in self._sessions:
             session.stop()
         alive = self._threads.join()
@@ -123,7 +125,7 @@ class Daemon:
             "consumers": self._consumers(),
             "unknown_channels": sorted(self.watch.judge.unknown_channels.copy()),
         }
-        return live | self._state.document(self.config.rules)
+        return live | self._state.document(self.config.rules, self._clock.now_ns())
 
     def problems(self) -> dict[str, str]:
         """What does not move, by part."""
@@ -142,6 +144,15 @@ class Daemon:
     def alerts(self, state: str | None, container: str | None) -> list[dict[str, Any]]:
         """Published alerts."""
         return self._state.watch.book.alerts(state, container)
+
+    def phases(self, container: str | None) -> list[dict[str, Any]]:
+        """The present phase of each container, or of one, and what operators entered."""
+        return self._state.phases.document(self.config.rules, self._clock.now_ns(), container)
+
+    def enter(self, content: Any) -> dict[str, Any]:
+        """Journal what an operator entered; returns once it is durable."""
+        record, warnings = admit(content, self.config.rules, self._state.journal, self._clock.now_ns())
+        return answer(self._desk.enter(record), record, warnings)
 
     def metrics(self) -> bytes:
         """Prometheus' text form of the status."""
@@ -177,7 +188,7 @@ class Daemon:
         sink = open_sink(config.store, state_dir)
         self._store = Store(state_dir, self._store_reader, self._results_reader, sink, self._executor, clock)
         _require_whole_journal(self._journal.pos, {"watch.db": self.watch.pos, "store.db": self._store.pos})
-        self._inbox = Inbox()
+        self._inbox, self._desk = Inbox(), Desk()
         client_id = config.mqtt.client_id
         live_filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))
         live = Session("live", config.mqtt, client_id, live_filters, self._inbox, clock)
@@ -192,12 +203,14 @@ class Daemon:
             state_dir, self._notify_reader, lambda topic, data: live.publish(topic, data, qos=1, retain=True)
         )
         accepts, sources = config.rules.accepts, Sources(config.rules.sources)
-        self._intake = Intake(self._journal, self._inbox, clock, publish_ack, self._sessions, accepts, sources)
+        self._intake = Intake(
+            self._journal, self._inbox, clock, publish_ack, self._sessions, accepts, sources, self._desk
+        )
         store = Loop("store", self._store.step)
         notify = Loop("notify", self._notify.step)
         watch = Loop("watch", self.watch.step, (store, notify))
         writer = Loop("journal", self._intake.step, (watch, store))
-        self._inbox.on_arrival = writer.wake.set
+        self._inbox.on_arrival = self._desk.on_entry = writer.wake.set
         live.on_granted = self._notify.refresh
         self._inbox.is_fill_held = lambda: fill.is_connected and not live.is_settled
         self._store.on_confirmed = store.wake.set

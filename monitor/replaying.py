@@ -2,72 +2,133 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from monitor.alerts import AlertBook
 from monitor.alerts.book import ALERT_TABLES
 from monitor.config import Rules, load_profile
 from monitor.config.settings import IngestSettings
-from monitor.consumers.judge import Judge
+from monitor.consumers.judge import Judge, Judged
+from monitor.consumers.ordered_run import OrderedRun, began_by
+from monitor.consumers.reading import phases_of
+from monitor.consumers.settling import Settling
 from monitor.consumers.watch import keep_findings
 from monitor.ingest.recording import payloads, read_recording
 from monitor.journal import JournalReader, Place
+from monitor.journal.ordered import MAX_ORDERED_RECORDS, MAX_SCAN, batches, official_order, scan, too_many
 from monitor.journal.reader import MAX_BATCH_RECORDS
-from monitor.model.clock import SystemClock
+from monitor.model.clock import SystemClock, rfc3339
 from monitor.model.errors import TcmError
 from monitor.model.limit import Profile
 from monitor.model.record import Record
 
 CONTAINER = "recording"
 Progress = Callable[[int, int], None]
+Adapt = Callable[[Rules], Rules]
 
 
-def replay_source(source: Path, limits: Path | None, progress: Progress) -> dict[str, Any]:
+def replay_source(source: Path, limits: Path | None, progress: Progress, *, is_ordered: bool = False) -> dict[str, Any]:
     """Judge a state directory or a recording; the answer of `tcm replay --json`.
 
-    `progress` is told how many of how many records are done. TcmError when the source cannot be read.
+    As it came, which is as the daemon judged it, or `is_ordered`: with each late record in its place. `progress` is
+    told how many of how many records are done. TcmError when the source cannot be read.
     """
     began_s = time.monotonic()
     profile = load_profile(limits) if limits else None
-    reader = None
+    outcome = Outcome()
     if (source / "journal.db").exists():
-        reader = JournalReader(source)
-        judge = Judge(None, reader.anchor, adapt=lambda rules: _under(rules, profile))
-        batches = _journal_batches(reader, progress)
+        with closing(JournalReader(source)) as reader:
+            adapt = functools.partial(_under, profile=profile)
+            if is_ordered:
+                _replay_in_order(reader, adapt, outcome, progress)
+            else:
+                settling = Settling(Judge(None, reader.anchor, adapt), reader)
+                for batch in _journal_batches(reader, progress):
+                    outcome.keep(settling.step(batch), reader)
     elif profile is not None and source.exists():
         rules = Rules(profiles={profile.name: profile}, ingest=IngestSettings(default_limits=profile.name))
-        judge = Judge(rules, lambda _logger, _boot: None)
-        batches = iter([_recording_batch(source, progress)])
+        outcome.keep(Judge(rules, lambda _logger, _boot: None).step(_recording_batch(source, progress)), None)
     else:
         cause = "expected a state directory with journal.db, or a recording together with --limits"
         raise TcmError("replay", str(source), cause)
-    return _run(judge, batches, reader) | {
+    return outcome.document() | {
         "source": str(source),
         "limits": str(limits) if limits else None,
         "seconds": round(time.monotonic() - began_s, 3),
     }
 
 
-def _run(judge: Judge, batches: Iterator[list[Record]], reader: JournalReader | None) -> dict[str, Any]:
-    connection = sqlite3.connect(":memory:")
-    connection.executescript(ALERT_TABLES)
-    book = AlertBook(connection)
-    readings = events = 0
-    for batch in batches:
-        for judged in judge.step(batch):
-            keep_findings(book, judged, reader)
-            readings += judged.readings
-            events += judged.events
-    if reader is not None:
-        reader.close()
-    alerts = book.alerts(limit=-1)
-    totals = dict(sorted(Counter(alert["rule"] for alert in alerts).items()))
-    return {"readings": readings, "events": events, "alerts": alerts, "totals": totals}
+class Outcome:
+    """What a replay led to: the book of alerts, counts, and the last running totals of each rule and stream."""
+
+    def __init__(self) -> None:
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        connection.executescript(ALERT_TABLES)
+        self.book = AlertBook(connection)
+        self.readings = self.events = 0
+        self._exposure: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+
+    def keep(self, run: Iterable[Judged], reader: JournalReader | None) -> None:
+        """Enter what a run leads to; without `reader` there is no quarantine to look into."""
+        for judged in run:
+            keep_findings(self.book, judged, reader)
+            self.note(judged)
+
+    def note(self, judged: Judged) -> None:
+        """Count, and note the totals of what is in the book already."""
+        self.readings += judged.readings
+        self.events += judged.events
+        for result in judged.results:
+            if result.measurement == "exposure":
+                at = {"at": rfc3339(result.times_ns[-1])}
+                self._exposure[result.tags] = (
+                    dict(result.tags)
+                    | at
+                    | {name: value[-1] if isinstance(value, list) else value for name, value in result.fields.items()}
+                )
+
+    def document(self) -> dict[str, Any]:
+        """The outcome as JSON."""
+        alerts = self.book.alerts(limit=-1)
+        count = Counter(alert["rule"] for alert in alerts if alert["merged_into"] is None)
+        return {
+            "readings": self.readings,
+            "events": self.events,
+            "alerts": alerts,
+            "totals": dict(sorted(count.items())),
+            "exposure": [self._exposure[tags] for tags in sorted(self._exposure)],
+        }
+
+
+def _replay_in_order(reader: JournalReader, adapt: Adapt, outcome: Outcome, progress: Progress) -> None:
+    """Two passes: what depends on when records arrived, as they came; then the readings in official order."""
+    head = reader.head()[0]
+    arrival = Judge(None, reader.anchor, adapt, judges="arrival")
+    for batch in _journal_batches(reader, lambda done, total: progress(done, 2 * total)):
+        for judged in arrival.step(batch):
+            keep_findings(outcome.book, judged, reader)
+    phases, began_ns = phases_of(reader.operators()), began_by(reader, head)
+    for container in [None] if head <= MAX_ORDERED_RECORDS else reader.containers():
+        rows = [row for at in range(0, head, MAX_SCAN) for row in scan(reader, at, min(at + MAX_SCAN, head), container)]
+        if len(rows) > MAX_ORDERED_RECORDS:
+            raise too_many(container or "journal", len(rows))
+        positions = np.array([rows[i].pos for i in official_order(rows, began_ns).tolist()], dtype=np.int64)
+        run = OrderedRun(Judge(None, reader.anchor, adapt, phases, "readings"), outcome.book)
+        done = 0
+        for batch in batches(reader, positions):
+            for judged in run.step(batch):
+                outcome.note(judged)
+            done += len(batch)
+            progress(head + done * head // len(rows), 2 * head)
 
 
 def _journal_batches(reader: JournalReader, progress: Progress) -> Iterator[list[Record]]:

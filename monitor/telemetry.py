@@ -12,6 +12,7 @@ from prometheus_client.exposition import generate_latest
 
 from monitor.config import Rules
 from monitor.consumers import WatchReader
+from monitor.consumers.phases import PhaseReader
 from monitor.journal import JournalReader
 from monitor.model.clock import NS_PER_S, rfc3339
 
@@ -24,10 +25,11 @@ class StateReader:
     def __init__(self, state_dir: Path) -> None:
         self.journal = JournalReader(state_dir)
         self.watch = WatchReader(state_dir)
+        self.phases = PhaseReader(self.journal)
         self._files = (state_dir / "journal.db", state_dir / "journal.db-wal")
 
-    def document(self, rules: Rules) -> Document:
-        """Journal, quarantine, gaps, loggers and open alerts."""
+    def document(self, rules: Rules, now_ns: int) -> Document:
+        """Journal, quarantine, gaps, loggers, open alerts, and the phase of each container at `now_ns`."""
         pos, head = self.journal.head()
         return {
             "journal": {"pos": pos, "bytes": _size_bytes(*self._files), "head": head},
@@ -35,6 +37,7 @@ class StateReader:
             "gaps": self.journal.gaps(),
             "loggers": list(self._loggers(rules)),
             "alerts": self.watch.book.open_counts(),
+            "phases": self.phases.present(rules, now_ns),
         }
 
     def close(self) -> None:

@@ -4,58 +4,124 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from itertools import count
 from typing import Any
 
-from monitor.model.alert import CLEARED, FIRING, OPEN_STATES, Alert, alert_id, in_json
+from monitor.alerts.reconcile import Change, Told
+from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING, OPEN_STATES, Alert, alert_id, in_json
 from monitor.model.batch import Finding
 from monitor.model.clock import NS_PER_S, rfc3339
 
 ALERT_TABLES = """
 CREATE TABLE IF NOT EXISTS alerts(
     id TEXT PRIMARY KEY, container TEXT NOT NULL, state TEXT NOT NULL, occurred_ns INTEGER NOT NULL,
-    body TEXT NOT NULL) WITHOUT ROWID;
+    cleared_ns INTEGER, exceedance TEXT, by_arrival INTEGER NOT NULL, merged_into TEXT, body TEXT NOT NULL)
+    WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alerts_by_state ON alerts(state, occurred_ns);
+CREATE INDEX IF NOT EXISTS alerts_by_exceedance ON alerts(exceedance) WHERE state <> 'cleared';
+CREATE INDEX IF NOT EXISTS alerts_by_container ON alerts(container) WHERE merged_into IS NULL;
 CREATE TABLE IF NOT EXISTS transitions(
     n INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL, state TEXT NOT NULL, at_ns INTEGER NOT NULL,
-    body TEXT NOT NULL, UNIQUE(alert_id, state));
+    body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS transitions_by_alert ON transitions(alert_id, state);
+"""
+# In version 1 an alert belonged to one exceedance for ever, that of its id, and had but one transition of each state.
+ALERT_MIGRATION = """
+ALTER TABLE alerts RENAME TO alerts_before;
+ALTER TABLE transitions RENAME TO transitions_before;
+DROP INDEX alerts_by_state;
+CREATE TABLE alerts(
+    id TEXT PRIMARY KEY, container TEXT NOT NULL, state TEXT NOT NULL, occurred_ns INTEGER NOT NULL,
+    cleared_ns INTEGER, exceedance TEXT, by_arrival INTEGER NOT NULL, merged_into TEXT, body TEXT NOT NULL)
+    WITHOUT ROWID;
+INSERT INTO alerts SELECT id, container, state, occurred_ns,
+    CAST(strftime('%s', json_extract(body, '$.cleared_at')) AS INTEGER) * 1000000000,
+    iif(json_extract(body, '$.rule') LIKE 'monitor.%', NULL, id), 0, NULL, body FROM alerts_before;
+CREATE TABLE transitions(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL, state TEXT NOT NULL, at_ns INTEGER NOT NULL,
+    body TEXT NOT NULL);
+INSERT INTO transitions SELECT * FROM transitions_before;
+DROP TABLE alerts_before;
+DROP TABLE transitions_before;
 """
 MAX_LISTED = 10_000
+UNTIL = " until "  # begins what is added to the message of an alert that ended
+
+
+def exceedance_id(finding: Finding) -> str:
+    """Identity of the exceedance that a finding tells of."""
+    return alert_id(finding.rule, finding.container, finding.logger, finding.channel, finding.start_ns)
 
 
 class AlertBook:
-    """Writes inside the caller's transaction; every write is idempotent, so a batch may be judged twice.
+    """Writes inside the caller's transaction, in one order: the same changes have the same numbers in every file.
 
-    Nor does it use up a number then (`INSERT OR IGNORE` would): a file made again from the journal has the same.
+    An alert belongs to the exceedance in column `exceedance`, until it is cleared and found one with another.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def fire(self, alert: Alert, at_ns: int) -> None:
-        """Enter a new alert; one that is known already stays as it is."""
-        body = json.dumps(alert.to_json())
-        row = (alert.id, alert.container, alert.state, alert.occurred_ns, body)
-        self._connection.execute("INSERT OR IGNORE INTO alerts VALUES(?, ?, ?, ?, ?)", row)
-        self._transition(alert.id, FIRING, at_ns, body)
+        """Enter a new alert of no exceedance; one that is known already stays as it is."""
+        if not self._knows(alert.id):
+            self._enter(alert.to_json(), (alert.occurred_ns, alert.cleared_ns, None), at_ns)
 
-    def follow(self, finding: Finding) -> None:
-        """Apply a `peak` or `cleared` finding to the alert that the exceedance raised."""
-        key = alert_id(finding.rule, finding.container, finding.logger, finding.channel, finding.start_ns)
-        row = self._connection.execute("SELECT body FROM alerts WHERE id = ?", (key,)).fetchone()
+    def report(self, alert: Alert, at_ns: int, *, by_arrival: bool = False) -> None:
+        """Enter the alert of an exceedance that fires; its id is another where one had the same start.
+
+        What depends on when records arrive (`by_arrival`) is never settled.
+        """
+        body = alert.to_json()
+        body["id"] = self._free_id(alert.id)
+        self._enter(body, (alert.occurred_ns, alert.cleared_ns, alert.id), at_ns, by_arrival=by_arrival)
+
+    def follow(self, finding: Finding) -> bool:
+        """Apply a `peak` or `cleared` finding to the alert of its exceedance; False when none is open."""
+        row = self._connection.execute(
+            "SELECT id, body FROM alerts WHERE exceedance = ? AND state <> 'cleared' ORDER BY id LIMIT 1",
+            (exceedance_id(finding),),
+        ).fetchone()
         if row is None:
-            return  # judged under other limits before the journal's earliest snapshot
-        body = json.loads(row[0])
-        if body["state"] == CLEARED:
-            return
+            return False  # judged under other limits before the journal's earliest snapshot
+        key, body = row[0], json.loads(row[1])
         body["peak"] = in_json(finding.peak)
         if finding.change == "cleared":
-            body["state"], body["cleared_at"] = CLEARED, rfc3339(finding.time_ns)
-            until = rfc3339(finding.time_ns // NS_PER_S * NS_PER_S)
-            body["message"] += f" until {until}, peak {finding.peak:.4g} {body['unit']}"
-        text = json.dumps(body)
-        self._connection.execute("UPDATE alerts SET state = ?, body = ? WHERE id = ?", (body["state"], text, key))
-        if finding.change == "cleared":
-            self._transition(key, CLEARED, finding.time_ns, text)
+            end(body, finding.time_ns)
+            self._change(key, "cleared_ns = ?", (finding.time_ns,), body)
+            self._transition(key, CLEARED, finding.time_ns, body)
+        else:
+            self._change(key, "cleared_ns = NULL", (), body)
+        return True
+
+    def told(self, container: str) -> list[Told]:
+        """The alerts of a container's exceedances by readings, merged ones left out, in order of their ids."""
+        rows = self._connection.execute(
+            "SELECT id, exceedance, occurred_ns, cleared_ns, body, "
+            "EXISTS (SELECT 1 FROM transitions WHERE alert_id = id AND transitions.state = ?), "
+            "(SELECT min(n) FROM transitions WHERE alert_id = id) FROM alerts "
+            "WHERE container = ? AND merged_into IS NULL AND exceedance IS NOT NULL AND NOT by_arrival ORDER BY id",
+            (ACKNOWLEDGED, container),
+        )
+        return [
+            Told(exceedance, occurred_ns, cleared_ns, json.loads(body), key, bool(was_acknowledged), number)
+            for key, exceedance, occurred_ns, cleared_ns, body, was_acknowledged, number in rows
+        ]
+
+    def apply(self, changes: list[Change], at_ns: int) -> None:
+        """Enter what a settlement found, at `at_ns` and the nanoseconds after it: no two points of a series at one."""
+        times_ns = count(at_ns)
+        for change in changes:
+            body, told = change.body, change.told
+            place = (told.occurred_ns, told.cleared_ns, told.exceedance)
+            if change.kind == FIRING:
+                body["id"] = self._free_id(told.exceedance)
+                self._enter(body | {"state": FIRING, "cleared_at": None}, place, next(times_ns))
+                if body["state"] != CLEARED:
+                    continue
+            update = "occurred_ns = ?, cleared_ns = ?, exceedance = ?, merged_into = ?"
+            self._change(body["id"], update, (*place, body["merged_into"]), body)
+            self._transition(body["id"], CLEARED if change.kind == FIRING else change.kind, next(times_ns), body)
 
     def alerts(
         self, state: str | None = None, container: str | None = None, limit: int = MAX_LISTED
@@ -85,9 +151,39 @@ class AlertBook:
         counts = dict(rows)
         return {state: counts.get(state, 0) for state in OPEN_STATES}
 
-    def _transition(self, key: str, state: str, at_ns: int, body: str) -> None:
+    def _knows(self, key: str) -> bool:
+        return self._connection.execute("SELECT 1 FROM alerts WHERE id = ?", (key,)).fetchone() is not None
+
+    def _free_id(self, key: str) -> str:
+        """The id itself for the first exceedance that has it, others by their number."""
+        free, number = key, 1
+        while self._knows(free):
+            number += 1
+            free = alert_id(key, "", "", "", number)
+        return free
+
+    def _enter(
+        self, body: dict[str, Any], place: tuple[int, int | None, str | None], at_ns: int, *, by_arrival: bool = False
+    ) -> None:
+        row = (body["id"], body["container"], body["state"], *place, by_arrival, json.dumps(body))
+        self._connection.execute("INSERT INTO alerts VALUES(?, ?, ?, ?, ?, ?, ?, NULL, ?)", row)
+        self._transition(body["id"], FIRING, at_ns, body)
+
+    def _change(self, key: str, update: str, values: tuple[Any, ...], body: dict[str, Any]) -> None:
         self._connection.execute(
-            "INSERT INTO transitions(alert_id, state, at_ns, body) SELECT ?1, ?2, ?3, ?4 "
-            "WHERE NOT EXISTS (SELECT 1 FROM transitions WHERE alert_id = ?1 AND state = ?2)",
-            (key, state, at_ns, body),
+            f"UPDATE alerts SET {update}, state = ?, body = ? WHERE id = ?",
+            (*values, body["state"], json.dumps(body), key),
         )
+
+    def _transition(self, key: str, state: str, at_ns: int, body: dict[str, Any]) -> None:
+        self._connection.execute(
+            "INSERT INTO transitions(alert_id, state, at_ns, body) VALUES(?, ?, ?, ?)",
+            (key, state, at_ns, json.dumps(body)),
+        )
+
+
+def end(body: dict[str, Any], cleared_ns: int) -> None:
+    """Clear an alert at a time (ns UTC)."""
+    body["state"], body["cleared_at"] = CLEARED, rfc3339(cleared_ns)
+    until = rfc3339(cleared_ns // NS_PER_S * NS_PER_S)
+    body["message"] += f"{UNTIL}{until}, peak {body['peak']:.4g} {body['unit']}"

@@ -7,11 +7,22 @@ from typing import NamedTuple
 from monitor.config import Rules
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id
 from monitor.model.batch import Finding
-from monitor.model.channel import unit_of
-from monitor.model.clock import rfc3339
+from monitor.model.clock import NS_PER_S, rfc3339
 from monitor.model.leg import Logger
-from monitor.model.limit import Rule, ShockRule
+from monitor.model.limit import HealthRule, Rule, ShockRule, ThresholdRule
 
+HEALTH = {
+    "stuck": "does not change",
+    "range": "is outside what a sensor can measure",
+    "nan": "gives no values",
+    "clock": "clock stepped, stands still or is not set",
+    "clipped": "event reached the sensor's rails: its peak is a lower bound",
+    "battery": "battery is low",
+    "memory": "memory is nearly full",
+    "trigger": "trigger level or range does not fit the limits",
+    "calibration": "calibration is out of date",
+    "silent": "is silent",
+}
 LATEST = " at the latest (clock not set, sent from memory)"
 
 
@@ -35,8 +46,6 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
     container = rules.container(finding.container)
     logger = rules.logger(finding.container, finding.logger)
     rule = next(rule for rule in rules.profile(finding.container).rule if rule.id == finding.rule)
-    calibration = logger.calibration.get(finding.channel)
-    uncertainty = calibration.accuracy if calibration else None
     return Alert(
         id=alert_id(finding.rule, finding.container, finding.logger, finding.channel, finding.start_ns),
         rule=rule.id,
@@ -55,9 +64,9 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
         value=finding.value,
         peak=finding.peak,
         limit=rule.limit,
-        unit=unit_of(finding.channel),
-        uncertainty=uncertainty,
-        decision=_decision(rule, finding.value, uncertainty),
+        unit=rule.unit,
+        uncertainty=finding.uncertainty,
+        decision=decision(rule, finding.value, finding.uncertainty),
         clock_uncertainty_s=origin.clock_uncertainty_s,
         phase=rules.phase_at(finding.container, finding.start_ns),
         profile_digest=rules.profile_digest(finding.container),
@@ -66,24 +75,26 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
     )
 
 
-def _beyond(rule: Rule, value: float) -> float:
-    """How far a value lies beyond the limit, in its unit."""
-    if isinstance(rule, ShockRule):
-        return abs(value) - rule.limit
-    return (value - rule.limit) * rule.sign
+def decision(rule: Rule, value: float, uncertainty: float | None) -> str:
+    """What can be said of a value that fired: `exceeded` when it is beyond the limit even less U.
 
-
-def _decision(rule: Rule, value: float, uncertainty: float | None) -> str:
-    """`exceeded` when the value less U is beyond the limit; without a calibration record nobody can say so."""
-    if uncertainty is not None and _beyond(rule, value) > uncertainty:
+    `within` when it is not beyond the limit itself (a rule with a guard fires at the limit less U); else, and where
+    nobody knows U, `indeterminate`.
+    """
+    beyond = abs(value) - rule.limit if isinstance(rule, ShockRule) else (value - rule.limit) * rule.sign
+    if uncertainty is not None and beyond > uncertainty:
         return "exceeded"
-    return "indeterminate"
+    return "within" if beyond <= 0 and rule.guard is not None else "indeterminate"
 
 
 def _message(rule: Rule, finding: Finding, logger: Logger) -> str:
-    side = "above" if isinstance(rule, ShockRule) or rule.sign > 0 else "below"
     what = f"{finding.channel} {finding.axis}" if finding.axis else finding.channel
     where = f"{finding.container} {logger.place or finding.logger}"
-    unit = unit_of(finding.channel)
-    since = rfc3339(finding.start_ns // 10**9 * 10**9)
-    return f"{where}: {what} {finding.value:.4g} {unit}, {side} {rule.limit:.4g} {unit} since {since}"
+    since = rfc3339(finding.start_ns // NS_PER_S * NS_PER_S)
+    note = f", {finding.note}" if finding.note else ""
+    if isinstance(rule, HealthRule):
+        return f"{where}: {what} {HEALTH[rule.check]} since {since}{note}"
+    side = "above" if isinstance(rule, ShockRule) or rule.sign > 0 else "below"
+    kind = "" if isinstance(rule, ThresholdRule | ShockRule) else f" {rule.kind}"
+    unit = f" {rule.unit}" if rule.unit else ""
+    return f"{where}: {what}{kind} {finding.value:.4g}{unit}, {side} {rule.limit:.4g}{unit} since {since}{note}"

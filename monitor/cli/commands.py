@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import alerts, check, demo, replay, run, status
+from monitor.cli import alerts, check, demo, limits, phase, replay, run, status
 
 app = typer.Typer(
     name="tcm",
@@ -38,5 +38,7 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("status")(status.status)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(phase.app, name="phase")
+app.add_typer(limits.app, name="limits")
 app.command("replay")(replay.replay)
 app.command("import")(replay.import_file)

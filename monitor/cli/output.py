@@ -51,7 +51,13 @@ def fail(error: Exception) -> NoReturn:
     sys.exit(2)
 
 
-def ask_daemon(config: Config, path: str, body: bytes | None = None, limit_s: float = HTTP_TIMEOUT_S) -> Any | None:
+def ask_daemon(
+    config: Config,
+    path: str,
+    body: bytes | None = None,
+    limit_s: float = HTTP_TIMEOUT_S,
+    content_type: str = "application/octet-stream",
+) -> Any | None:
     """The daemon's JSON answer to GET (or POST with a body), None when no daemon listens.
 
     Raises TcmError when it refuses the request.
@@ -59,7 +65,8 @@ def ask_daemon(config: Config, path: str, body: bytes | None = None, limit_s: fl
     from monitor.model.errors import TcmError
 
     url = f"http://{config.web.listen}{path}"
-    request = urllib.request.Request(url, data=body)  # the scheme is ours, http on the configured address
+    headers = {} if body is None else {"Content-Type": content_type}
+    request = urllib.request.Request(url, body, headers)  # the scheme is ours, http on the configured address
     try:
         with urllib.request.urlopen(request, timeout=limit_s) as answer:  # as above
             return json.loads(answer.read(MAX_ANSWER_BYTES))

@@ -21,6 +21,9 @@ def replay(
     limits: Annotated[
         Path | None, typer.Option("--limits", help="Limits file to judge by; default: as journalled.")
     ] = None,
+    is_ordered: Annotated[
+        bool, typer.Option("--ordered", help="With every late record in its place: the official alerts and totals.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Which alerts would these limits raise? Exit 1 when an alarm fires.
@@ -35,13 +38,19 @@ def replay(
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         task = progress.add_task("replay", total=None)
-        result = replay_source(source, limits, lambda done, total: progress.update(task, completed=done, total=total))
+        result = replay_source(
+            source,
+            limits,
+            lambda done, total: progress.update(task, completed=done, total=total),
+            is_ordered=is_ordered,
+        )
     if as_json:
         print_json(result)
     else:
         show(result["alerts"])
         print(f"{result['readings']} readings, {result['events']} events in {result['seconds']} s")
-    sys.exit(1 if any(alert["severity"] == "alarm" for alert in result["alerts"]) else 0)
+    is_alarm = any(alert["severity"] == "alarm" and alert["merged_into"] is None for alert in result["alerts"])
+    sys.exit(1 if is_alarm else 0)
 
 
 def import_file(

@@ -34,6 +34,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
 def _offline(config: Config) -> dict[str, Any]:
     """The document as far as the files tell it; consumers' positions are in files of their own and not asked for."""
+    from monitor.model.clock import SystemClock
     from monitor.telemetry import StateReader
 
     require_state(config)
@@ -53,7 +54,7 @@ def _offline(config: Config) -> dict[str, Any]:
         },
         "consumers": {},
     }
-    document = head | reader.document(config.rules)
+    document = head | reader.document(config.rules, SystemClock().now_ns())
     reader.close()
     return document
 
@@ -76,13 +77,14 @@ def _show(document: dict[str, Any]) -> None:
     )
     for name, consumer in document["consumers"].items():
         out.print(f"  {name}: at {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
-    columns = ("container", "logger", "state", "last seen", "settled to seq", "missing", "clock")
+    columns = ("container", "phase", "logger", "state", "last seen", "settled to seq", "missing", "clock")
     table = Table(*columns, box=box.SIMPLE_HEAD)
     for row in document["loggers"]:
         name = row["logger"] if row["registered"] else f"{row['logger']} (unregistered)"
         settled = "-" if row["upto"] < 0 else row["upto"]
         cells = (
             row["container"],
+            document["phases"].get(row["container"], "-"),
             name,
             row["state"] or "-",
             row["last_seen_at"] or "never",

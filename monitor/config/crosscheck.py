@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.config.problems import Problem
+from monitor.config.reads import reads, windows
 from monitor.config.settings import Settings
 from monitor.config.source import M, Source
-from monitor.model.leg import Consignment, Container
-from monitor.model.limit import Profile
+from monitor.model.channel import covers
+from monitor.model.leg import Consignment, Container, Logger
+from monitor.model.limit import LeakRule, Profile, Rule
 from monitor.model.topic_filter import overlap
 
 
@@ -35,6 +37,8 @@ def check_across(sources: Sources) -> list[Problem]:
         *_missing_limits(sources),
         *_shared_topics(sources),
         *_strange_loggers(sources),
+        *_short_windows(sources),
+        *_missing_volumes(sources),
     ]
 
 
@@ -142,3 +146,37 @@ def _strange_loggers(sources: Sources) -> Iterator[Problem]:
         if home is not None and home != container:
             message = f"expected a logger of {container}, {logger} is registered in container {home}"
             yield Problem(sources.settings.file, f"source[{number}].logger", message)
+
+
+def _watched(sources: Sources) -> Iterator[tuple[Source[Container], Container, Source[Profile], Rule]]:
+    """Each container with each rule that it is watched under, of the files that are right."""
+    profiles = {source.name("name"): source for source in sources.profiles}
+    for box in sources.containers:
+        profile = profiles.get(box.text("limits") or default_limits(sources) or "")
+        if box.model is not None and profile is not None and profile.model is not None:
+            for rule in profile.model.rule:
+                yield box, box.model, profile, rule
+
+
+def _short_windows(sources: Sources) -> Iterator[Problem]:
+    """A window in which no reading falls would never judge anything."""
+    for box, container, profile, rule in _watched(sources):
+        for key, window_s in windows(rule):
+            for logger in container.logger:
+                if logger.interval_s is None or logger.interval_s <= window_s or not _reads_any(rule, logger):
+                    continue
+                where = f"{logger.interval_s:g} s of {logger.id} in {box.file}"
+                message = f"expected at least the interval of the loggers, {where}, got {window_s:g} s"
+                yield Problem(profile.file, f"rule.{rule.id}.{key}", message)
+
+
+def _reads_any(rule: Rule, logger: Logger) -> bool:
+    return any(covers(glob, channel) for _, glob in reads(rule) for channel in logger.calibration)
+
+
+def _missing_volumes(sources: Sources) -> Iterator[Problem]:
+    """A leak as a flow is the loss of pressure times the volume of gas."""
+    for box, container, profile, rule in _watched(sources):
+        if isinstance(rule, LeakRule) and rule.is_flow and container.free_gas_volume_m3 is None:
+            message = f"missing; rule {rule.id} of {profile.file} limits a leak in {rule.unit}"
+            yield Problem(box.file, "free_gas_volume_m3", message)

@@ -107,6 +107,7 @@ def _tables_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def _keys(tables: list[type[BaseModel]], *, required: bool = False) -> str:
     """The keys a table may have, or those it must have, as the user writes them."""
     fields = {field.alias or name: field for table in tables for name, field in table.model_fields.items()}
+    fields = {key: field for key, field in fields.items() if not field.exclude}  # what is worked out is not written
     return ", ".join(key for key, field in fields.items() if field.is_required() or not required)
 
 
@@ -121,6 +122,8 @@ _EXPECTED = {
     "bool_parsing": "expected true or false",
     "float_type": "expected a number",
     "float_parsing": "expected a number",
+    "int_type": "expected a whole number",
+    "finite_number": "expected a finite number",
     "tuple_type": "expected a list",
     "too_short": "expected at least {min_length}",
     "dict_type": "expected a table",

@@ -7,14 +7,19 @@ import json
 from functools import cached_property
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from monitor.config.inputs import SourceSettings
 from monitor.config.problems import ConfigProblems, problems_of
 from monitor.config.settings import DEFAULT_INSTANCE, IngestSettings
+from monitor.model.channel import covers
 from monitor.model.errors import ConfigError
-from monitor.model.leg import DEFAULT_PHASE, Consignment, Container, Logger
+from monitor.model.leg import Consignment, Container, Logger
 from monitor.model.limit import Identifier, Profile, Strict
+from monitor.model.phase import PhaseBook, Spans, phase_in
+from monitor.model.rules.accuracy import accuracy_of
+
+ALL_LOGGERS = "-"  # the logger of an alert that concerns all loggers of a container
 
 
 def canonical_json(model: BaseModel) -> bytes:
@@ -38,6 +43,14 @@ class Rules(Strict):
     containers: dict[str, Container] = Field(default_factory=dict)
     consignments: dict[str, Consignment] = Field(default_factory=dict)
     sources: tuple[SourceSettings, ...] = ()
+    _phases: PhaseBook = PrivateAttr(default_factory=PhaseBook)
+    _spans: dict[str, Spans] = PrivateAttr(default_factory=dict)  # of containers whose phase an operator set
+
+    def with_phases(self, phases: PhaseBook) -> Self:
+        """These rules with what operators set over the plans; nothing else answers differently, `to_json` included."""
+        other = self.model_copy()
+        other._phases, other._spans = phases, {}
+        return other
 
     def container(self, container_id: str) -> Container:
         """The container as registered; one that is not has nothing but its id."""
@@ -68,15 +81,40 @@ class Rules(Strict):
         """The consignment that the container travels in, None for none."""
         return self.consignments.get(self.container(container_id).consignment or "")
 
-    def phase_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
-        """(start ns UTC, phase) by plan, in order of time; before the first, and without consignment: storage."""
-        consignment = self.consignment(container_id)
-        return consignment.phase_spans() if consignment else ()
+    def phase_spans(self, container_id: str) -> Spans:
+        """(start ns UTC, phase) in order of time, by operators where they set one, else by plan.
+
+        Before the first, and without consignment, it is storage.
+        """
+        plan = self._plans.get(self.container(container_id).consignment or "", ())
+        if container_id not in self._phases.sets:
+            return plan
+        if container_id not in self._spans:
+            self._spans[container_id] = self._phases.spans(container_id, plan)
+        return self._spans[container_id]
 
     def phase_at(self, container_id: str, time_ns: int) -> str:
-        """The phase by plan at a time in ns UTC; storage between legs and without consignment."""
-        consignment = self.consignment(container_id)
-        return consignment.phase_at(time_ns) if consignment else DEFAULT_PHASE
+        """The phase at a time in ns UTC, as `phase_spans` says."""
+        return phase_in(self.phase_spans(container_id), time_ns)
+
+    def leg_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
+        """(start ns UTC, id of the leg) by plan, in order of time; "" between legs, as before the first."""
+        return self._legs.get(self.container(container_id).consignment or "", ())
+
+    def accuracy(self, container_id: str, logger_id: str, channel: str) -> float | None:
+        """U (k = 2) of a channel in its unit by calibration record, of a derived one from those of its inputs.
+
+        The largest of all channels that a glob covers, and of all loggers of the container for ALL_LOGGERS. None when
+        there is no record.
+        """
+        is_all = logger_id == ALL_LOGGERS
+        loggers = self.container(container_id).logger if is_all else (self.logger(container_id, logger_id),)
+        records = [item for logger in loggers for item in logger.calibration.items()]
+
+        def measured(name: str) -> float | None:
+            return max((record.accuracy for of, record in records if covers(name, of)), default=None)
+
+        return accuracy_of(channel, measured)
 
     def to_json(self) -> bytes:
         """Canonical JSON of everything that changes a result; neither secrets nor paths nor addresses are in it."""
@@ -99,6 +137,14 @@ class Rules(Strict):
     def digest(self) -> str:
         """SHA-256 (hex) over `to_json`."""
         return hashlib.sha256(self.to_json()).hexdigest()
+
+    @cached_property
+    def _plans(self) -> dict[str, Spans]:
+        return {key: consignment.phase_spans() for key, consignment in self.consignments.items()}
+
+    @cached_property
+    def _legs(self) -> dict[str, Spans]:
+        return {consignment.id: consignment.leg_spans() for consignment in self.consignments.values()}
 
     @cached_property
     def _profile_digests(self) -> dict[str, str]:

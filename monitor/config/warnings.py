@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 
 from monitor.config.config import Config
 from monitor.config.problems import Problem
+from monitor.config.reads import unmeasured
 from monitor.config.rules import Rules
 from monitor.model.leg import DEFAULT_PHASE, Consignment, Container, Logger
-from monitor.model.limit import ThresholdRule
+from monitor.model.limit import Profile, Rule, ShockRule
+from monitor.model.rules.accuracy import propagated
 
 KNOWN_PHASES = {"road", "handling", "air", DEFAULT_PHASE, "open"}
 
@@ -39,18 +42,46 @@ def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]
 
 
 def _of_rules(rules: Rules) -> Iterator[tuple[str, str]]:
-    """Rules that can never fire: a phase that nobody enters, a channel that nobody measures."""
+    """Rules that can never fire: a phase that nobody enters, a channel that nobody measures; and idle guards."""
     phases = KNOWN_PHASES | {leg.phase for consignment in rules.consignments.values() for leg in consignment.leg}
     loggers = [logger for container in rules.containers.values() for logger in container.logger]
     channels = {channel for logger in loggers for channel in logger.calibration}
     for profile in rules.profiles.values():
         for rule in profile.rule:
+            place = f"limits {profile.name}.{rule.id}"
             strange = sorted(set(rule.phases or ()) - phases)
             if strange:
-                yield f"limits {profile.name}.{rule.id}.phases", f"no leg has the phase {', '.join(strange)}"
-            if isinstance(rule, ThresholdRule) and channels and not any(map(rule.judges, channels)):
-                message = f"no registered logger has a calibration record of {rule.channel}; is the name right?"
-                yield f"limits {profile.name}.{rule.id}.channel", message
+                yield f"{place}.phases", f"no leg has the phase {', '.join(strange)}"
+            for key, glob in unmeasured(rule, channels) if channels else ():
+                yield f"{place}.{key}", f"no registered logger has a calibration record of {glob}; is the name right?"
+            if rule.guard is not None:
+                yield from ((f"{place}.guard", message) for message in _of_guard(rules, profile, rule))
+
+
+def _of_guard(rules: Rules, profile: Profile, rule: Rule) -> Iterator[str]:
+    """Where `guard` changes nothing, as nobody can say the uncertainty."""
+    if propagated(rule, lambda _: 1.0, _any_channel(rule), volume_m3=1.0) is None:
+        yield f"no effect: what this rule of kind {rule.kind} judges states no uncertainty"
+        return
+    for container in rules.containers.values():
+        if container.logger and rules.profile(container.id) is profile:
+            guarded = (_uncertainty(rules, container, logger, rule) is not None for logger in container.logger)
+            if not any(guarded):
+                yield f"no effect in {container.id}: none of its loggers has the calibration records that it needs"
+
+
+def _any_channel(rule: Rule) -> str:
+    return "shock.a" if isinstance(rule, ShockRule) else rule.channel
+
+
+def _uncertainty(rules: Rules, container: Container, logger: Logger, rule: Rule) -> float | None:
+    """U of what the rule judges of this logger, the first channel's that has one; None when none has."""
+    judged = [channel for channel in logger.calibration if rule.judges(channel)] or [_any_channel(rule)]
+    known = (
+        propagated(rule, partial(rules.accuracy, container.id, logger.id), channel, container.free_gas_volume_m3)
+        for channel in judged
+    )
+    return next((uncertainty for uncertainty in known if uncertainty is not None), None)
 
 
 def _of_container(config: Config, container: Container, now: dt.datetime) -> Iterator[tuple[str, str]]:

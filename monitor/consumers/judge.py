@@ -6,37 +6,44 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import cbor2
 import numpy as np
 
 from monitor.alerts import Origin
 from monitor.config import Rules
-from monitor.consumers.order import MAX_LOGGERS, Order
+from monitor.consumers.forks import Exceedance, Firing, Forks, Settled
+from monitor.consumers.order import MAX_LOGGERS, Head, Order
 from monitor.consumers.points import Anchors, anchor_of, placed_ns, shock_fields
-from monitor.consumers.reading import read
-from monitor.detect.engine import Engine
-from monitor.model.batch import Batch, Block, Event, Finding
+from monitor.consumers.reading import read, read_phase
+from monitor.consumers.results import Result
+from monitor.consumers.totals import DerivedResults, exposure_results
+from monitor.detect import snapshot
+from monitor.detect.engine import Engine, Judges
+from monitor.model.batch import Batch, Block, Detected, Event, Finding, Heard, Tick
 from monitor.model.channel import field_name
-from monitor.model.errors import TcmError
+from monitor.model.errors import SnapshotError, TcmError
+from monitor.model.phase import PhaseBook
 from monitor.model.record import Env, Record, Status
 from monitor.shock.peak import analyse
 
-SNAPSHOT_VERSION = 4
-OWN_KINDS = ("config", "tick")
+SNAPSHOT_VERSION = 5
+ARRIVALS = "Arrivals"  # the part of the detector that judges by when records arrive
+OWN_KINDS = ("config", "tick", "operator")
 MAX_UNKNOWN_CHANNELS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What watch computed of a record, for the store: one point of `measurement`."""
+class Passed(NamedTuple):
+    """A tick, and the containers of which records may still come that belong before others (None: of any)."""
 
     pos: int
-    measurement: str
-    tags: tuple[tuple[str, str], ...]
-    time_ns: int
-    fields: dict[str, Any]
+    received_ns: int
+    open_containers: frozenset[str] | None
+
+    def is_open(self, container: str) -> bool:
+        """Whether something of the container may still come."""
+        return self.open_containers is None or container in self.open_containers
 
 
 @dataclass(slots=True)
@@ -44,7 +51,9 @@ class Judged:
     """What a run of records led to under `rules`.
 
     `origins` has by position what alerts say of their record; `quarantine` are the positions there, behind the first
-    up to the second, that are to be looked at for conflicts.
+    up to the second, that are to be looked at for conflicts. `provisional` are the containers of which records may
+    still come that belong before these; `passed` is of a tick.
+    What was judged again `is_again`; when all of it is, the container is `settled`.
     """
 
     rules: Rules
@@ -54,6 +63,10 @@ class Judged:
     readings: int = 0
     events: int = 0
     quarantine: tuple[int, int] | None = None
+    provisional: frozenset[str] = frozenset()
+    passed: Passed | None = None
+    settled: Settled | None = None
+    is_again: bool = False
 
 
 def _run_of(record: Record) -> tuple[str, bool]:
@@ -67,12 +80,27 @@ def _as_journalled(rules: Rules) -> Rules:
 class Judge:
     """Decodes records, places them in time and runs the detector over all loggers of a run at once."""
 
-    def __init__(self, rules: Rules | None, anchors: Anchors, adapt: Callable[[Rules], Rules] = _as_journalled) -> None:
-        """Without `rules` the first record is a configuration; `adapt` may change what the journal says."""
+    def __init__(
+        self,
+        rules: Rules | None,
+        anchors: Anchors,
+        adapt: Callable[[Rules], Rules] = _as_journalled,
+        phases: PhaseBook | None = None,
+        judges: Judges = "both",
+    ) -> None:
+        """Without `rules` the first record is a configuration; `adapt` may change what the journal says.
+
+        `phases` are those known before their records come; these change nothing then. What judges but readings is
+        given records in official order: none is late, nothing is provisional.
+        """
         self._anchors, self._adapt = anchors, adapt
-        self._rules = rules
-        self._engine = Engine(rules) if rules else None
-        self._order = Order()
+        self._phases = phases or PhaseBook()
+        self._rules = rules.with_phases(self._phases) if rules else None
+        self._judges = judges
+        self._engine = Engine(self._rules, judges=judges) if self._rules else None
+        self._order, self.forks, self._firing = Order(), Forks(), Firing()
+        self._newest_ns: dict[str, int] = {}  # by container, the time of its newest reading or event
+        self._derived = DerivedResults()
         self._quarantine_pos = 0
         self.unreadable = 0  # records passed over since the journal's first
         self.unknown_channels: set[str] = set()
@@ -86,19 +114,42 @@ class Judge:
         """
         for (kind, _), run in groupby(records, _run_of):
             if kind == "":
-                yield self._judge(run)
+                yield from self._judge(run)
+            elif kind == "operator":
+                yield self._take_operators(run)
             else:
                 yield from (self._reconfigure(record) if kind == "config" else self._tick(record) for record in run)
 
-    def _judge(self, records: Iterable[Record]) -> Judged:
+    def _judge(self, records: Iterable[Record]) -> Iterator[Judged]:
         batch, judged = Batch(), Judged(self._rules_in_force())
-        assert self._engine is not None  # made with the rules
         for record in records:
-            if record.kind in ("env", "shock", "status") and record.container and record.logger:
-                self._take(record, record.container, record.logger, batch, judged)
+            if record.kind not in ("env", "shock", "status") or not record.container or not record.logger:
+                continue
+            if self._is_break(record, (record.container, record.logger)):
+                yield self._finish(batch, judged)
+                batch, judged = Batch(), Judged(self._rules_in_force())
+                self.forks.begin(record.container, record.pos, self.snapshot(record.container))
+            self._take(record, record.container, record.logger, batch, judged)
+        yield self._finish(batch, judged)
+
+    def _is_break(self, record: Record, owner: tuple[str, str]) -> bool:
+        """Whether the container's state just before a record has to be kept, as something may come between."""
+        container = owner[0]
+        if self._judges != "both" or container in self.forks or self._order.continues(owner, record):
+            return False
+        if self.forks.has_room and not self._order.precedes(owner, record):
+            return True
+        self.forks.begin_anew(container)
+        return False
+
+    def _finish(self, batch: Batch, judged: Judged) -> Judged:
+        assert self._engine is not None  # made with the rules
         judged.readings = sum(len(block.times_ns) for block in batch.blocks)
         judged.events = len(batch.events)
-        judged.findings = self._engine.step(batch)
+        self._take_up(judged, self._engine.step(batch))
+        for container, time_ns in _ends(batch):
+            if container in self._newest_ns or len(self._newest_ns) < MAX_LOGGERS:
+                self._newest_ns[container] = max(time_ns, self._newest_ns.get(container, 0))
         newest = {(block.container, block.logger): block for block in batch.blocks if not block.is_late}
         for key, block in newest.items():
             if key in self.latest or len(self.latest) < MAX_LOGGERS:
@@ -107,50 +158,128 @@ class Judge:
 
     def _reconfigure(self, record: Record) -> Judged:
         """Go on under other rules; exceedances of rules that are gone end."""
-        self._rules = self._adapt(Rules.from_json(record.payload))
+        return self._go_on(self._adapt(Rules.from_json(record.payload)))
+
+    def _take_operators(self, records: Iterable[Record]) -> Judged:
+        """Operators set phases: what is judged from here on obeys them, each reading by its own time."""
+        for record in records:
+            said = read_phase(record)
+            if said is None:
+                self.unreadable += 1
+            else:
+                self._phases = self._phases.add(record.pos, said)
+                if self._judges == "both" and said.effective_ns <= self._newest_ns.get(said.container, -1):
+                    self.forks.begin_anew(said.container)  # readings that were judged lie in another phase
+        return self._go_on(self._rules_in_force())
+
+    def _go_on(self, rules: Rules) -> Judged:
+        self._rules = rules.with_phases(self._phases)
         if self._engine is None:
-            self._engine = Engine(self._rules)
+            self._engine = Engine(self._rules, judges=self._judges)
             return Judged(self._rules)
-        return Judged(self._rules, self._engine.reconfigure(self._rules))
+        findings = self._engine.reconfigure(self._rules)
+        self._firing.take(findings, self._rules)
+        return Judged(self._rules, findings)
 
     def _tick(self, record: Record) -> Judged:
         """Time has passed; what went to quarantine meanwhile is to be looked at."""
         judged = Judged(self._rules_in_force())
-        quarantined = json.loads(record.payload).get("quarantined", 0)
+        content = json.loads(record.payload)
+        quarantined = content.get("quarantined", 0)
         if quarantined > self._quarantine_pos:
             judged.quarantine = (self._quarantine_pos, quarantined)
             self._quarantine_pos = quarantined
+        assert self._engine is not None  # made with the rules
+        judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
+        self._take_up(judged, self._engine.tick(_tick_of(record, content)))
+        open_containers = content.get("open")  # of an earlier version's ticks nobody knows
+        judged.passed = Passed(
+            record.pos, record.received_ns, None if open_containers is None else frozenset(open_containers)
+        )
         return judged
+
+    def learn(self, phases: PhaseBook) -> None:
+        """What operators set is known beforehand."""
+        self._phases = phases
+        self._go_on(self._rules_in_force())
+
+    def firing(self, container: str) -> dict[Exceedance, float]:
+        """What fires in a container by its readings, with its peak."""
+        return self._firing.of(container)
+
+    def for_official_order(self, config: bytes | None, phases: PhaseBook) -> Judge:
+        """A judge of readings in official order, under a configuration and all that operators set.
+
+        Without configuration its first record is one.
+        """
+        rules = None if config is None else self._adapt(Rules.from_json(config))
+        return Judge(rules, self._anchors, self._adapt, phases, "readings")
+
+    @staticmethod
+    def heads(data: bytes) -> list[Head]:
+        """How far each stream had come in a snapshot."""
+        order = Order()
+        order.restore(_snapshot_content(data)["order"])
+        return order.heads()
+
+    def take_over(self, container: str, official: Judge) -> None:
+        """Go on with a container as another judge left it who was given its records in official order.
+
+        What depends on when they arrived stays.
+        """
+        assert self._engine is not None  # made with the rules, as the other's
+        assert official._engine is not None
+        live = snapshot.decode(self._engine.snapshot(container))
+        other = snapshot.decode(official._engine.snapshot(container))
+        self._engine.forget(container)
+        self._engine.adopt(snapshot.encode(other | {ARRIVALS: live[ARRIVALS]}))
+        self._firing.put(container, official.firing(container))
+        self.forks.end(container)
+
+    def _take_up(self, judged: Judged, detected: Detected) -> None:
+        judged.provisional = frozenset(self.forks)
+        self._firing.take(detected.findings, judged.rules)
+        judged.findings = detected.findings
+        judged.results += self._derived.take(detected.derived)
+        judged.results += exposure_results(detected.totals, judged.provisional)
 
     def _rules_in_force(self) -> Rules:
         if self._rules is None:
             raise TcmError("judge", "journal", "no configuration stands before the first record")
         return self._rules
 
-    def snapshot(self) -> bytes:
-        """The state as bytes for `restore`."""
+    def snapshot(self, container: str | None = None) -> bytes:
+        """The state as bytes for `restore`, or that of one container for a judge of its own."""
         assert self._engine is not None  # nothing is saved before something was judged
         content = {
             "version": SNAPSHOT_VERSION,
-            "order": self._order.snapshot(),
+            "order": self._order.snapshot(container),
+            "firing": self._firing.snapshot(container),
+            "newest": {} if container else self._newest_ns,
+            "forks": (Forks() if container else self.forks).snapshot(),
             "quarantine": self._quarantine_pos,
             "unreadable": self.unreadable,
-            "engine": self._engine.snapshot(),
+            "phases": self._phases.rows(),
+            "derived": self._derived.snapshot(container),
+            "engine": self._engine.snapshot(container),
         }
         return cbor2.dumps(content)
 
     def restore(self, data: bytes) -> None:
-        """Take up the state of a snapshot; TcmError when another version of this program wrote it."""
-        content = cbor2.loads(data)
-        version = content.get("version") if isinstance(content, dict) else None
-        if version != SNAPSHOT_VERSION:
-            cause = f"version {version}, expected {SNAPSHOT_VERSION}"
-            raise TcmError(
-                "restore detector", "snapshot in watch.db", cause, "delete watch.db: it is made again from the journal"
-            )
+        """Take up the state of a snapshot, once; SnapshotError when an earlier version of this program wrote it.
+
+        TcmError when a later one did.
+        """
+        content = _snapshot_content(data)
         self._order.restore(content["order"])
+        self._firing.restore(content["firing"])
+        self.forks.restore(content["forks"])
+        self._newest_ns = content["newest"]
+        self._derived.adopt(content["derived"])
         self._quarantine_pos, self.unreadable = content["quarantine"], content["unreadable"]
-        assert self._engine is not None  # made with the rules in force at the snapshot
+        self._phases = PhaseBook.from_rows(content["phases"])
+        self._go_on(self._rules_in_force())  # those at the snapshot; nothing has fired yet
+        assert self._engine is not None  # made with the rules
         self._engine.restore(content["engine"])
 
     def _take(self, record: Record, container: str, logger: str, batch: Batch, judged: Judged) -> None:
@@ -158,8 +287,11 @@ class Judge:
         if message is None:
             self.unreadable += 1
             return
+        status = message if isinstance(message, Status) else None
+        batch.heard.append(Heard(record.pos, container, logger, record.received_ns, status))
         if isinstance(message, Status):
-            self._order.take_status(logger, message)
+            self._order.take_status((container, logger), message)
+            judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
             return
         anchor = anchor_of(record, message.stamp, self._anchors)
         start_ns = placed_ns(message, anchor)
@@ -168,18 +300,22 @@ class Judge:
             clock_uncertainty_s=message.stamp.clock_uncertainty_s(anchor),
             is_latest=anchor is not None and anchor.mono_ns is None,
         )
-        is_late = self._is_late(record, logger, message.stamp.boot, message.seq)
+        is_late = self._is_late(record, (container, logger), message.stamp.boot, message.seq)
+        if is_late:
+            self.forks.mark(container)
         if isinstance(message, Env):
             batch.blocks.append(self._block(record, container, logger, message, start_ns, is_late))
         else:
-            event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message)
+            event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message, is_late)
             batch.events.append(event)
             judged.results.append(_shock_result(event, judged.rules))
 
-    def _is_late(self, record: Record, logger: str, boot: int, seq: int) -> bool:
+    def _is_late(self, record: Record, owner: tuple[str, str], boot: int, seq: int) -> bool:
+        if self._judges != "both":
+            return False
         if record.is_derived:
-            return self._order.is_late_derived(logger, boot, seq)
-        return self._order.is_late(logger, boot, seq, is_fill=record.is_fill or record.has_waited)
+            return self._order.is_late_derived(owner, boot, seq)
+        return self._order.is_late(owner, boot, seq, is_fill=record.is_fill or record.has_waited)
 
     def _block(self, record: Record, container: str, logger: str, env: Env, start_ns: int, is_late: bool) -> Block:
         if len(self.unknown_channels) < MAX_UNKNOWN_CHANNELS:
@@ -194,11 +330,40 @@ class Judge:
             channels=env.channels,
             times_ns=env.offsets_ns + start_ns,
             values=env.values,
-            interval_ns=self._order.interval_ns(logger) or env.interval_ns or None,
+            interval_ns=self._order.interval_ns((container, logger)) or env.interval_ns or None,
+            clk=env.stamp.clk,
+            mono_ns=env.stamp.mono_ns,
+            received_ns=record.received_ns,
         )
+
+
+def _ends(batch: Batch) -> Iterator[tuple[str, int]]:
+    """Container and time of the newest reading of each block and of each event."""
+    yield from ((block.container, int(block.times_ns.max())) for block in batch.blocks if len(block.times_ns))
+    yield from ((event.container, event.end_ns) for event in batch.events)
+
+
+def _tick_of(record: Record, content: dict[str, Any]) -> Tick:
+    is_drained = content.get("queue", 0) == 0
+    return Tick(record.pos, record.received_ns, content.get("mono_ns", 0), bool(content.get("connected")), is_drained)
+
+
+def _snapshot_content(data: bytes) -> dict[str, Any]:
+    operation, place = "restore detector", "snapshot in watch.db"
+    try:
+        content = cbor2.loads(data)
+    except cbor2.CBORDecodeError as error:
+        raise SnapshotError(operation, place, f"not readable: {error}") from None
+    version = content.get("version") if isinstance(content, dict) else None
+    cause = f"version {version}, expected {SNAPSHOT_VERSION}"
+    if isinstance(version, int) and version > SNAPSHOT_VERSION:
+        raise TcmError(operation, place, cause, "a later version of this program wrote it: start that one")
+    if version != SNAPSHOT_VERSION:
+        raise SnapshotError(operation, place, cause)
+    return content  # type: ignore[no-any-return]  # a dict, as it has a version
 
 
 def _shock_result(event: Event, rules: Rules) -> Result:
     rotation = np.array(rules.logger(event.container, event.logger).rotation)
     tags = (("container", event.container), ("logger", event.logger), ("sensor", event.shock.accelerometer))
-    return Result(event.pos, "shock", tags, event.trigger_ns, shock_fields(analyse(event.shock, rotation), event))
+    return Result(event.pos, "shock", tags, [event.trigger_ns], shock_fields(analyse(event.shock, rotation), event))

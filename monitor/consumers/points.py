@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.consumers.results import Result
 from monitor.model.batch import Event, Points
 from monitor.model.channel import field_name
 from monitor.model.record import SYNCHRONISED, Anchor, Env, Record, Shock, Stamp, Status
@@ -92,18 +93,30 @@ def alert_points(number: int, at_ns: int, alert: dict[str, Any]) -> Points:
     return one_point(number, "alert", tags, at_ns, fields)
 
 
+def result_points(result: Result) -> Points:
+    """What watch computed, as points; None and NaN are left out."""
+    times_ns = np.array(result.times_ns, dtype=np.int64)
+    columns: Fields = {
+        name: _column(value if isinstance(value, list) else [value] * len(times_ns))
+        for name, value in result.fields.items()
+        if value is not None
+    }
+    return Points(result.pos, result.measurement, result.tags, times_ns, columns)
+
+
 def one_point(
     key: int, measurement: str, tags: tuple[tuple[str, str], ...], time_ns: int, fields: dict[str, Any]
 ) -> Points:
     """A single point; fields that are None are left out."""
-    columns: Fields = {name: _column(value) for name, value in fields.items() if value is not None}
+    columns: Fields = {name: _column([value]) for name, value in fields.items() if value is not None}
     return Points(key, measurement, tags, np.array([time_ns], dtype=np.int64), columns)
 
 
-def _column(value: str | bool | float) -> NDArray[np.float64] | list[str] | list[bool]:
-    if isinstance(value, bool):
-        return [value]
-    return [value] if isinstance(value, str) else np.array([value], dtype=np.float64)
+def _column(values: list[Any]) -> NDArray[np.float64] | list[str] | list[bool]:
+    """A field's values, all of one kind: flags and text as they are, numbers as float64 with NaN for None."""
+    if isinstance(values[0], str | bool):
+        return values
+    return np.array(values, dtype=np.float64)
 
 
 def _tags(record: Record) -> tuple[tuple[str, str], ...]:

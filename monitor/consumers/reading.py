@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from monitor.model.errors import WireError
+from monitor.model.operator import PhaseRecord
+from monitor.model.phase import PhaseBook
 from monitor.model.record import Message, Record
 from monitor.wire import decode, owner_of
+from monitor.wire.json_text import load_json
 
 T = TypeVar("T")
 
@@ -26,6 +29,25 @@ def read(record: Record) -> Message | None:
 def read_quarantined(pos: int, topic: str, payload: bytes) -> tuple[str, str, Message] | None:
     """(container, logger, message) of what lies at a position of the quarantine; None as of `read`."""
     return _read("quarantined message", pos, _owned, topic, payload)
+
+
+def read_phase(record: Record) -> PhaseRecord | None:
+    """What an operator record says; None as of `read`."""
+    return _read("record", record.pos, _phase, record.kind, record.payload)
+
+
+def phases_of(records: Iterable[Record]) -> PhaseBook:
+    """What operator records set; a replay in order of time knows them all beforehand."""
+    phases = PhaseBook()
+    for record in records:
+        said = read_phase(record)
+        if said is not None:
+            phases = phases.add(record.pos, said)
+    return phases
+
+
+def _phase(_kind: str, payload: bytes) -> PhaseRecord:
+    return PhaseRecord.read(load_json(payload))
 
 
 def _owned(topic: str, payload: bytes) -> tuple[str, str, Message]:

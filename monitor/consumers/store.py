@@ -16,8 +16,8 @@ from monitor.consumers.points import (
     anchor_of,
     clock_points,
     env_points,
-    one_point,
     placed_ns,
+    result_points,
     status_points,
     wave_points,
 )
@@ -36,6 +36,7 @@ MAX_IN_FLIGHT = 2  # measured: two connections carry half as much again as one, 
 MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
 MAX_BATCH_BYTES = 512 << 10  # of payload; 87 000 samples of events become 7 MB of lines, 13 times as much
 MAX_BATCH_RESULTS = 1_000
+MAX_RESULT_BYTES = 512 << 10  # of times and fields: about 9 000 points, 1.3 MB of lines
 SLOW_S = 30.0  # three time-outs: a server that drips its answer never runs into one
 STORE_TABLES = """
 CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);
@@ -64,7 +65,7 @@ class Store:
         executor: Executor,
         clock: Clock,
     ) -> None:
-        self._journal, self._results, self._sink, self._executor, self._clock = journal, results, sink, executor, clock
+        self._journal, self._watch, self._sink, self._executor, self._clock = journal, results, sink, executor, clock
         self._connection = open_for_writing(state_dir / "store.db", STORE_TABLES, can_fall_back=True)
         self._checkpoint = Checkpoint(self._connection)
         saved = dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
@@ -94,7 +95,7 @@ class Store:
     @property
     def is_caught_up(self) -> bool:
         """Whether everything in the journal and in watch's file is confirmed."""
-        heads = (self._journal.head()[0], self._results.last_result(), self._results.book.last_transition())
+        heads = (self._journal.head()[0], self._watch.results.last(), self._watch.book.last_transition())
         return tuple(self.confirmed[source] for source in SOURCES) == heads
 
     def step(self) -> bool:
@@ -125,13 +126,13 @@ class Store:
 
     def _next(self) -> Write | None:
         """The next body: alerts before results before readings, so that a backlog of readings delays no alert."""
-        transitions = self._results.book.transitions(self._read["transitions"], MAX_BATCH_RESULTS)
+        transitions = self._watch.book.transitions(self._read["transitions"], MAX_BATCH_RESULTS)
         if transitions:
             points = [alert_points(n, at_ns, alert) for n, at_ns, alert in transitions]
             return self._write("transitions", transitions[-1][0], points)
-        results = self._results.results(self._read["results"], MAX_BATCH_RESULTS)
+        results = self._watch.results.after(self._read["results"], MAX_BATCH_RESULTS, MAX_RESULT_BYTES)
         if results:
-            points = [one_point(r.pos, r.measurement, r.tags, r.time_ns, r.fields) for _, r in results]
+            points = [result_points(result) for _, result in results]
             return self._write("results", results[-1][0], points)
         records, reached = self._journal.read(self._place, MAX_BATCH_RECORDS, MAX_BATCH_BYTES)
         if reached == self._place:

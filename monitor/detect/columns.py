@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 
 class Columns:
-    """Base of a dataclass whose fields are arrays of equal length; `dtypes` names and types them in order."""
+    """Base of a dataclass whose fields are arrays of equal length; `dtypes` names and types them in order.
+
+    A type such as "(61,)<f4" makes a column of rows. A row of zeros remembers nothing: then
+    the first column is 0.
+    """
 
     dtypes: ClassVar[dict[str, str]]
 
@@ -19,9 +23,31 @@ class Columns:
         """Columns of zeros."""
         return cls(*(np.zeros(length, dtype) for dtype in cls.dtypes.values()))
 
+    @classmethod
+    def from_bytes(cls, raw: dict[str, Any], length: int) -> Self:
+        """Columns that `to_bytes` wrote; KeyError, TypeError or ValueError when they are not those."""
+        arrays = []
+        for name, text in cls.dtypes.items():
+            dtype = np.dtype(text)
+            array = np.frombuffer(raw[name], dtype=dtype.base).reshape(-1, *dtype.shape)
+            if len(array) != length:
+                raise ValueError(f"expected {length} rows of {name}, got {len(array)}")
+            arrays.append(array)
+        return cls(*arrays)
+
+    def to_bytes(self) -> dict[str, bytes]:
+        """Each column as little-endian bytes."""
+        return {name: array.astype(np.dtype(self.dtypes[name]).base).tobytes() for name, array in self.arrays().items()}
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The columns by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # subclasses are dataclasses
+
+    @property
+    def is_used(self) -> NDArray[np.bool_]:
+        """Which rows remember anything, bool [rows]."""
+        used: NDArray[np.bool_] = getattr(self, next(iter(self.dtypes))) != 0
+        return used
 
     def take(self, index: NDArray[np.int64]) -> Self:
         """A copy of some rows."""

@@ -1,53 +1,62 @@
-"""Lanes, a stream under one rule each, as they are remembered across restarts and configurations."""
+"""What is remembered of a stream, as it is written down across restarts and configurations."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect import threshold
 from monitor.detect.columns import Columns
-from monitor.model.batch import Finding
+from monitor.detect.streams import StreamKey
 
-
-@dataclass(frozen=True, slots=True)
-class Last(Columns):
-    """The last reading of an active lane and the record that holds it, to tell of when its rule is withdrawn."""
-
-    dtypes: ClassVar[dict[str, str]] = {"value": "<f4", "pos": "<i8", "boot": "<i8", "seq": "<i8"}
-    value: NDArray[np.float32]
-    pos: NDArray[np.int64]
-    boot: NDArray[np.int64]
-    seq: NDArray[np.int64]
+Kind = TypeVar("Kind", bound=Columns)
 
 
 class LaneKey(NamedTuple):
-    """A lane across configurations and restarts: a stream and the content of the rule that judges it."""
+    """A stream, and the `digest` of the content of the rule that judges it, or of a feature computed of it.
+
+    A feature has neither `rule` nor `sign`.
+    """
 
     container: str
     logger: str
     is_late: bool
     channel: str
-    rule: str
     digest: str
-    sign: int
+    rule: str = ""
+    sign: int = 1
+
+    @property
+    def stream(self) -> StreamKey:
+        """The stream."""
+        return StreamKey(self.container, self.logger, self.is_late, self.channel)
 
 
-def withdrawn(key: LaneKey, state: threshold.State, last: Last, row: int) -> Finding:
-    """A firing exceedance of a rule that is no longer in force, cleared at the last reading it saw."""
-    return Finding(
-        threshold.CHANGES[threshold.CLEARED], key.rule, key.container, key.logger, key.channel, None,
-        int(state.first_ns[row]), int(state.last_ns[row]), float(last.value[row]), float(state.peak[row]) * key.sign,
-        int(last.pos[row]), int(last.boot[row]), int(last.seq[row]),
-    )  # fmt: skip
+def ordered(keys: list[LaneKey], slots: NDArray[np.int64]) -> tuple[list[LaneKey], NDArray[np.int64]]:
+    """Keys and their slots in one order, however the streams were met: equal states have equal snapshots."""
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return [keys[i] for i in order], slots[np.array(order, dtype=np.int64)]
+
+
+def written(keys: list[LaneKey], **columns: Columns) -> dict[str, Any]:
+    """Keys and columns with a row for each, as CBOR can carry them."""
+    return {"keys": [list(key) for key in keys]} | {name: each.to_bytes() for name, each in columns.items()}
+
+
+def read_keys(content: dict[str, Any]) -> list[LaneKey]:
+    """The keys that were written; TypeError or ValueError when they are none."""
+    return [lane_key(fields) for fields in content["keys"]]
+
+
+def read_columns(content: dict[str, Any], name: str, kind: type[Kind]) -> Kind:
+    """The columns that were written under a name; KeyError, TypeError or ValueError when they are others."""
+    return kind.from_bytes(content[name], len(content["keys"]))
 
 
 def lane_key(fields: list[Any]) -> LaneKey:
-    """A lane's key as it was written to a snapshot; TypeError or ValueError when it is none."""
-    container, logger, is_late, channel, rule, digest, sign = fields
-    if not all(isinstance(text, str) for text in (container, logger, channel, rule, digest)) or sign not in (1, -1):
+    """A key as it was written; TypeError or ValueError when it is none."""
+    container, logger, is_late, channel, digest, rule, sign = fields
+    if not all(isinstance(text, str) for text in (container, logger, channel, digest, rule)) or sign not in (1, -1):
         raise ValueError(f"expected names and a sign, got {fields!r}")
-    return LaneKey(container, logger, bool(is_late), channel, rule, digest, sign)
+    return LaneKey(container, logger, bool(is_late), channel, digest, rule, sign)

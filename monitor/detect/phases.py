@@ -1,61 +1,96 @@
-"""The phase in which each reading was taken."""
+"""The phase, and the leg, in which each reading was taken, and the stretches of time in which a rule watches."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detect.gather import Rows
+from monitor.detect.readings import NO_SPAN
 from monitor.detect.rules import RulesView
-from monitor.model.batch import Block
-from monitor.model.leg import DEFAULT_PHASE
+from monitor.model.phase import Spans, phase_in
+
+
+class Scope(NamedTuple):
+    """When a rule watches: in which phases (None: always), and whether it begins anew with each leg."""
+
+    phases: tuple[str, ...] | None = None
+    is_per_leg: bool = False
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the time of a reading matters at all."""
+        return self.phases is not None or self.is_per_leg
+
+
+class _Watch(NamedTuple):
+    """Stretches of a container's time under a scope: `starts_ns` [k]; [k + 1]: whether watched, and since when."""
+
+    starts_ns: NDArray[np.int64]
+    is_watched: NDArray[np.bool_]
+    since_ns: NDArray[np.int64]
 
 
 class Phases:
-    """Phases of one batch: each container's spans are asked for once, each block is placed once.
-
-    Phases are numbered as they are met, so that a rule's choice of phases is a table lookup for each reading.
-    """
+    """Phases of one batch: each container's spans are asked for once; containers of one consignment share theirs."""
 
     def __init__(self, rules: RulesView) -> None:
         self._rules = rules
-        self._spans: dict[str, tuple[NDArray[np.int64], NDArray[np.intp]]] = {}
-        self._names: list[str] = []
-        self._codes: dict[int, NDArray[np.intp]] = {}
+        self._spans: dict[str, tuple[Spans, Spans]] = {}
+        self._watches: dict[tuple[int, int, Scope], _Watch] = {}
 
     def at(self, container: str, time_ns: int) -> str:
         """The container's phase at a time."""
-        starts_ns, codes = self._of(container)
-        return self._names[int(codes[bisect_right(starts_ns, time_ns)])]
+        return phase_in(self._of(container)[0], time_ns)
 
-    def codes(self, block: Block) -> NDArray[np.intp]:
-        """The number of the phase at each of the block's times, [n]."""
-        codes = self._codes.get(id(block))  # blocks live longer than the batch's phases
-        if codes is None:
-            starts_ns, span_codes = self._of(block.container)
-            codes = span_codes[np.searchsorted(starts_ns, block.times_ns, side="right")]
-            self._codes[id(block)] = codes
-        return codes
+    def watched(self, rows: Rows, scope: Scope) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Whether the rule watches at each row's time, bool [n], and since when (NO_SPAN: always), int64 [n]."""
+        watches = [self._watch(block.container, scope) for block in rows.blocks]
+        kinds = {id(watch): watch for watch in watches}
+        if len(kinds) == 1:
+            return _look_up(watches[0], rows.times_ns)
+        numbers = {key: number for number, key in enumerate(kinds)}
+        kind = np.repeat(np.array([numbers[id(watch)] for watch in watches]), rows.counts)
+        is_watched, since_ns = np.empty(len(kind), dtype=np.bool_), np.empty(len(kind), dtype=np.int64)
+        for number, watch in enumerate(kinds.values()):
+            of_kind = kind == number
+            is_watched[of_kind], since_ns[of_kind] = _look_up(watch, rows.times_ns[of_kind])
+        return is_watched, since_ns
 
-    def met(self, block: Block) -> frozenset[str]:
-        """The phases that the block's times lie in."""
-        return frozenset(self._names[code] for code in set(self.codes(block).tolist()))
+    def _of(self, container: str) -> tuple[Spans, Spans]:
+        found = self._spans.get(container)
+        if found is None:
+            found = self._rules.phase_spans(container), self._rules.leg_spans(container)
+            self._spans[container] = found  # keeps the spans alive, and with them their ids
+        return found
 
-    def allowed(self, phases: tuple[str, ...]) -> NDArray[np.bool_]:
-        """Which of the phases met so far are among `phases`, by number."""
-        return np.array([name in phases for name in self._names], dtype=np.bool_)
+    def _watch(self, container: str, scope: Scope) -> _Watch:
+        spans, legs = self._of(container)
+        key = (id(spans), id(legs), scope)
+        watch = self._watches.get(key)
+        if watch is None:
+            watch = self._watches[key] = _watch_of(spans, legs if scope.is_per_leg else (), scope)
+        return watch
 
-    def _of(self, container: str) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-        """Starts [k] and the phases between them by number [k + 1]."""
-        if container not in self._spans:
-            spans = self._rules.phase_spans(container)
-            codes = [self._number(name) for name in (DEFAULT_PHASE, *(phase for _, phase in spans))]
-            starts_ns = np.array([start for start, _ in spans], dtype=np.int64)
-            self._spans[container] = (starts_ns, np.array(codes, dtype=np.intp))
-        return self._spans[container]
 
-    def _number(self, name: str) -> int:
-        if name not in self._names:
-            self._names.append(name)
-        return self._names.index(name)
+def _look_up(watch: _Watch, times_ns: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    index = np.searchsorted(watch.starts_ns, times_ns, side="right")
+    return watch.is_watched[index], watch.since_ns[index]
+
+
+def _watch_of(spans: Spans, legs: Spans, scope: Scope) -> _Watch:
+    """Phases watched one after the other are one stretch, unless a leg begins in between."""
+    starts_ns = sorted({start_ns for start_ns, _ in (*spans, *legs)})
+    leg_starts_ns = {start_ns for start_ns, _ in legs}
+    is_watched: list[bool] = []
+    since_ns: list[int] = []
+    for start_ns in (NO_SPAN, *starts_ns):
+        watched = scope.phases is None or phase_in(spans, start_ns) in scope.phases
+        goes_on = bool(is_watched) and watched and is_watched[-1] and start_ns not in leg_starts_ns
+        since_ns.append(since_ns[-1] if goes_on else start_ns)
+        is_watched.append(watched)
+    return _Watch(
+        np.array(starts_ns, dtype=np.int64), np.array(is_watched, dtype=np.bool_), np.array(since_ns, dtype=np.int64)
+    )

@@ -6,7 +6,7 @@ import hashlib
 from typing import Protocol
 
 from monitor.model.errors import ConfigError
-from monitor.model.leg import Logger
+from monitor.model.leg import Container, Logger
 from monitor.model.limit import Profile, Rule, RuleBase
 
 
@@ -19,8 +19,17 @@ class RulesView(Protocol):
     def phase_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
         """(start ns, phase), ascending: each holds until the next start; before the first it is storage."""
 
+    def leg_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
+        """(start ns, id of the leg), ascending: each holds until the next; "" between legs, as before the first."""
+
     def logger(self, container_id: str, logger_id: str) -> Logger:
         """The logger as registered, or one with defaults."""
+
+    def container(self, container_id: str) -> Container:
+        """The container as registered, or one with defaults."""
+
+    def accuracy(self, container_id: str, logger_id: str, channel: str) -> float | None:
+        """U (k = 2) of a measured or derived channel in its unit, None when nobody can say; "-": of all loggers."""
 
 
 def rules_of(view: RulesView, container_id: str) -> tuple[Rule, ...]:

@@ -1,52 +1,42 @@
-"""The detector's state as bytes: versioned CBOR, small (only lanes that are pending or firing)."""
+"""The detector's state as bytes: versioned CBOR, and nothing of streams of which nothing is remembered."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import cbor2
-import numpy as np
 
-from monitor.detect.columns import Columns
-from monitor.detect.lane import LaneKey, Last, lane_key
-from monitor.detect.threshold import FIRING, IDLE, State
-from monitor.model.errors import TcmError
+from monitor.model.errors import SnapshotError, TcmError
 
-Kind = TypeVar("Kind", bound=Columns)
-_HINT = "delete it: the state is built anew from the journal"
-VERSION = 1  # raise it when a column or a key changes its meaning: an older state is then refused, never misread
+_OPERATION, _PLACE = "restore the detector", "snapshot"
+VERSION = 2  # raise it when a column or a key changes its meaning: an older state is then refused, never misread
 
 
-def encode(keys: list[LaneKey], state: State, last: Last) -> bytes:
-    """Write the active lanes: `v`, their keys, and each column as little-endian bytes."""
-    threshold = {"keys": [list(key) for key in keys], "state": _raw(state), "last": _raw(last)}
-    return cbor2.dumps({"v": VERSION, "threshold": threshold})
+def encode(parts: dict[str, Any]) -> bytes:
+    """Write the parts' state under their names."""
+    return cbor2.dumps({"v": VERSION, "parts": parts})
 
 
-def decode(data: bytes) -> tuple[list[LaneKey], State, Last]:
-    """Read what `encode` wrote; TcmError for anything else, another version named as such."""
+def decode(data: bytes) -> dict[str, Any]:
+    """Read what `encode` wrote; SnapshotError for anything else, an earlier version named as such.
+
+    TcmError for a later one: what it remembers is not to be thrown away.
+    """
     try:
         tree = cbor2.loads(data)
-        version = tree["v"]
-        if version != VERSION:
-            raise TcmError("restore the detector", "snapshot", f"version {version}, expected {VERSION}", _HINT)
-        part = tree["threshold"]
-        keys = [lane_key(fields) for fields in part["keys"]]
-        state, last = _columns(State, part["state"], len(keys)), _columns(Last, part["last"], len(keys))
+        version, parts = tree["v"], tree["parts"] if tree["v"] == VERSION else None
     except (cbor2.CBORDecodeError, KeyError, TypeError, ValueError) as error:
-        raise TcmError("restore the detector", "snapshot", f"not readable: {error!r}", _HINT) from error
-    if ((state.mode == IDLE) | (state.mode > FIRING)).any():
-        raise TcmError("restore the detector", "snapshot", "a lane that is neither pending nor firing", _HINT)
-    return keys, state, last
+        raise unreadable(error) from error
+    cause = f"version {version!r}, expected {VERSION}"
+    if isinstance(version, int) and version > VERSION:
+        raise TcmError(_OPERATION, _PLACE, cause, "a later version of this program wrote it: start that one")
+    if version != VERSION:
+        raise SnapshotError(_OPERATION, _PLACE, cause)
+    if not isinstance(parts, dict):
+        raise unreadable(TypeError(f"expected the state of each part, got {type(parts).__name__}"))
+    return parts
 
 
-def _raw(columns: Columns) -> dict[str, bytes]:
-    return {name: array.astype(columns.dtypes[name]).tobytes() for name, array in columns.arrays().items()}
-
-
-def _columns(kind: type[Kind], raw: dict[str, Any], length: int) -> Kind:
-    """Columns from bytes; ValueError when one has not `length` rows."""
-    arrays = [np.frombuffer(raw[name], dtype=dtype) for name, dtype in kind.dtypes.items()]
-    if any(len(array) != length for array in arrays):
-        raise ValueError(f"expected {length} rows in each column")
-    return kind(*arrays)
+def unreadable(error: Exception) -> SnapshotError:
+    """The error of a snapshot that is none."""
+    return SnapshotError(_OPERATION, _PLACE, f"not readable: {error!r}")

@@ -19,16 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detect.columns import Columns
+from monitor.detect.readings import UNKNOWN_GAP_NS, Flags, Index, Times, Values
 
 IDLE, PENDING, FIRING = 0, 1, 2
 FIRED, PEAK, CLEARED = 0, 1, 2
 CHANGES = ("fired", "peak", "cleared")
-UNKNOWN_GAP_NS = int(np.iinfo(np.int64).max)  # no declared interval, no spacing is a gap
-
-Flags = NDArray[np.bool_]
-Index = NDArray[np.int64]
-Times = NDArray[np.int64]
-Values = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from monitor.ingest.desk import Desk
 from monitor.ingest.inbox import Delivery, Inbox
 from monitor.journal import BootKey, Commit, Journal, Refused, Usable
 from monitor.model.clock import NS_PER_S, Clock
@@ -57,10 +58,11 @@ class Intake:
         links: tuple[Link, ...],
         accepts: Callable[[str, str], bool] = _everybody,
         sources: Sources | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self._journal, self._inbox, self._clock = journal, inbox, clock
         self._publish, self._links, self._accepts = publish, links, accepts
-        self._sources = sources or Sources()
+        self._sources, self._desk = sources or Sources(), desk or Desk()
         self._due: dict[tuple[str, str], dict[int, int]] = {}
         self._told_ns: dict[tuple[str, str], int] = {}
         self._next_tick_ns = clock.mono_ns()
@@ -68,18 +70,18 @@ class Intake:
 
     def step(self) -> bool:
         """Journal what waits, up to 500 deliveries; True when something was committed."""
-        ticked = self._tick()
+        wrote = self._write_own()
         deliveries = self._inbox.take(MAX_COMMIT_RECORDS)
         waiting = deque(deliveries)
         while waiting:
             self._commit(waiting)
             self._acknowledge()
-            self._tick()  # 500 of the largest messages take longer than from one tick to the next
+            self._write_own()  # 500 of the largest messages take longer than from one tick to the next
         if not deliveries:
             self._acknowledge()
-            if not ticked:
+            if not wrote:
                 self._journal.idle()
-        return ticked or bool(deliveries)
+        return wrote or bool(deliveries)
 
     def _commit(self, waiting: deque[Delivery]) -> None:
         """Take from the front of `waiting` what one commit holds, judging each only then; at least one delivery."""
@@ -97,6 +99,11 @@ class Intake:
         self._count(commit)
         self._note_due(commit)
 
+    def _write_own(self) -> bool:
+        """A tick when it is due, and what operators entered."""
+        ticked = self._tick()
+        return self._desk.write(self._journal) or ticked
+
     def _tick(self) -> bool:
         mono_ns = self._clock.mono_ns()
         if mono_ns < self._next_tick_ns:
@@ -107,6 +114,7 @@ class Intake:
             "connected": bool(self._links) and all(link.is_connected for link in self._links),
             "queue": len(self._inbox),
             "quarantined": self._journal.quarantine_pos,
+            "open": self._journal.open_containers(),
         }
         self._journal.append_own("tick", self._clock.now_ns(), json.dumps(tick).encode())
         return True

@@ -12,6 +12,7 @@ from monitor.journal.clock import WAIT_NS, BootClock
 OPEN, FILLED, LOST = "open", "filled", "lost"
 MAX_GAPS = 4_096  # open and lost ones of a boot; then none is opened or cut in two, only filled from an end
 MAX_OPEN_BOOTS = 256  # of a logger: with open gaps; each of its statuses is held against all of them
+MAX_OPEN_CONTAINERS = 256  # named in a tick; of more nobody could say what they wait for
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
 _COLUMNS = (
     "container, upto, oldest, next, seen_ns, clk, is_known, successor, "
@@ -54,6 +55,11 @@ class Boot:
     def has_open(self) -> bool:
         """Whether anything is missing that may still come."""
         return any(state == OPEN for _, _, state in self.gaps)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether any of its records may still be given out: it has open gaps, or records that wait for its clock."""
+        return self.has_open or self.clock.waiting_since_ns is not None
 
     def can_take(self, seq: int) -> bool:
         """False when `seq` would open one gap more than a boot may have, or cut one in two."""
@@ -153,6 +159,7 @@ class Boots:
         self._connection = connection
         self._cache: OrderedDict[tuple[str, int], Boot] = OrderedDict()
         self._touched: dict[str, set[int]] = {}  # by logger
+        self._awaited: dict[tuple[str, int], str] = self._load_awaited()  # the container of each boot that `is_awaited`
 
     def get(self, container: str, logger: str, boot: int) -> Boot:
         """The state of a boot, to be changed by the caller; a new one when it was never seen."""
@@ -170,6 +177,11 @@ class Boots:
         touched = self._touched.get(logger, set())  # what was saved of these may be out of date
         return ({row[0] for row in rows} - touched) | {boot for boot in touched if self._cache[logger, boot].has_open}
 
+    def open_containers(self) -> list[str] | None:
+        """The containers of which records may still be given out that belong before others; None for too many."""
+        containers = sorted(set(self._awaited.values()))
+        return containers if len(containers) <= MAX_OPEN_CONTAINERS else None
+
     def end_waits(self, now_ns: int) -> list[tuple[str, int]]:
         """Anchor the boots whose records have waited long enough, or longer than a clock that stepped back can say."""
         rows = self._connection.execute(
@@ -186,6 +198,9 @@ class Boots:
         rows, changed = [], []
         for key in [(logger, boot) for logger, boots in self._touched.items() for boot in boots]:
             state = self._cache[key]
+            self._awaited.pop(key, None)
+            if state.is_awaited:
+                self._awaited[key] = state.container
             row = (*key, *_columns(state))
             if row != state.stored:
                 rows.append(row)
@@ -200,6 +215,15 @@ class Boots:
             self._connection.executemany("INSERT INTO gaps VALUES(?, ?, ?, ?, ?)", [(*key, *gap) for gap in state.gaps])
         while len(self._cache) > MAX_CACHED_BOOTS:
             self._cache.popitem(last=False)
+
+    def _load_awaited(self) -> dict[tuple[str, int], str]:
+        rows = self._connection.execute(
+            "SELECT logger, boot, container FROM boots WHERE waiting_since_ns IS NOT NULL UNION "
+            "SELECT logger, boot, container FROM (SELECT DISTINCT logger, boot FROM gaps WHERE state = ?) "
+            "JOIN boots USING(logger, boot)",
+            (OPEN,),
+        )
+        return {(logger, boot): container for logger, boot, container in rows}
 
     def _load(self, container: str, logger: str, boot: int) -> Boot:
         row = self._connection.execute(

@@ -50,6 +50,11 @@ class JournalReader:
         self._connection = open_for_reading(self._path, JOURNAL_VERSION)
         self._anchors: dict[tuple[str, int], Anchor] = {}
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open file, for the other ways of reading it in this package."""
+        return self._connection
+
     def read(self, after: Place, limit: int = MAX_BATCH_RECORDS, limit_bytes: int = MAX_BATCH_BYTES) -> Page:
         """The next records behind `after` in order, at most `limit` and little over `limit_bytes` of payload.
 
@@ -128,6 +133,18 @@ class JournalReader:
             (_LAST_POS if at_pos is None else at_pos,),
         ).fetchone()
         return row[0] if row else None
+
+    def operators(self, after_pos: int = 0) -> list[Record]:
+        """Operators' records behind a position, in order; at entry their number is bounded for each container."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM records WHERE kind = 'operator' AND pos > ? ORDER BY pos", (after_pos,)
+        )
+        return [Record(*row) for row in rows]
+
+    def containers(self) -> list[str]:
+        """Every container that anything was journalled of, by name."""
+        statement = "SELECT container FROM boots UNION SELECT container FROM records WHERE kind = 'operator'"
+        return [container for (container,) in self._connection.execute(f"{statement} ORDER BY container")]
 
     def conflicts(self, after: int, upto: int) -> Iterator[tuple[int, int, str, bytes]]:
         """(position in quarantine, received ns, topic, payload) of identity conflicts behind `after` up to `upto`."""

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS records(
 CREATE UNIQUE INDEX IF NOT EXISTS identity ON records(logger, boot, seq) WHERE seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS statuses ON records(logger, pos) WHERE kind = 'status';
 CREATE INDEX IF NOT EXISTS configs ON records(pos) WHERE kind = 'config';
+CREATE INDEX IF NOT EXISTS operators ON records(pos) WHERE kind = 'operator';
 CREATE TABLE IF NOT EXISTS quarantine(
     pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
     reason TEXT NOT NULL, digest BLOB NOT NULL, chain BLOB NOT NULL);

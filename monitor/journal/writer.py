@@ -36,8 +36,8 @@ class Journal:
         self._connection = open_for_writing(
             self._path, JOURNAL_TABLES, version=JOURNAL_VERSION, migrations=JOURNAL_MIGRATIONS
         )
-        self._boots = Boots(self._connection)
         try:
+            self._boots = Boots(self._connection)
             self.pos, self._chain = self._last("records")
             self.quarantine_pos, self._quarantine_chain = self._last("quarantine")
         except sqlite3.Error as error:
@@ -60,14 +60,14 @@ class Journal:
         self._checkpoint.committed()
         return settlement.finish()
 
-    def append_own(self, kind: str, received_ns: int, payload: bytes) -> None:
-        """Append a record of the daemon itself: `config`, `tick` or `operator`.
+    def append_own(self, kind: str, received_ns: int, payload: bytes, container: str | None = None) -> None:
+        """Append a record of the daemon itself: `config`, `tick`, or `operator` of its `container`.
 
         A tick ends the waits that are over: what waited is given out just before it.
         """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._append_row(received_ns, None, None, None, None, kind, None, payload)
+            self._append_row(received_ns, container, None, None, None, kind, None, payload)
             self._flush()
             if kind == "tick":
                 for logger, boot in self._boots.end_waits(received_ns):
@@ -76,6 +76,10 @@ class Journal:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._failure(error) from None
+
+    def open_containers(self) -> list[str] | None:
+        """The containers of which records may still come that belong before others; None for too many to name."""
+        return self._boots.open_containers()
 
     def idle(self) -> None:
         """Use a moment in which nothing waits."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.record import Shock
+from monitor.model.record import SYNCHRONISED, Shock, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,8 @@ class Block:
     """The readings of one env record at their places in time.
 
     `times_ns` int64 [n], `values` float32 [n, channels], NaN where a sensor gave nothing; `interval_ns` is the
-    logger's declared interval (None: not declared yet).
+    logger's declared interval (None: not declared yet). `clk` and `mono_ns` are what its clock said of the first
+    reading, `received_ns` is the receipt. `is_computed`: made by the detector of the readings of several loggers.
     """
 
     pos: int
@@ -28,11 +31,15 @@ class Block:
     times_ns: NDArray[np.int64]
     values: NDArray[np.float32]
     interval_ns: int | None
+    clk: int = SYNCHRONISED
+    mono_ns: int = 0
+    received_ns: int = 0
+    is_computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One shock record at its place in time (`start_ns`: first sample)."""
+    """One shock record at its place in time (`start_ns`: first sample); `is_late` as a block's."""
 
     pos: int
     container: str
@@ -41,6 +48,7 @@ class Event:
     seq: int
     start_ns: int
     shock: Shock
+    is_late: bool = False
 
     @property
     def trigger_ns(self) -> int:
@@ -54,12 +62,33 @@ class Event:
         return self.start_ns + round((self.shock.samples - 1) * 1e9 / self.shock.fs_hz)
 
 
+class Heard(NamedTuple):
+    """That a logger was heard: any env, shock or status record (`status` is None but of the last), in journal order."""
+
+    pos: int
+    container: str
+    logger: str
+    received_ns: int
+    status: Status | None = None
+
+
+class Tick(NamedTuple):
+    """Time has passed at the gateway: `now_ns` UTC, whether the broker is connected and the ingest queue drained."""
+
+    pos: int
+    now_ns: int
+    mono_ns: int
+    is_connected: bool
+    is_drained: bool
+
+
 @dataclass(slots=True)
 class Batch:
-    """Blocks and events in journal order."""
+    """Blocks, events and who was heard, each in journal order."""
 
     blocks: list[Block] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +111,8 @@ class Finding:
     """What the detector says of one exceedance at one moment.
 
     `change` is `fired`, `peak` (more extreme than before, same state) or `cleared`. `start_ns` is the first reading
-    beyond the limit and, with rule, container, logger and channel, the exceedance's identity.
+    beyond the limit and, with rule, container, logger and channel, the exceedance's identity. `value` and `peak` are in
+    the rule's unit, `uncertainty` (U, k = 2, None: nobody can say) too; `note` is added to the message.
     """
 
     change: str
@@ -98,3 +128,49 @@ class Finding:
     pos: int
     boot: int
     seq: int
+    uncertainty: float | None = None
+    note: str = ""
+
+
+class Totals(NamedTuple):
+    """Running totals of one rule over a batch, once a minute of data time: row i is of lane i's reading at `times_ns`.
+
+    `owners` are (container, logger, channel) by lane, `lanes` int64 [n] says which; `pos` int64 [n] is the record;
+    `fields` maps a field of measurement `exposure` to float64 [n], NaN is left out.
+    """
+
+    rule: str
+    owners: list[tuple[str, str, str]]
+    lanes: NDArray[np.int64]
+    pos: NDArray[np.int64]
+    times_ns: NDArray[np.int64]
+    fields: dict[str, NDArray[np.float64]]
+
+
+class Derived(NamedTuple):
+    """Derived channels of blocks of one layout: `values` float32 [n, channels], NaN where unknown.
+
+    The rows of block i are those from `starts[i]`, as many as it has readings.
+    """
+
+    blocks: list[Block]
+    starts: NDArray[np.int64]
+    channels: tuple[str, ...]
+    values: NDArray[np.float32]
+
+    def split(self) -> Iterator[Block]:
+        """A block of derived channels for each block."""
+        for block, start in zip(self.blocks, self.starts.tolist(), strict=True):
+            yield Block(
+                block.pos, block.container, block.logger, block.boot, block.seq, block.is_late, self.channels,
+                block.times_ns, self.values[start : start + len(block.times_ns)], block.interval_ns,
+            )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Detected:
+    """What a batch or a tick led to: findings in order of the journal, running totals, derived channels."""
+
+    findings: list[Finding] = field(default_factory=list)
+    totals: list[Totals] = field(default_factory=list)
+    derived: list[Derived] = field(default_factory=list)

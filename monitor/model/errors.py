@@ -33,6 +33,13 @@ class WireError(TcmError):
         super().__init__(reason.encode("utf-8", "backslashreplace").decode())
 
 
+class SnapshotError(TcmError):
+    """Saved state that cannot be taken up, and can be made anew from the journal.
+
+    State of a later version of this program is none such: whoever starts an earlier one on it has to say so.
+    """
+
+
 class JournalError(TcmError):
     """The journal cannot be opened, locked or written; a daemon that meets it stops."""
 

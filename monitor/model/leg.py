@@ -18,8 +18,8 @@ from pydantic import (
 
 from monitor.model.channel import UNITS, quantity_of
 from monitor.model.clock import datetime_ns
-from monitor.model.limit import Identifier, Strict
 from monitor.model.quantity import UNCERTAINTY_SCALES, format_quantity, parse_quantity
+from monitor.model.strict import Identifier, Seconds, Strict
 
 DEFAULT_PHASE = "storage"
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -112,6 +112,16 @@ class Consignment(Strict):
             spans += [(start_ns, leg.phase), (end_ns, DEFAULT_PHASE)]
         return tuple(spans)
 
+    def leg_spans(self) -> tuple[tuple[int, str], ...]:
+        """(start ns, id of the leg) in order of time: each holds until the next; "" between and after the legs."""
+        spans: list[tuple[int, str]] = []
+        for leg in self.leg:
+            start_ns, end_ns = datetime_ns(leg.planned_start), datetime_ns(leg.planned_end)
+            if spans and spans[-1][0] == start_ns:
+                spans.pop()
+            spans += [(start_ns, leg.id), (end_ns, "")]
+        return tuple(spans)
+
 
 class _Text(NamedTuple):
     """An accuracy as written, with the quantity that says its unit: only the logger knows the channel."""
@@ -151,13 +161,17 @@ class Calibration(Strict):
 
 
 class Logger(Strict):
-    """A logger as registered: where it sits, how it is turned, what its calibration says."""
+    """A logger as registered: where it sits, how it is turned, what its calibration says.
+
+    `interval_s` is how often it is set to read; what it declares itself counts, this is for the check of windows.
+    """
 
     id: Identifier
     serial: str | None = None
     model: str | None = None
     place: str | None = None
     rotation: tuple[Row, Row, Row] = IDENTITY
+    interval_s: Annotated[Seconds | None, Field(gt=0, alias="interval")] = None
     calibration: dict[Annotated[str, AfterValidator(_check_channel)], Calibration] = Field(default_factory=dict)
 
     @field_validator("calibration", mode="before")

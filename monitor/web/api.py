@@ -13,8 +13,11 @@ from starlette.routing import Route
 
 from monitor.model.alert import STATES
 from monitor.model.errors import TcmError
+from monitor.model.operator import MAX_OPERATOR_BYTES
+from monitor.wire.json_text import load_json
 
 MAX_IMPORT_BYTES = 64 << 20  # an hour of one accelerometer at 5 kHz, compressed
+JSON = "application/json"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -38,6 +41,12 @@ class Backend(Protocol):
     ) -> dict[str, int]:
         """Put a recording through the intake; returns when it is journalled."""
 
+    def phases(self, container: str | None) -> list[dict[str, Any]]:
+        """Present phases and operators' records."""
+
+    def enter(self, content: Any) -> dict[str, Any]:
+        """Journal an operator's record; returns when it is durable."""
+
 
 def make_app(backend: Backend) -> Starlette:
     """The application for uvicorn."""
@@ -47,9 +56,11 @@ def make_app(backend: Backend) -> Starlette:
         "/metrics": _metrics(backend),
         "/api/status": _status(backend),
         "/api/alerts": _alerts(backend),
+        "/api/phases": _phases(backend),
     }
+    entries: dict[str, Handler] = {"/api/import": _import(backend), "/api/operator": _operator(backend)}
     routes = [Route(path, handler) for path, handler in pages.items()]
-    return Starlette(routes=[*routes, Route("/api/import", _import(backend), methods=["POST"])])
+    return Starlette(routes=[*routes, *(Route(path, entry, methods=["POST"]) for path, entry in entries.items())])
 
 
 async def _healthz(_request: Request) -> Response:
@@ -96,15 +107,46 @@ def _import(backend: Backend) -> Handler:
         missing = [key for key in ("name", "container", "logger") if not query.get(key)]
         if missing:
             return JSONResponse({"error": f"{missing[0]}: missing in the query"}, status_code=400)
-        content = bytearray()
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > MAX_IMPORT_BYTES:
-                return JSONResponse({"error": f"expected at most {MAX_IMPORT_BYTES} bytes"}, status_code=413)
-        arguments = (query["name"], bytes(content), query["container"], query["logger"], query.get("start"))
+        content = await _body(request, MAX_IMPORT_BYTES)
+        if content is None:
+            return JSONResponse({"error": f"expected at most {MAX_IMPORT_BYTES} bytes"}, status_code=413)
+        arguments = (query["name"], content, query["container"], query["logger"], query.get("start"))
         try:
             return JSONResponse(await run_in_threadpool(backend.import_recording, *arguments))
         except TcmError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
 
     return answer
+
+
+def _phases(backend: Backend) -> Handler:
+    async def answer(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(backend.phases, request.query_params.get("container") or None))
+
+    return answer
+
+
+def _operator(backend: Backend) -> Handler:
+    async def answer(request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip() != JSON:
+            # a page of another site can make a browser send a form or plain text here unasked, but not this
+            return JSONResponse({"error": f"content-type: expected {JSON}"}, status_code=415)
+        content = await _body(request, MAX_OPERATOR_BYTES)
+        if content is None:
+            return JSONResponse({"error": f"expected at most {MAX_OPERATOR_BYTES} bytes"}, status_code=413)
+        try:
+            return JSONResponse(await run_in_threadpool(lambda: backend.enter(load_json(content))))
+        except TcmError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+
+    return answer
+
+
+async def _body(request: Request, limit_bytes: int) -> bytes | None:
+    """The body, None when it is longer than `limit_bytes`."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > limit_bytes:
+            return None
+    return bytes(content)

@@ -79,6 +79,39 @@ def test_units_are_read_into_the_units_used_inside() -> None:
     assert shock.kind == "shock" and (shock.peak_g, shock.lowpass_hz, shock.min_duration_s) == (3.5, 100.0, 0.005)
 
 
+CLOSED = ("road", "handling", "air", "storage")
+GROUND = ("road", "handling", "storage", "open")
+ADDED = {
+    # id: limit, clear, unit, for (s), severity, phases
+    "temperature-rise": (5.0, 4.0, "K/h", 600.0, "warning", None),
+    "temperature-fall": (-5.0, -4.0, "K/h", 600.0, "warning", None),
+    "temperature-time-above": (12.0, 12.0, "h", 0.0, "alarm", None),
+    "temperature-cycle": (15.0, 15.0, "K", 0.0, "warning", None),
+    "condensation-warning": (5.0, 6.0, "K", 300.0, "warning", None),
+    "condensation-alarm": (2.0, 3.0, "K", 120.0, "alarm", None),
+    "humidity-high-alarm": (60.0, 57.0, "%RH", 300.0, "alarm", CLOSED),
+    "leak": (300.0, 200.0, "Pa/d", 0.0, "warning", ("storage",)),
+    "logger-silent-warning": (1800.0, 1800.0, "s", 1800.0, "warning", GROUND),
+    "logger-silent-alarm": (7200.0, 7200.0, "s", 7200.0, "alarm", GROUND),
+    "temperature-sensor-stuck": (0.0, 0.0, "", 3600.0, "warning", None),
+    "sensor-nan": (50.0, 50.0, "%", 3600.0, "warning", None),
+    "logger-clock": (0.0, 0.0, "", 3600.0, "warning", None),
+}
+
+
+def test_the_shipped_profile_has_its_limits() -> None:
+    """A slip of the pen in the example would be copied by everybody."""
+    rules = {rule.id: rule for rule in load_profile(EXAMPLE / "limits" / "flight-hardware.toml").rule}
+    found = {
+        name: (rule.limit, rule.clear, rule.unit, rule.for_s, rule.severity, rule.phases)
+        for name, rule in rules.items()
+        if name in ADDED
+    }
+    assert found == ADDED
+    kinds = {"threshold", "rate", "exposure", "cycles", "shock", "condensation", "leak", "health"}
+    assert {rule.kind for rule in rules.values()} == kinds
+
+
 def test_everything_wrong_in_all_files_is_reported_at_once(folder: Path) -> None:
     """One run of the check is enough to mend a folder: each mistake has its file, its key and what was expected."""
     settings, limits = folder / "monitor.toml", folder / "limits" / "flight-hardware.toml"
@@ -89,7 +122,7 @@ def test_everything_wrong_in_all_files_is_reported_at_once(folder: Path) -> None
     change(limits, 'clear = "29 degC"', 'clear = "31 degC"')
     change(limits, 'for = "10 min"', 'for = "10 g"')
     change(limits, 'severity = "warning"', 'severity = "severe"\ndwell = "5 s"')
-    change(limits, 'kind = "shock"', 'kind = "rate"')
+    change(limits, 'kind = "shock"', 'kind = "bump"')
     change(limits, 'id = "shock-x"', "# no id")
     change(folder / "containers" / "C-101.toml", 'limits = "flight-hardware"', 'limits = "flight-hardwear"')
     change(folder / "containers" / "C-101.toml", 'accuracy = "0.3 K"', 'accuracy = "0.3 Pa"')
@@ -111,8 +144,8 @@ def test_everything_wrong_in_all_files_is_reported_at_once(folder: Path) -> None
         ): "expected 'info', 'warning' or 'alarm', got 'severe'",
         ("flight-hardware.toml", "rule.temperature-high-warning.dwell"): "unknown key; expected one of id, severity",
         ("flight-hardware.toml", "rule.temperature-high-alarm.clear"): "expected a level at or below the limit 30",
-        ("flight-hardware.toml", "rule.shock-resultant.kind"): "expected one of threshold, shock, got 'rate'",
-        ("flight-hardware.toml", "rule[15].id"): "missing",
+        ("flight-hardware.toml", "rule.shock-resultant.kind"): "leak, health, statistic, forecast, got 'bump'",
+        ("flight-hardware.toml", "rule[22].id"): "missing",
         ("C-101.toml", "limits"): "expected one of flight-hardware, second, got 'flight-hardwear'",
         ("C-101.toml", "logger.L-01.calibration.temperature.air.accuracy"): "'Pa' is no unit of temperature",
         ("C-102.toml", "consignment"): "expected one of exomars-return, got 'exomars'",
@@ -306,6 +339,119 @@ def test_warnings_name_what_is_hardly_meant(folder: Path) -> None:
         ("C-104.toml", "logger.L-13.calibration"),
         ("exomars-return.toml", "documents"),
     ]
+
+
+FAST = """
+[[rule]]
+id = "fast"
+kind = "rate"
+channel = "temperature.*"
+over = "30 s"
+above = "1 K/min"
+severity = "warning"
+[[rule]]
+id = "mean"
+kind = "exposure"
+channel = "temperature.hardware"
+measure = "mkt"
+window = "30 s"
+limit = "25 degC"
+severity = "warning"
+[[rule]]
+id = "flow"
+kind = "leak"
+above = "0.01 Pa m3/s"
+severity = "warning"
+"""
+BOX = """
+id = "C-1"
+[[logger]]
+id = "L-1"
+interval = "60 s"
+calibration."temperature.air" = {accuracy = "0.3 K"}
+"""
+
+
+def test_rules_that_do_not_fit_what_they_watch(minimal: Path) -> None:
+    """A window shorter than the interval of a logger that it is for, and a flow out of a container of unknown size."""
+    write(minimal.parent / "limits" / "basic.toml", PROFILE + FAST)
+    write(minimal.parent / "containers" / "a.toml", BOX)
+    found = problems(minimal)
+    assert found.keys() == {("basic.toml", "rule.fast.over"), ("a.toml", "free_gas_volume_m3")}
+    assert found["basic.toml", "rule.fast.over"].startswith(
+        "expected at least the interval of the loggers, 60 s of L-1"
+    )
+    assert "rule flow" in found["a.toml", "free_gas_volume_m3"] and "Pa m3/s" in found["a.toml", "free_gas_volume_m3"]
+    write(
+        minimal.parent / "containers" / "a.toml",
+        BOX.replace("60 s", "30 s").replace("[[", "free_gas_volume_m3 = 1\n[["),
+    )
+    assert load_config(minimal).rules.logger("C-1", "L-1").interval_s == 30.0
+
+
+GUARDED = """
+[[rule]]
+id = "guarded"
+kind = "threshold"
+channel = "humidity.air"
+above = "50 %"
+guard = "accuracy"
+severity = "warning"
+[[rule]]
+id = "damp"
+kind = "condensation"
+below = "5 K"
+severity = "warning"
+[[rule]]
+id = "dew"
+kind = "threshold"
+channel = "dew_point.air"
+above = "10 degC"
+severity = "warning"
+[[rule]]
+id = "stuck"
+kind = "health"
+check = "stuck"
+for = "1 h"
+guard = "accuracy"
+severity = "info"
+"""
+
+
+def test_rules_that_watch_nothing_are_warned_about(minimal: Path) -> None:
+    """Of every kind: what nobody measures, derived channels by their inputs, and a guard without an uncertainty."""
+    write(minimal.parent / "limits" / "basic.toml", PROFILE + GUARDED)
+    write(minimal.parent / "containers" / "a.toml", BOX)
+    found = [(warning.key, warning.message) for warning in warnings_of(load_config(minimal), BEFORE_JOURNEY)]
+    of_rules = [(key.removeprefix("limits basic."), text) for key, text in found if key.startswith("limits basic.")]
+    unknown = "no registered logger has a calibration record of {}; is the name right?"
+    assert of_rules == [
+        ("guarded.channel", unknown.format("humidity.air")),
+        ("guarded.guard", "no effect in C-1: none of its loggers has the calibration records that it needs"),
+        ("damp.air", unknown.format("humidity.air")),
+        ("damp.surface", unknown.format("temperature.hardware")),
+        ("dew.channel", unknown.format("humidity.air")),
+        ("stuck.guard", "no effect: what this rule of kind health judges states no uncertainty"),
+    ]
+
+
+def test_accuracy_follows_calibration_and_derivation() -> None:
+    """Of one logger, of all of a container, of a glob, of a derived channel; None where nobody can say."""
+    rules = load_config(EXAMPLE / "monitor.toml").rules
+    assert rules.accuracy("C-101", "L-01", "temperature.hardware") == 0.2
+    assert rules.accuracy("C-101", "L-01", "temperature.*") == 0.3
+    assert rules.accuracy("C-101", "-", "humidity.air") == 2.0
+    assert rules.accuracy("C-101", "L-01", "dew_point.air") == pytest.approx(0.527, abs=5e-4)
+    assert rules.accuracy("C-101", "L-01", "light.air") is None
+    assert rules.accuracy("C-999", "L-01", "dew_point.air") is None
+
+
+def test_legs_follow_the_plan() -> None:
+    """(start, leg), "" between legs; legs that follow at once leave no gap."""
+    spans = load_config(EXAMPLE / "monitor.toml").rules.leg_spans("C-102")
+    assert [leg for _, leg in spans][:2] == ["turin-airport", "departure-handling"]
+    assert spans[0][0] == parse_rfc3339("2026-11-23T06:00:00Z") and spans[-1][1] == ""
+    assert sorted(spans) == list(spans)
 
 
 def test_a_wrong_rotation_is_reported_with_the_other_mistakes_of_its_logger(minimal: Path) -> None:

@@ -15,7 +15,8 @@ from monitor.detect.engine import Engine
 from monitor.model.batch import Batch, Block, Finding
 from monitor.model.limit import ThresholdRule
 from tests.naive import NaiveThreshold
-from tests.unit.test_detect_threshold import AT_ONCE, CHANNELS, HIGH, S, View, block
+from tests.unit.test_detect_threshold import AT_ONCE, CHANNELS, HIGH, S, block
+from tests.views import View
 
 # Values stand close around the levels, spacings around dwell and gap, so that everything happens often.
 
@@ -78,7 +79,7 @@ def comparable(findings: list[Finding]) -> tuple[list[Finding], Told]:
 def test_the_engine_equals_its_plain_twin(seed: int) -> None:
     """On random streams each rule tells what a loop over the readings tells."""
     blocks = journal(seed)
-    found, peaks = comparable(Engine(View(*RULES, spans=SPANS)).step(Batch(blocks)))
+    found, peaks = comparable(Engine(View(*RULES, spans=SPANS)).step(Batch(blocks)).findings)
     profile = View(*RULES).profile("c")
     twin: list[Finding] = []
     for rule in profile.rule:
@@ -97,7 +98,7 @@ def test_any_cut_gives_the_same_findings_and_the_same_state(seed: int, data: st.
     """However the journal is cut, with or without a restart from the snapshot at each cut, nothing changes."""
     blocks, view = journal(seed), View(*RULES, spans=SPANS)
     whole = Engine(view)
-    expected = comparable(whole.step(Batch(blocks)))
+    expected = comparable(whole.step(Batch(blocks)).findings)
     if data.draw(st.booleans(), label="single readings"):
         blocks = by_reading(blocks)
         cuts = list(range(len(blocks)))
@@ -106,7 +107,7 @@ def test_any_cut_gives_the_same_findings_and_the_same_state(seed: int, data: st.
     restarts = data.draw(st.booleans(), label="restart at each cut")
     engine, found = Engine(view), []
     for start, stop in pairwise([0, *cuts, len(blocks)]):
-        found += engine.step(Batch(blocks[start:stop]))
+        found += engine.step(Batch(blocks[start:stop])).findings
         if restarts:
             data_then, engine = engine.snapshot(), Engine(view)
             assert engine.restore(data_then) == []
@@ -119,9 +120,9 @@ def test_any_cut_gives_the_same_findings_and_the_same_state(seed: int, data: st.
 def test_reconfiguring_to_equal_rules_changes_nothing(seed: int) -> None:
     """Rules of equal content keep their state, in whatever order they stand."""
     blocks = journal(seed)
-    expected = Engine(View(*RULES, spans=SPANS)).step(Batch(blocks))
+    expected = Engine(View(*RULES, spans=SPANS)).step(Batch(blocks)).findings
     engine = Engine(View(*RULES[::-1], spans=SPANS))
-    found = engine.step(Batch(blocks[: len(blocks) // 2]))
+    found = engine.step(Batch(blocks[: len(blocks) // 2])).findings
     assert engine.reconfigure(View(*RULES, spans=SPANS)) == []
-    found += engine.step(Batch(blocks[len(blocks) // 2 :]))
+    found += engine.step(Batch(blocks[len(blocks) // 2 :])).findings
     assert comparable(found) == comparable(expected)

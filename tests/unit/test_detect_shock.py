@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.detect import shock as detect_shock
-from monitor.detect.engine import Engine
-from monitor.model.batch import Batch, Event, Finding
-from monitor.model.leg import Logger, Row
+from monitor.detect import shock_signals
+from monitor.detect.shock import ShockJudge
+from monitor.model.batch import Event, Finding
+from monitor.model.leg import Container, Logger, Row
 from monitor.model.limit import Profile
 from monitor.model.record import Shock, Stamp
 
@@ -21,9 +23,10 @@ TURNED: tuple[Row, Row, Row] = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.
 class View:
     """One profile of shock rules; loggers are turned so that sensor x is container y; on the road from 10 s on."""
 
-    def __init__(self, *rules: dict[str, object]) -> None:
+    def __init__(self, *rules: dict[str, object], accuracy_g: float | None = None) -> None:
         tables = [{"id": f"r{i}", "kind": "shock", "severity": "alarm"} | rule for i, rule in enumerate(rules)]
         self._profile = Profile.model_validate({"name": "p", "rule": tables})
+        self._accuracy_g = accuracy_g
 
     def profile(self, container_id: str) -> Profile:
         return self._profile
@@ -31,8 +34,17 @@ class View:
     def phase_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
         return ((10 * S, "road"),)
 
+    def leg_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
+        return ()
+
     def logger(self, container_id: str, logger_id: str) -> Logger:
         return Logger(id=logger_id, rotation=TURNED)
+
+    def container(self, container_id: str) -> Container:
+        return Container(id=container_id)
+
+    def accuracy(self, container_id: str, logger_id: str, channel: str) -> float | None:
+        return self._accuracy_g if channel == "shock.a" else None
 
 
 def event(accel_g: NDArray[np.float64], start_ns: int = 0, pos: int = 3) -> Event:
@@ -53,12 +65,17 @@ def pulse(peak_g: float, length_ms: float = 11.0) -> NDArray[np.float64]:
 
 def changes(rule: dict[str, object], accel_g: NDArray[np.float64], start_ns: int = 0) -> list[str]:
     """What one rule tells of an event."""
-    return [f.change for f in Engine(View(rule)).step(Batch(events=[event(accel_g, start_ns)]))]
+    return [finding.change for finding in judge(View(rule), event(accel_g, start_ns))]
+
+
+def judge(view: View, *events: Event) -> list[Finding]:
+    """What is told of events, in order."""
+    return [finding for _, finding in ShockJudge(view).step(events)[0]]
 
 
 def test_an_exceeded_rule_fires_and_clears_within_the_event() -> None:
     """`fired` at the first sample beyond the level and `cleared` at its end, the peak signed on container axes."""
-    fired, cleared = Engine(View({"axis": "y", "peak": "3 g"})).step(Batch(events=[event(pulse(-5.0), S)]))
+    fired, cleared = judge(View({"axis": "y", "peak": "3 g"}), event(pulse(-5.0), S))
     beyond_ns = S + (1000 + 12) * 200_000  # 55 samples of 0.2 ms; 5 sin(pi k / 55) > 3 from k = 12 on
     assert fired == Finding(
         "fired", "r0", "c", "l", "shock.a", "y", beyond_ns, beyond_ns, fired.peak, fired.peak, 3, 7, 30
@@ -115,16 +132,57 @@ def test_each_corner_is_filtered_once(monkeypatch: pytest.MonkeyPatch) -> None:
         corners.append(corner_hz)
         return accel_g
 
-    monkeypatch.setattr(detect_shock, "lowpass", counted)
+    monkeypatch.setattr(shock_signals, "lowpass", counted)
     rules: list[dict[str, object]] = [
         {"axis": axis, "peak": "1 g", "lowpass": low} for axis in ("x", "y") for low in ("100 Hz", "50 Hz")
     ]
-    Engine(View(*rules, {"axis": "y", "peak": "1 g"})).step(Batch(events=[event(pulse(5.0))]))
+    judge(View(*rules, {"axis": "y", "peak": "1 g"}), event(pulse(5.0)))
     assert corners == [100.0, 50.0]
 
 
-def test_events_stand_in_journal_order_and_empty_ones_are_passed_over() -> None:
-    """Findings follow the records' positions, each event's `fired` before its `cleared`."""
-    events = [event(pulse(5.0), pos=9), event(np.zeros((3, 0)), pos=5), event(pulse(5.0), pos=4)]
-    found = Engine(View({"axis": "y", "peak": "3 g"})).step(Batch(events=events))
-    assert [(f.pos, f.change) for f in found] == [(4, "fired"), (4, "cleared"), (9, "fired"), (9, "cleared")]
+def test_events_without_samples_are_passed_over() -> None:
+    """Nothing is told of them, and the next is judged."""
+    found = judge(View({"axis": "y", "peak": "3 g"}), event(np.zeros((3, 0)), pos=4), event(pulse(5.0), pos=5))
+    assert [(f.pos, f.change) for f in found] == [(5, "fired"), (5, "cleared")]
+
+
+def test_a_guarded_rule_fires_as_soon_as_the_peak_may_be_beyond() -> None:
+    """2.9 g read with U = 0.2 g may be 3.1 g; every alert on a peak says U."""
+    rule: dict[str, object] = {"axis": "y", "peak": "3 g"}
+    assert judge(View(rule, accuracy_g=0.2), event(pulse(2.9))) == []
+    guarded = judge(View(rule | {"guard": "accuracy"}, accuracy_g=0.2), event(pulse(2.9)))
+    assert [(f.change, f.uncertainty) for f in guarded] == [("fired", 0.2), ("cleared", 0.2)]
+    assert judge(View(rule | {"guard": "accuracy"}), event(pulse(2.9))) == []  # nobody knows U
+
+
+CLIPPED: dict[str, object] = {"kind": "health", "check": "clipped"}
+
+
+@pytest.mark.parametrize(("count", "range_g", "is_clipped"), [
+    (32_767, 0.0, True), (-32_768, 0.0, True), (-32_767, 0.0, False), (16 * 1024, 16.0, True), (16 * 1024, 17.0, False),
+])  # fmt: skip
+def test_an_event_at_the_rail_is_told_of(count: int, range_g: float, is_clipped: bool) -> None:
+    """From the first sample at a rail of the counts, or at the declared full scale, to the event's end."""
+    given = event(pulse(5.0))
+    counts = given.shock.counts.copy()
+    counts[2, 1500:1503] = count
+    given = replace(given, shock=given.shock._replace(counts=counts, range_g=range_g))
+    found = judge(View(CLIPPED), given)
+    times = [("fired", 1500 * 200_000), ("cleared", given.end_ns)]
+    assert [(f.change, f.time_ns) for f in found] == (times if is_clipped else [])
+    assert all((f.value, f.channel, f.axis, f.uncertainty) == (1.0, "shock.a", None, None) for f in found)
+
+
+@pytest.mark.parametrize("scale", [1e300, -1e300, 0.0, np.nan, np.inf])
+@pytest.mark.parametrize("fs_hz", [1e-3, 5e3, 1e300])
+@pytest.mark.filterwarnings("error")
+def test_absurd_events_never_raise(scale: float, fs_hz: float) -> None:
+    """Whatever scale and sampling rate say; what is no number exceeds nothing."""
+    given = event(pulse(5.0))
+    given = replace(given, shock=given.shock._replace(scale=np.full(3, scale), fs_hz=fs_hz, pre=-1))
+    ruled: dict[str, object] = {"axis": "resultant", "lowpass": "100 Hz"}
+    count: dict[str, object] = {"axis": "y", "peak": "1 g", "count": 1, "within": "1 h"}
+    dose: dict[str, object] = {"axis": "y", "dose": 1.0, "ref": "1 g", "exponent": 300, "floor": "1 g"}
+    found = judge(View(ruled | {"peak": "1 g"}, count, dose, CLIPPED), given, given)
+    assert all(f.change in ("fired", "peak", "cleared") for f in found)
+    assert scale != 0.0 or found == []

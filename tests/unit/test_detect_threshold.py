@@ -12,34 +12,10 @@ import pytest
 from monitor.detect.engine import Engine
 from monitor.model.batch import Batch, Block, Finding
 from monitor.model.errors import ConfigError, TcmError
-from monitor.model.leg import Logger
-from monitor.model.limit import Profile
+from tests.views import View
 
 S = 1_000_000_000
 CHANNELS = ("temperature.air", "humidity.air")
-Spans = tuple[tuple[int, str], ...]
-
-
-class View:
-    """Rules as the detector is given them: one profile for all containers, one plan of phases."""
-
-    def __init__(self, *rules: dict[str, object], spans: Spans = ()) -> None:
-        tables = [{"kind": "threshold", "severity": "alarm"} | rule for rule in rules]
-        self._profile = Profile.model_validate({"name": "p", "rule": tables})
-        self._spans = spans
-
-    def profile(self, container_id: str) -> Profile:
-        if container_id == "unlimited":
-            raise ConfigError("find limits", container_id)
-        return self._profile
-
-    def phase_spans(self, container_id: str) -> Spans:
-        return self._spans if container_id == "c" else ()
-
-    def logger(self, container_id: str, logger_id: str) -> Logger:
-        return Logger(id=logger_id)
-
-
 HIGH: dict[str, object] = {
     "id": "high", "channel": "temperature.*", "above": "25.1 degC", "clear": "24 degC", "for": "60 s",
 }  # fmt: skip
@@ -68,7 +44,7 @@ def block(
 def run(view: View, *blocks: Block) -> list[Finding]:
     """Findings of blocks judged one batch after the other."""
     engine = Engine(view)
-    return [finding for each in blocks for finding in engine.step(Batch([each]))]
+    return [finding for each in blocks for finding in engine.step(Batch([each])).findings]
 
 
 def told(findings: list[Finding]) -> list[tuple[str, float, float]]:
@@ -192,20 +168,20 @@ def test_streams_beyond_the_maximum_are_refused_and_counted() -> None:
     """Inventing loggers makes the engine refuse, not grow; streams that it knows are judged on."""
     engine = Engine(View(AT_ONCE), max_streams=2)
     blocks = [block([26], logger=f"l{i}", pos=i) for i in range(5)]
-    assert [f.logger for f in engine.step(Batch(blocks))] == ["l0", "l1"]
+    assert [f.logger for f in engine.step(Batch(blocks)).findings] == ["l0", "l1"]
     assert engine.refused_streams == 3
     engine.step(Batch(blocks))
     assert engine.refused_streams == 3
-    assert told(engine.step(Batch([block([20], [60], logger="l1")]))) == [("cleared", 0, 60)]
+    assert told(engine.step(Batch([block([20], [60], logger="l1")])).findings) == [("cleared", 0, 60)]
 
 
 def test_columns_grow_with_the_streams() -> None:
     """More streams than the first allocation holds, met over several batches, keep their state."""
     engine = Engine(View(AT_ONCE, AT_ONCE | {"id": "two"}))
     for start in range(0, 3000, 500):
-        fired = engine.step(Batch([block([26], logger=f"l{i}", pos=i) for i in range(start, start + 500)]))
+        fired = engine.step(Batch([block([26], logger=f"l{i}", pos=i) for i in range(start, start + 500)])).findings
         assert len(fired) == 1000
-    cleared = engine.step(Batch([block([20], [60], logger=f"l{i}", pos=i) for i in range(3000)]))
+    cleared = engine.step(Batch([block([20], [60], logger=f"l{i}", pos=i) for i in range(3000)])).findings
     assert [f.logger for f in cleared] == [f"l{i}" for i in range(3000) for _ in range(2)]
 
 
@@ -216,7 +192,7 @@ def test_one_logger_may_change_its_layout_within_a_batch() -> None:
         block([[40, 26.5]], [60], pos=2, channels=CHANNELS[::-1]),
         block([20], [120], pos=3),
     ]
-    findings = Engine(View(HIGH)).step(Batch(blocks))
+    findings = Engine(View(HIGH)).step(Batch(blocks)).findings
     assert told(findings) == [("fired", 0, 60), ("cleared", 0, 120)]
 
 
@@ -226,11 +202,11 @@ def test_snapshot_of_another_version_is_refused() -> None:
     engine.step(Batch([block([26])]))
     data = engine.snapshot()
     other = cbor2.dumps(cbor2.loads(data) | {"v": 99})
-    for bad, text in ((other, "version 99, expected 1"), (data[:-3], "not readable"), (b"\x80", "not readable")):
+    for bad, text in ((other, "version 99, expected 2"), (data[:-3], "not readable"), (b"\x80", "not readable")):
         with pytest.raises(TcmError, match=text):
             engine.restore(bad)
     broken = cbor2.loads(data)
-    broken["threshold"]["state"]["peak"] = b""
+    broken["parts"]["Thresholds"]["lanes"]["state"]["peak"] = b""
     with pytest.raises(TcmError, match="not readable"):
         engine.restore(cbor2.dumps(broken))
     assert engine.snapshot() == data
@@ -250,7 +226,7 @@ def test_reconfigure_keeps_unchanged_rules_and_ends_what_the_others_had_fired() 
     engine.step(Batch([block([26, 27, 26], pos=4)]))
     findings = engine.reconfigure(View(AT_ONCE | {"above": "25 degC"}, other))
     assert findings == [Finding("cleared", "high", "c", "l", CHANNELS[0], None, 0, 120 * S, 26.0, 27.0, 4, 7, 40)]
-    after = engine.step(Batch([block([26, 20], [180, 240], pos=5)]))
+    after = engine.step(Batch([block([26, 20], [180, 240], pos=5)])).findings
     assert [(f.rule, *told([f])[0]) for f in after] == [
         ("high", "fired", 180, 180), ("high", "cleared", 180, 240), ("other", "cleared", 0, 240),
     ]  # fmt: skip

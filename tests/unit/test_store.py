@@ -312,7 +312,7 @@ def test_a_stale_will_says_nothing(
     assert last is not None
     assert (last.stamp.boot, last.state) == present
     state = StateReader(bench.folder)
-    assert [row["state"] for row in state.document(RULES)["loggers"]] == [present[1]]
+    assert [row["state"] for row in state.document(RULES, 0)["loggers"]] == [present[1]]
     state.close()
 
 

@@ -82,7 +82,7 @@ def test_the_status_shows_the_last_state_that_can_be_read(bench: Bench) -> None:
     bench.append(arrival("status", status(state="sleeping"), logger="M"))
     bench.append(replace(taken_once("status"), logger="M"))
     reader = StateReader(bench.folder)
-    rows = {row["logger"]: row["state"] for row in reader.document(RULES)["loggers"]}
+    rows = {row["logger"]: row["state"] for row in reader.document(RULES, T0)["loggers"]}
     reader.close()
     assert rows == {"L": None, "M": "sleeping"}
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Rules
 from monitor.consumers import Notify, Watch, WatchReader
+from monitor.consumers.judge import SNAPSHOT_VERSION
 from monitor.consumers.watch import SNAPSHOT_NS
 from monitor.journal import Journal, JournalReader, Page, Place, Usable
 from monitor.model.clock import rfc3339
@@ -351,16 +352,44 @@ def test_the_state_is_saved_every_ten_seconds_and_at_the_end(station: Station) -
     assert (station.snapshot_pos(), station.watch.pos, station.watch.step()) == (4, 4, False)
 
 
-@pytest.mark.parametrize("change", [{"version": 3}, {"version": None}])
-def test_a_snapshot_of_another_version_is_refused(station: Station, change: dict[str, Any]) -> None:
-    """Never misread; the message says what to do."""
+def earlier_version(state: bytes) -> bytes:
+    """What a program of an earlier version left behind."""
+    return cbor2.dumps(cbor2.loads(state) | {"version": SNAPSHOT_VERSION - 1, "engine": b"", "order": None})
+
+
+@pytest.mark.parametrize("spoil", [earlier_version, lambda state: state[:-1], lambda _: cbor2.dumps(7), lambda _: b""])
+def test_a_snapshot_that_cannot_be_taken_up_is_judged_again(
+    station: Station, spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """From the journal's beginning, to the same alerts, numbers and results, and then it is saved anew."""
+    station.run(*scene(4))
+    before = station.outcome()
+    station.watch.close()
+    with sqlite3.connect(station.folder / "watch.db") as connection:
+        (state,) = connection.execute("SELECT state FROM snapshot").fetchone()
+        connection.execute("UPDATE snapshot SET state = ?", (spoil(state),))
+    station.start()
+    assert station.watch.pos == 0
+    assert "the journal is judged again from its beginning" in caplog.text
+    station.run()
+    assert station.outcome() == before
+    assert all(before)
+    station.watch.close()
+    station.start()
+    assert station.watch.pos == station.journal.pos
+
+
+def test_a_snapshot_of_a_later_version_is_refused(station: Station) -> None:
+    """Who starts an earlier program on it has to say so; what lies there is left as it is."""
     station.run(readings(26.0))
     station.watch.close()
     with sqlite3.connect(station.folder / "watch.db") as connection:
         (state,) = connection.execute("SELECT state FROM snapshot").fetchone()
-        connection.execute("UPDATE snapshot SET state = ?", (cbor2.dumps(cbor2.loads(state) | change),))
-    with pytest.raises(TcmError, match=r"version .*expected 4 \(delete watch\.db"):
+        later = cbor2.dumps(cbor2.loads(state) | {"version": SNAPSHOT_VERSION + 1})
+        connection.execute("UPDATE snapshot SET state = ?", (later,))
+    with pytest.raises(TcmError, match=rf"version {SNAPSHOT_VERSION + 1}, expected {SNAPSHOT_VERSION} \(a later"):
         station.start()
+    assert station.rows("SELECT state FROM snapshot") == [(later,)]
 
 
 def test_two_payloads_under_one_identity_raise_an_alarm(station: Station) -> None:
@@ -404,7 +433,7 @@ def test_a_file_of_another_version_is_refused(station: Station) -> None:
     station.watch.close()
     with sqlite3.connect(station.folder / "watch.db") as connection:
         connection.execute("PRAGMA user_version = 9")
-    with pytest.raises(JournalError, match="schema version 9, expected 1"):
+    with pytest.raises(JournalError, match="schema version 9, expected 2"):
         station.start()
 
 

@@ -1,0 +1,86 @@
+"""What each kind of rule means and which keys it has, from the models themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from monitor.config.examples import EXAMPLES
+from monitor.model.limit import Rule, RuleBase
+from monitor.model.quantity import SCALES
+
+MEANINGS = {
+    "threshold": "a channel is beyond a limit, for some time",
+    "rate": "a channel changes faster than a limit, taken over a window",
+    "exposure": "what accumulates is beyond a limit: time or degree-hours beyond a base, mean kinetic temperature",
+    "cycles": "swings of a channel (rainflow): the largest range, or the fatigue damage of all of them",
+    "shock": "the peak of a shock event, the number of such events in a window, or their cumulated dose",
+    "condensation": "the coldest surface comes near the dew point (below 0 degC the frost point) of the air",
+    "leak": "gas is lost: the slope of pressure over temperature in whole days",
+    "health": "a sensor or logger is in doubt: stuck, out of range, silent, its clock, battery, calibration, ...",
+    "statistic": "a channel departs from its own past or from the channels beside it",
+    "forecast": "the trend of a channel reaches a limit within some time",
+}
+_TIMES = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a rule; `unit` is "" of text and numbers, `default` "" where there is none or `meaning` says it."""
+
+    key: str
+    meaning: str
+    unit: str
+    is_required: bool
+    default: str
+    example: str
+
+
+def models() -> dict[str, type[RuleBase]]:
+    """The model of each kind, in the order of the documentation."""
+    union = get_args(Rule)[0]
+    by_kind = {get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(union)}
+    return {kind: by_kind[kind] for kind in MEANINGS}
+
+
+def keys_of(kind: str) -> list[Key]:
+    """All keys of a kind, `kind` itself and what every rule has first; KeyError for a kind that is none."""
+    fields = models()[kind].model_fields
+    return [_key(kind, name, field) for name, field in fields.items() if not field.exclude]
+
+
+def example_of(kind: str) -> str:
+    """Rules of the kind as they stand in a limits file."""
+    return EXAMPLES[kind].lstrip()
+
+
+def _key(kind: str, name: str, field: FieldInfo) -> Key:
+    example = f'"{kind}"' if name == "kind" else str((field.examples or [""])[0])
+    extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    unit = ", ".join(SCALES["time"]) if extra.get("unit") == "time" else str(extra.get("unit", ""))
+    meaning = "kind of the rule" if name == "kind" else f"{field.description}{_choices(field)}"
+    return Key(field.alias or name, meaning, unit, field.is_required(), _default(field, extra.get("unit")), example)
+
+
+def _choices(field: FieldInfo) -> str:
+    """The words that may stand there, "" where any may."""
+    words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _default(field: FieldInfo, unit: object) -> str:
+    if field.is_required() or field.default_factory is not None or field.default is None:
+        return ""
+    if unit == "time":
+        return _time(field.default)
+    if isinstance(field.default, tuple):
+        return "[" + ", ".join(f'"{item}"' for item in field.default) + "]"
+    return f'"{field.default}"' if isinstance(field.default, str) else f"{field.default:g}"
+
+
+def _time(seconds: float) -> str:
+    """A time in the largest unit in which it is whole."""
+    size, unit = next(((size, unit) for size, unit in _TIMES if seconds and seconds % size == 0), (1.0, "s"))
+    return f'"{seconds / size:g} {unit}"'

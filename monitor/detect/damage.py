@@ -1,0 +1,162 @@
+"""Damage kernel: Miner's sum over the swings of a channel.
+
+    readings ──► turning points ──► `rainflow`: the residue, at most 32 of them ──► cycles closed, ranges left over
+                 (each turned back from by min_range)
+
+A turning point counts once the channel has turned back from it by `min_range`; time does not matter. Lanes are worked
+on side by side: the first turning point of each, then the second of those that have one, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.detect.cycles import decode, encode, running_max, running_min
+from monitor.detect.gather import offsets, spread
+from monitor.detect.rainflow import DamageMemory, DamageParameters, Floats, push
+from monitor.detect.readings import Flags, Index, Readings, Series, Values, continuity
+
+PIECE = 1024  # readings of a lane at once, so that one with many turning points is not gone through as often as it has
+_NEVER = np.iinfo(np.int64).max
+
+
+class _Piece(NamedTuple):
+    """Readings of some `lanes` [l] on end: `codes` (as `encode` makes them) and `at` [n], `counts` [l], all above 0."""
+
+    lanes: Index
+    codes: Index
+    at: Index
+    counts: Index
+
+    def some(self, is_chosen: Flags, is_left: Flags) -> _Piece:
+        """The piece of chosen lanes [l], with the readings that are left [n], none of other lanes."""
+        counts = np.add.reduceat(is_left, offsets(self.counts), dtype=np.int64)[is_chosen]
+        return _Piece(self.lanes[is_chosen], self.codes[is_left], self.at[is_left], counts)
+
+
+def damage(readings: Readings, memory: DamageMemory, p: DamageParameters) -> tuple[Series, DamageMemory]:
+    """Miner's sum at each reading that shows a turning point, and 0 where a lane or a span begins: float32 [m]."""
+    lanes, ends = np.arange(len(readings.counts)), readings.starts + readings.counts - 1
+    is_first = continuity(readings, memory.begun, memory.last_ns, memory.last_span).is_first
+    state = memory.take(lanes)
+    codes = encode(readings.values)
+    at, told = [np.flatnonzero(is_first)], [np.zeros(int(is_first.sum()))]
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite readings do infinite damage
+        for piece, fresh in _pieces(readings, codes, is_first):
+            _restart(state, fresh)
+            for turned_at, total in _follow(piece, state, p):
+                at.append(turned_at)
+                told.append(total)
+        where = np.concatenate(at)
+        order = np.argsort(where)
+        values = np.concatenate(told)[order].astype(np.float32)
+    state.begun[:] = True
+    state.last_ns[:], state.last_span[:] = readings.times_ns[ends], readings.span[ends]
+    return Series(values, where[order]), state
+
+
+def fields(readings: Readings, series: Series, memory: DamageMemory) -> dict[str, Floats]:
+    """The damage up to each reading as `dose`, float64 [n]; `memory` is that before."""
+    lane = readings.lane
+    point = np.searchsorted(series.at, np.arange(len(lane)), side="right") - 1
+    is_before = point < 0
+    is_before[~is_before] = series.at[point[~is_before]] < readings.starts[lane[~is_before]]
+    dose = memory.total(np.arange(len(readings.counts)))[lane]
+    dose[~is_before] = series.values[point[~is_before]]
+    return {"dose": dose}
+
+
+def _pieces(readings: Readings, codes: Index, is_first: Flags) -> Iterator[tuple[_Piece, Index]]:
+    """The readings in pieces, one of each lane at a time, and the lanes that begin anew with theirs.
+
+    A piece ends before a reading that begins anew, and after 1024.
+    """
+    starts, counts = readings.starts, readings.counts
+    begins = is_first.copy()
+    begins[starts] = True
+    if counts.max() > PIECE:
+        begins |= (np.arange(len(codes)) - np.repeat(starts, counts)) % PIECE == 0
+    begin = np.flatnonzero(begins)
+    length = np.diff(begin, append=len(codes))
+    lane = np.searchsorted(starts, begin, side="right") - 1
+    turn = np.arange(len(begin)) - np.searchsorted(begin, starts)[lane]
+    for number in range(int(turn.max()) + 1):
+        chosen = np.flatnonzero(turn == number)
+        at = spread(begin[chosen], length[chosen])
+        yield _Piece(lane[chosen], codes[at], at, length[chosen]), lane[chosen][is_first[begin[chosen]]]
+
+
+def _restart(state: DamageMemory, lanes: Index) -> None:
+    state.put(lanes, DamageMemory.empty(len(lanes)))
+    state.low[lanes], state.high[lanes] = np.inf, -np.inf
+
+
+def _follow(piece: _Piece, state: DamageMemory, p: DamageParameters) -> Iterator[tuple[Index, Floats]]:
+    """Turning points of the lanes, the next of each at a time: the readings that show them, and the totals then."""
+    while piece.lanes.size:
+        is_near = _pass_quiet(piece, state, p)
+        if not is_near.any():
+            return
+        if not is_near.all():
+            piece = piece.some(is_near, np.repeat(is_near, piece.counts))
+        turn, low, high = _find_turns(piece, state, p)
+        starts = offsets(piece.counts)
+        is_turned = turn != _NEVER
+        until = np.where(is_turned, turn, starts + piece.counts - 1)
+        _extend(state, piece.lanes, low[until], high[until])
+
+        lanes, turn = piece.lanes[is_turned], turn[is_turned]
+        now = decode(piece.codes[turn])
+        is_up = np.where(state.direction[lanes] == 0, now == state.high[lanes], state.direction[lanes] < 0)
+        push(state, lanes, np.where(is_up, state.low[lanes], state.high[lanes]), p)
+        state.direction[lanes] = np.where(is_up, 1, -1)
+        state.low[lanes], state.high[lanes] = now, now
+        yield piece.at[turn], state.total(lanes)
+
+        is_left = np.arange(len(piece.at)) > np.repeat(np.where(is_turned, until, len(piece.at)), piece.counts)
+        piece = piece.some(np.logical_or.reduceat(is_left, starts), is_left)
+
+
+def _pass_quiet(piece: _Piece, state: DamageMemory, p: DamageParameters) -> Flags:
+    """Extend the extremes of lanes that cannot have turned in this piece; the others [l]."""
+    starts, lanes = offsets(piece.counts), piece.lanes
+    lowest, highest = (decode(extreme.reduceat(piece.codes, starts)) for extreme in (np.minimum, np.maximum))
+    low, high = np.minimum(lowest, state.low[lanes]), np.maximum(highest, state.high[lanes])
+    back = _turned_back(state.direction[lanes], low, high, lowest, highest)
+    is_near: Flags = (back >= p.min_range[lanes]) & (back > 0)
+    quiet = ~is_near
+    _extend(state, lanes[quiet], low[quiet], high[quiet])
+    return is_near
+
+
+def _find_turns(piece: _Piece, state: DamageMemory, p: DamageParameters) -> tuple[Index, Values, Values]:
+    """The first reading of each lane that shows a turn [l], _NEVER if none does; lowest and highest so far [n]."""
+    starts, lanes = offsets(piece.counts), piece.lanes
+    low, high = piece.codes.copy(), piece.codes.copy()
+    low[starts] = np.minimum(low[starts], encode(state.low[lanes]))
+    high[starts] = np.maximum(high[starts], encode(state.high[lanes]))
+    number = np.repeat(np.arange(len(lanes)), piece.counts)
+    lowest, highest, now = decode(running_min(low, number)), decode(running_max(high, number)), decode(piece.codes)
+    back = _turned_back(state.direction[lanes][number], lowest, highest, now, now)
+    is_turn = (back >= p.min_range[lanes][number]) & (back > 0)
+    return np.minimum.reduceat(np.where(is_turn, np.arange(len(now)), _NEVER), starts), lowest, highest
+
+
+def _turned_back(direction: NDArray[np.int8], low: Values, high: Values, least: Values, most: Values) -> Floats:
+    """How far a lane has come back from its extreme: rising from `high` to `least`, falling from `low` to `most`.
+
+    Without a direction yet: the whole range.
+    """
+    top = np.where(direction < 0, most, high).astype(np.float64)
+    return np.asarray(top - np.where(direction > 0, least, low))
+
+
+def _extend(state: DamageMemory, lanes: Index, low: Values, high: Values) -> None:
+    """Take over extremes, of a lane with a direction only the one that it needs."""
+    direction = state.direction[lanes]
+    state.low[lanes] = np.where(direction > 0, state.low[lanes], low)
+    state.high[lanes] = np.where(direction < 0, state.high[lanes], high)

@@ -1,0 +1,81 @@
+"""Readings of many lanes end to end, and the series of values that a kernel makes of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN_GAP_NS = int(np.iinfo(np.int64).max)  # no declared interval, no spacing is a gap
+NO_SPAN = int(np.iinfo(np.int64).min)
+
+Flags = NDArray[np.bool_]
+Index = NDArray[np.int64]
+Times = NDArray[np.int64]
+Values = NDArray[np.float32]
+
+
+class Readings(NamedTuple):
+    """Readings of L lanes (a stream under one rule each), lane by lane, in journal order within a lane.
+
+    `values` float32 [n], never NaN, but infinities may be there; `times_ns` int64 [n], not necessarily rising; `gap_ns`
+    int64 [n], the spacing above which a reading is parted from the one before; `span` int64 [n], the beginning of the
+    stretch of time in which the rule watches (NO_SPAN: always): one that differs from that of the reading before starts
+    afresh; `starts`, `counts` int64 [L], all counts above 0.
+    """
+
+    values: Values
+    times_ns: Times
+    gap_ns: Times
+    span: Times
+    starts: Index
+    counts: Index
+
+    @property
+    def lane(self) -> Index:
+        """The lane of each reading, int64 [n]."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+
+class Series(NamedTuple):
+    """Values to be judged, lane by lane, in order: float32 [m], never NaN; `at` int64 [m] is the reading of each.
+
+    A reading may make one value or none; one for which nothing is known makes none. `detail` float64 [m] is what the
+    message of an alert tells besides, for families with a `note`.
+    """
+
+    values: Values
+    at: Index
+    detail: NDArray[np.float64] | None = None
+
+
+class Continuity(NamedTuple):
+    """How each reading follows the one before in its lane, [n].
+
+    `spacing_ns` is 0 for the very first of a lane; `is_first` that or the first of a span; `is_gap`: it follows, but
+    after more than `gap_ns`; `is_back`: time does not rise. At most one of the three is set.
+    """
+
+    spacing_ns: Times
+    is_first: Flags
+    is_gap: Flags
+    is_back: Flags
+
+    @property
+    def is_parted(self) -> Flags:
+        """Whether what is remembered of the readings before does not lead up to this one."""
+        return self.is_first | self.is_gap | self.is_back
+
+
+def continuity(readings: Readings, begun: Flags, last_ns: Times, last_span: Times) -> Continuity:
+    """How each reading follows; `begun`, `last_ns`, `last_span` [L] are what each lane remembers of its last one."""
+    times_ns, span, starts = readings.times_ns, readings.span, readings.starts
+    before_ns, before_span = np.empty_like(times_ns), np.empty_like(span)
+    before_ns[1:], before_span[1:] = times_ns[:-1], span[:-1]
+    before_ns[starts], before_span[starts] = last_ns, last_span
+    is_first = span != before_span
+    is_first[starts] |= ~begun
+    spacing_ns = np.where(is_first, 0, times_ns - before_ns)
+    is_back = ~is_first & (spacing_ns <= 0)
+    return Continuity(spacing_ns, is_first, ~is_back & (spacing_ns > readings.gap_ns), is_back)

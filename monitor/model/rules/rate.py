@@ -1,0 +1,38 @@
+"""The kind `rate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from monitor.model.channel import covers, quantity_of
+from monitor.model.rules.base import ChannelGlob, Clear, Dwell, LevelRule, key, level_default
+from monitor.model.strict import Seconds
+
+
+class RateRule(LevelRule):
+    """A change over the window `over_s`, divided by it, beyond `above` (rising) or `below` (falling, negative).
+
+    Levels are inside in the channel's difference unit per hour (K/h, Pa/h, %/h).
+    """
+
+    kind: Literal["rate"]
+    channel: ChannelGlob
+    over_s: Annotated[Seconds, key("window that the change is taken over", '"1 h"', "time", gt=0, alias="over")]
+    above: Annotated[float | None, key("upper limit, of a rise", '"5 K/h"', "difference / s, min, h, d")] = None
+    below: Annotated[float | None, key("lower limit, of a fall", '"-5 K/h"', "difference / s, min, h, d")] = None
+    clear: Annotated[Clear, key("rate that ends the alert; default: the limit itself", '"4 K/h"', "as the limit")] = (
+        Field(default_factory=level_default)
+    )
+    for_s: Dwell = 0.0
+
+    @classmethod
+    def dimension_of(cls, data: Mapping[str, Any]) -> str | None:
+        """A rate of the channel's quantity."""
+        return f"{quantity_of(data['channel'])} rate" if "channel" in data else None
+
+    def judges(self, channel: str) -> bool:
+        """Whether the rule's glob covers `channel`."""
+        return covers(self.channel, channel)

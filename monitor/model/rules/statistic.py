@@ -1,0 +1,94 @@
+"""The kind `statistic`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from monitor.model.channel import covers, quantity_of
+from monitor.model.rules.base import NUMBER, ChannelGlob, Clear, Dwell, LevelRule, key, level_default
+from monitor.model.rules.condensation import Scope
+from monitor.model.strict import Number, Seconds
+
+Method = Literal["z-score", "cusum", "disagreement"]
+DEFAULT_SLACK = (
+    0.5  # half a shift of 1 sigma, the usual choice (Montgomery, Introduction to Statistical Quality Control)
+)
+
+
+def _default_scope(data: dict[str, Any]) -> Scope:
+    return "container" if data.get("method") == "disagreement" else "logger"
+
+
+class StatisticRule(LevelRule):
+    """A channel departs from what it was (z-score, cusum: in robust sigmas) or from those beside it (disagreement)."""
+
+    kind: Literal["statistic"]
+    method: Annotated[
+        Method, key("distance from the window's median; drift from it; distance of redundant channels", '"z-score"')
+    ]
+    channel: ChannelGlob
+    window_s: Annotated[
+        Seconds | None,
+        key(
+            "window of median and MAD (z-score, cusum: required; not disagreement)",
+            '"24 h"',
+            "time",
+            gt=0,
+            alias="window",
+        ),
+    ] = None
+    above: Annotated[
+        float, key("limit: number of sigmas; of disagreement a difference", "6", "none; disagreement: difference")
+    ]
+    clear: Annotated[Clear, key("level that ends the alert; default: the limit itself", "3", "as above")] = Field(
+        default_factory=level_default
+    )
+    slack: Annotated[Number, key("cusum: sigmas of each reading that do not add up", "0.5", ge=0)] = DEFAULT_SLACK
+    for_s: Dwell = 0.0
+    scope: Annotated[
+        Scope,
+        key("disagreement: within a logger or over all loggers of the container (its default)", '"logger"'),
+    ] = Field(default_factory=_default_scope)
+    max_age_s: Annotated[
+        Seconds,
+        key("with scope container: readings older than this do not count", '"10 min"', "time", gt=0, alias="max_age"),
+    ] = 600.0
+    every_s: Annotated[
+        Seconds, key("with scope container: spacing of the evaluation", '"1 min"', "time", gt=0, alias="every")
+    ] = 60.0
+
+    @classmethod
+    def dimension_of(cls, data: Mapping[str, Any]) -> str | None:
+        """A number of sigmas, or a difference of the channel's quantity."""
+        if data.get("method") in ("z-score", "cusum"):
+            return NUMBER
+        if "method" not in data or "channel" not in data:
+            return None
+        return f"{quantity_of(data['channel'])} difference"
+
+    @model_validator(mode="after")
+    def _check_method(self) -> Self:
+        if self.above <= 0:
+            raise ValueError(f"above: expected more than 0, got {self.above:g}")
+        if self.method == "disagreement":
+            if self.window_s is not None:
+                raise ValueError("window: expected only with method z-score or cusum")
+        elif self.window_s is None:
+            raise ValueError(f'window: missing; method {self.method} needs it, such as "24 h"')
+        elif self.scope == "container":
+            raise ValueError("scope: expected container only with method disagreement")
+        if self.method != "cusum" and self.slack != DEFAULT_SLACK:
+            raise ValueError("slack: expected only with method cusum")
+        return self
+
+    @property
+    def unit(self) -> str:
+        """The unit of limit and value, as shown."""
+        return super().unit or "sigma"
+
+    def judges(self, channel: str) -> bool:
+        """Whether the rule's glob covers `channel`."""
+        return covers(self.channel, channel)
