@@ -187,7 +187,8 @@ class Daemon:
         self._executor = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="store-write")
         sink = open_sink(config.store, state_dir)
         self._store = Store(state_dir, self._store_reader, self._results_reader, sink, self._executor, clock)
-        _require_whole_journal(self._journal.pos, {"watch.db": self.watch.pos, "store.db": self._store.pos})
+        _require_whole_journal(self._journal.pos, {"watch.db": self.watch.kept_pos, "store.db": self._store.pos})
+        self.watch.stored_results = lambda: self._store.confirmed["results"]
         self._inbox, self._desk = Inbox(), Desk()
         client_id = config.mqtt.client_id
         live_filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))

@@ -104,20 +104,25 @@ def slope(y: F64, points: int) -> F64:
 
 
 def kinetic_mean_c(logger: LoggerTruth, channel: str, window_s: float) -> Pair:
-    """Mean kinetic temperature over a window, a bucket longer or shorter."""
+    """Mean kinetic temperature over a window, a bucket longer or shorter; at most of what reached the journal."""
     low, high = felt(logger, channel)
+    known, everything = (logger.stretch > 0).astype(np.float64), np.ones(logger.points)
     spans = [_points(logger, window_s * share) for share in (1 - 1 / BUCKETS, 1 + 1 / BUCKETS)]
     return (
-        np.min([_kinetic_c(low, span) for span in spans], axis=0),
-        np.max([_kinetic_c(high, span) for span in spans], axis=0),
+        np.min([_kinetic_c(low, span, everything) for span in spans], axis=0),
+        np.max([_kinetic_c(high, span, weight) for span in spans for weight in (known, everything)], axis=0),
     )
 
 
-def _kinetic_c(x_c: F64, points: int) -> F64:
-    total = np.concatenate(([0.0], np.cumsum(np.exp(-ACTIVATION_K / (x_c + KELVIN)))))
+def _kinetic_c(x_c: F64, points: int, weight: F64) -> F64:
+    """Of each point and the `points` before it; absolute zero where none has weight."""
+    shares = weight * np.exp(-ACTIVATION_K / (x_c + KELVIN))
+    total, weights = (np.concatenate(([0.0], np.cumsum(values))) for values in (shares, weight))
     end = np.arange(1, len(x_c) + 1)
     begin = np.maximum(end - points - 1, 0)
-    return np.asarray(-ACTIVATION_K / np.log((total[end] - total[begin]) / (end - begin)) - KELVIN)
+    counted = weights[end] - weights[begin]
+    mean = (total[end] - total[begin]) / np.maximum(counted, 1.0)
+    return np.where(counted > 0, -ACTIVATION_K / np.log(np.maximum(mean, np.finfo(np.float64).tiny)) - KELVIN, -KELVIN)
 
 
 def _points(logger: LoggerTruth, seconds: float) -> int:

@@ -20,13 +20,12 @@ from firmware_sim.plan import LoggerPlan, Made
 from firmware_sim.recorder.truth import Truth
 from firmware_sim.runner import Fleet
 from firmware_sim.unit import Unit
-from monitor.model.limit import Profile
 
-SLOT_S = 300
+SLOT_S = 900
 SPEED = SLOT_S  # by which the simulator reckons what an acknowledgement takes: records are sent again after 2 slots
 START = "2026-11-23T06:00:00Z"  # of a scenario that says none
 LENGTH_S = {"quiet": 2 * 86_400.0}  # of those that go on for ever
-DRAIN_SLOTS = 12
+DRAIN_SLOTS = 8
 
 
 class Witness(Truth):
@@ -46,7 +45,7 @@ class Witness(Truth):
             self.told.setdefault((logger, record.boot, record.seq), set()).add(content)
 
 
-def drive(name: str, seed: int, folder: Path, profile: Profile) -> Witness:
+def drive(name: str, seed: int, folder: Path, limits: Sequence[Path]) -> Witness:
     """Let the scenario happen to its end; then all that can be settled is. The folder must be there and empty."""
     loaded = scenario.load(name).model_copy(update={"seed": seed})
     length_s = loaded.duration or LENGTH_S[name]
@@ -60,7 +59,7 @@ def drive(name: str, seed: int, folder: Path, profile: Profile) -> Witness:
     )
     with Witness(folder, corrupted) as truth:
         plans = recorder.plan(loaded, start_ns, SPEED, None, truth)
-        run = _Run(plans, start_ns, truth, folder, profile)
+        run = _Run(plans, start_ns, truth, folder, limits)
         run.fleet.end_at(end_ns)
         at_ns = start_ns
         while at_ns < end_ns:
@@ -79,7 +78,7 @@ class _Run:
     """The loggers, their lines and the gateway, stepped together."""
 
     def __init__(
-        self, plans: Sequence[LoggerPlan], start_ns: int, truth: Witness, folder: Path, profile: Profile
+        self, plans: Sequence[LoggerPlan], start_ns: int, truth: Witness, folder: Path, limits: Sequence[Path]
     ) -> None:
         self.fleet = Fleet()
         self._exchange = Exchange(start_ns)
@@ -87,7 +86,7 @@ class _Run:
             line = ExchangeLine(self._exchange, plan.identity.topic, number)
             self.fleet.add(Unit(plan, line, truth, lambda: self._exchange.now_ns, SPEED))
         self._answers: list[tuple[str, bytes]] = []
-        rules = rules_for(json.loads((folder / "scenario.json").read_text()), profile)
+        rules = rules_for(json.loads((folder / "scenario.json").read_text(encoding="utf-8")), limits)
         self._gateway = Gateway(folder, rules, start_ns, lambda topic, payload: self._answers.append((topic, payload)))
 
     def step(self, now_ns: int) -> None:

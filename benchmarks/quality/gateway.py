@@ -1,4 +1,4 @@
-"""The monitor under test: its intake and journal at virtual time, its replay for the alerts. Only this file knows it."""
+"""The monitor under test: intake and journal at virtual time, replay for the alerts. No other file knows it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _nothing() -> None:
     """Nobody has to be told."""
 
 
-def profile_of(paths: Iterable[Path]) -> Profile:
+def _profile_of(paths: Iterable[Path]) -> Profile:
     """One profile of all rules in several limits files; ConfigProblems when one cannot be used."""
     first, *others = [load_profile(path) for path in paths]
     return Profile.model_construct(
@@ -98,8 +98,9 @@ def profile_of(paths: Iterable[Path]) -> Profile:
     )
 
 
-def rules_for(told: Mapping[str, Any], profile: Profile) -> Rules:
+def rules_for(told: Mapping[str, Any], limits: Sequence[Path]) -> Rules:
     """The configuration that an operator would have written for a scenario: `told` is the truth's scenario.json."""
+    profile = _profile_of(limits)
     containers, consignments = {}, {}
     for name in sorted({logger["container"] for logger in told["loggers"]}):
         loggers = [logger for logger in told["loggers"] if logger["container"] == name and "instance" not in logger]
@@ -159,12 +160,12 @@ def content_of(topic: str, payload: bytes) -> bytes | None:
         message = decode(topic.rpartition("/")[2], payload)
     except WireError:
         return None
+    layout: tuple[object, ...]
     if isinstance(message, Env):
-        values = np.ascontiguousarray(message.values).tobytes()
-        head = [message.stamp.t0_ns, message.stamp.mono_ns, message.stamp.clk, message.interval_ns, message.channels]
+        values, layout = np.ascontiguousarray(message.values).tobytes(), (message.interval_ns, message.channels)
     elif isinstance(message, Shock):
-        values = np.ascontiguousarray(message.counts).tobytes()
-        head = [message.stamp.t0_ns, message.stamp.mono_ns, message.stamp.clk, message.fs_hz, message.pre]
+        values, layout = np.ascontiguousarray(message.counts).tobytes(), (message.fs_hz, message.pre)
     else:
         return None
-    return json.dumps(head).encode() + values
+    stamp = message.stamp
+    return json.dumps([stamp.t0_ns, stamp.mono_ns, stamp.clk, layout]).encode() + values

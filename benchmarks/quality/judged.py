@@ -82,9 +82,9 @@ def _exposure(logger: LoggerTruth, rule: Limit, channel: str) -> Series:
     low, high = (low, high) if rule.sign > 0 else (-high, -low)
     base = rule.sign * rule.level
     faulty, known = _faulty(logger, [channel]), (logger.stretch > 0) & _watched(logger, rule)
-    sure, possible = logger.is_live & known & ~faulty, _widened(known, logger)
+    sure, possible = logger.is_live & known & ~faulty, _widened(known | faulty, logger)
     if rule.table["measure"] == "time":
-        least, most = (low > base) * 1.0, (_widened((high > base) | faulty, logger)) * 1.0
+        least, most = (low > base).astype(np.float64), _widened((high > base) | faulty, logger).astype(np.float64)
     else:
         least, most = np.maximum(low - base, 0.0), np.maximum(high - base, 0.0)
     hours = logger.step_s / 3600.0

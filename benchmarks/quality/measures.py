@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks.quality.judged import series_of
 from benchmarks.quality.limits import Limit
-from benchmarks.quality.score import EXCLUDED, FALSE, FOUND, MISSED, Alarm, Verdict
+from benchmarks.quality.score import EXCLUDED, FALSE, FOUND, MISSED, OPEN, Alarm, Verdict
 from benchmarks.quality.spans import spans_of
 from benchmarks.quality.truth import LoggerTruth, time_ns
 
@@ -29,6 +31,7 @@ ALLOWED = {
 }
 STATIC = ("trigger", "clipped", "calibration")  # properties of the scenario: listed, not scored
 DRIFTING = ("drift", "stuck", "clip", "dropout")
+SIGMAS = 1.4826  # standard deviations in a median absolute deviation of Gaussian values
 EARLIEST = 1.5  # an announcement holds for this many times its horizon; the world changes its mind later
 
 
@@ -69,7 +72,7 @@ def score_health(logger: LoggerTruth, limits: Sequence[Limit], alarms: Sequence[
 
 
 def score_statistics(logger: LoggerTruth, limits: Sequence[Limit], alarms: Sequence[Alarm]) -> Iterator[Verdict]:
-    """As health: a departure that no sensor's fault explains counts as false, though the world itself may change."""
+    """As health: a departure that neither a sensor's fault nor a change of the truth itself explains is false."""
     faults = faults_of(logger)
     for rule in (rule for rule in limits if rule.kind == "statistic"):
         mine = [alarm for alarm in alarms if alarm.rule == rule.id]
@@ -77,7 +80,23 @@ def score_statistics(logger: LoggerTruth, limits: Sequence[Limit], alarms: Seque
             if fault.kind == "drift" and _covers(rule, fault.channel):
                 yield _on_fault(logger, rule, fault, mine, 0.0)
         for alarm in mine:
-            yield from _on_alarm(logger, rule, alarm, faults, DRIFTING, rule.number("window", 0.0))
+            if not _has_changed(logger, rule, alarm):
+                yield from _on_alarm(logger, rule, alarm, faults, DRIFTING, rule.number("window", 0.0))
+
+
+def _has_changed(logger: LoggerTruth, rule: Limit, alarm: Alarm) -> bool:
+    """Whether the truth itself left the median of the window by half of what the rule asks for, or more."""
+    window_s = rule.number("window", 0.0)
+    if window_s == 0 or alarm.channel not in logger.columns:
+        return False
+    first, last = (max(int(at_s / logger.step_s), 0) for at_s in (alarm.begin_s - window_s, alarm.begin_s))
+    truth = logger.of(alarm.channel)[first : last + 1]
+    if truth.size == 0:
+        return False
+    middle = float(np.median(truth))
+    spread = SIGMAS * float(np.median(np.abs(truth - middle))) + logger.told["sensors"][alarm.channel]["noise"]
+    asked = rule.level if rule.table["method"] == "z-score" else rule.number("slack", 0.5)
+    return bool(abs(float(truth[-1]) - middle) > asked / 2 * spread)
 
 
 def score_forecasts(logger: LoggerTruth, limits: Sequence[Limit], alarms: Sequence[Alarm]) -> Iterator[Verdict]:
@@ -98,9 +117,10 @@ def score_forecasts(logger: LoggerTruth, limits: Sequence[Limit], alarms: Sequen
                     yield Verdict(place[0], verdict, *place[1:], *may, note=f"{max(ahead, default=0.0):.0f} s ahead")
             for alarm in mine:
                 horizon = (alarm.begin_s, alarm.begin_s + EARLIEST * within_s)
-                if alarm.is_foreign or any(begin <= horizon[1] and horizon[0] <= end for begin, end in spans.may):
-                    continue
-                yield Verdict(place[0], FALSE, *place[1:], alarm.begin_s, alarm.end_s, note=alarm.message)
+                if not alarm.is_foreign:
+                    is_come = any(begin <= horizon[1] and horizon[0] <= end for begin, end in spans.may)
+                    verdict = OPEN if is_come else FALSE
+                    yield Verdict(place[0], verdict, *place[1:], alarm.begin_s, alarm.end_s, note=alarm.message)
 
 
 def _on_fault(logger: LoggerTruth, rule: Limit, fault: Fault, alarms: Sequence[Alarm], hold_s: float) -> Verdict:

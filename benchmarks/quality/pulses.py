@@ -54,6 +54,7 @@ class Event(NamedTuple):
 
 
 def part_of(logger: LoggerTruth, acc: str) -> Mapping[str, Any]:
+    """The settings of an accelerometer, as a scenario's file has them."""
     part: Mapping[str, Any] = logger.told["accelerometers"][acc]
     return part
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from benchmarks.quality.truth import NS_PER_S, Arrival, Leg, LoggerTruth, Made, time_ns
 
+NOTHING = np.empty((0, 0), dtype=np.float32)  # of a logger that measures nothing but accelerations
+
 
 def read_truth(folder: Path, arrivals: Mapping[str, Sequence[Arrival]]) -> list[LoggerTruth]:
     """The loggers of a run, clones aside; `arrivals` by logger."""
@@ -33,7 +35,9 @@ def read_truth(folder: Path, arrivals: Mapping[str, Sequence[Arrival]]) -> list[
                 name=name,
                 start_ns=start_ns,
                 told=logger,
-                quantities=np.load(folder / grid["file"]) if grid and grid["columns"] else np.empty((0, 0)),
+                quantities=np.load(folder / grid["file"])
+                if grid and grid["columns"]
+                else np.empty((0, 0), dtype=np.float32),
                 legs=_legs(told, logger["container"]),
                 made=made,
                 arrivals=arrivals.get(name, ()),
@@ -45,8 +49,14 @@ def read_truth(folder: Path, arrivals: Mapping[str, Sequence[Arrival]]) -> list[
 
 
 def _legs(told: Mapping[str, Any], container: str) -> list[Leg]:
+    start_ns = told["start_ns"]
     return [
-        Leg(*((time_ns(leg[key]) - told["start_ns"]) / NS_PER_S for key in ("begin", "end")), leg["leg"], leg["phase"])
+        Leg(
+            begin_s=(time_ns(leg["begin"]) - start_ns) / NS_PER_S,
+            end_s=(time_ns(leg["end"]) - start_ns) / NS_PER_S,
+            id=leg["leg"],
+            phase=leg["phase"],
+        )
         for leg in told["legs"]
         if leg["container"] == container
     ]

@@ -143,6 +143,7 @@ def _own_figures(
         "median_s": median(times_s) if times_s else None,
         "false_alarms": count[FALSE],
         "false_per_1000_logger_days": _per_days(count[FALSE], logger_days),
+        "came": count[OPEN],  # of forecasts; the false alarms are those that did not
         "excluded": count[EXCLUDED],
         "by_rule": rules,
     }

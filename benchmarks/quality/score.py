@@ -14,6 +14,7 @@ from benchmarks.quality.truth import NS_PER_S, LoggerTruth, time_ns
 
 FOUND, MISSED, FALSE, OPEN, EXCLUDED, ILL_TIMED = "found", "missed", "false", "indeterminate", "excluded", "ill-timed"
 FOUND_BY_ORDER = "found late"  # its first readings came behind later ones; by what came in order the start is right
+WHOLE_CONTAINER = "-"  # the logger of an alert that compares several
 DWELLING = ("threshold", "rate", "condensation")  # alerts of these start at the first reading beyond, not when judged
 
 
@@ -50,14 +51,19 @@ class Verdict:
     def to_json(self, scenario: str, seed: int) -> dict[str, Any]:
         """For whoever has to look into it."""
         row = {"scenario": scenario, "seed": seed} | asdict(self)
-        return row | {key: round(row[key], 1) for key in ("begin_s", "end_s")}
+        end_s = None if math.isinf(self.end_s) else round(self.end_s, 1)
+        return row | {"begin_s": round(self.begin_s, 1), "end_s": end_s}
 
 
-def alarms_of(logger: LoggerTruth, alerts: Iterable[Mapping[str, Any]]) -> list[Alarm]:
-    """A logger's alerts; the record that fired says by how much its clock was wrong."""
+def alarms_of(logger: LoggerTruth, alerts: Iterable[Mapping[str, Any]], *, speaks_for_all: bool = False) -> list[Alarm]:
+    """A logger's alerts, and those of its container as a whole if it speaks for that.
+
+    The record that fired says by how much its clock was wrong.
+    """
     found = []
+    names = (logger.name, WHOLE_CONTAINER) if speaks_for_all else (logger.name,)
     for alert in alerts:
-        if (alert["container"], alert["logger"]) != (logger.container, logger.name):
+        if alert["container"] != logger.container or alert["logger"] not in names:
             continue
         key = (alert["evidence"]["boot"], alert["evidence"]["seq"])
         made = logger.by_key.get(key)
@@ -117,9 +123,12 @@ def _on_exceedance(
     That is from where the truth may have passed the limit to an interval behind where it had for sure.
     """
     place = (series.rule.id, logger.name, series.channel)
+    ordered = replace(series, key=logger.live_stretch, is_known=series.is_known & logger.is_live)
+    live = [must for must in spans_of(logger, ordered).must if _touches(must, may)]
     for must in musts:
         if not any(_touches((alarm.begin_s, alarm.end_s), must) for alarm in alarms):
-            return Verdict(series.rule.kind, MISSED, *place, *must, note=_circumstances(logger, must))
+            by_order = "" if any(_touches(must, one) for one in live) else "; in what came in order it is too short"
+            return Verdict(series.rule.kind, MISSED, *place, *must, note=_circumstances(logger, must) + by_order)
     first = musts[0]
     begin_s = min(alarm.begin_s for alarm in alarms if _touches((alarm.begin_s, alarm.end_s), first))
     slack_s = logger.interval_s + logger.step_s + (series.hold_s if series.rule.kind not in DWELLING else 0.0)
@@ -127,8 +136,7 @@ def _on_exceedance(
     if earliest_s <= begin_s <= latest_s:
         return Verdict(series.rule.kind, FOUND, *place, *first)
     note = f"starts at {begin_s:.0f} s, expected {earliest_s:.0f} to {latest_s:.0f} s; {_circumstances(logger, first)}"
-    live = spans_of(logger, replace(series, key=logger.live_stretch, is_known=series.is_known & logger.is_live)).must
-    ordered_s = min((begin for begin, _ in live if _touches((begin, begin), may)), default=math.inf)
+    ordered_s = min((begin for begin, _ in live if begin >= may[0]), default=math.inf)
     verdict = FOUND_BY_ORDER if earliest_s <= begin_s <= ordered_s + slack_s else ILL_TIMED
     return Verdict(series.rule.kind, verdict, *place, *first, note=note)
 

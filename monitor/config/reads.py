@@ -38,7 +38,7 @@ def unmeasured(rule: Rule, channels: Iterable[str]) -> list[tuple[str, str]]:
 def windows(rule: Rule) -> list[tuple[str, float]]:
     """(key, s) of the rule's windows, in which at least one reading must fall."""
     keys = ["window_s", "over_s"]
-    if getattr(rule, "scope", "logger") == "container":
+    if getattr(rule, "scope", "logger") == "container" or getattr(rule, "method", "") == "disagreement":
         keys.append("max_age_s")
     fields = type(rule).model_fields
     given = {key: getattr(rule, key) for key in keys if key in fields}

@@ -19,7 +19,6 @@ from monitor.consumers.points import Anchors, anchor_of, placed_ns, shock_fields
 from monitor.consumers.reading import read, read_phase
 from monitor.consumers.results import Result
 from monitor.consumers.totals import DerivedResults, exposure_results
-from monitor.detect import snapshot
 from monitor.detect.engine import Engine, Judges
 from monitor.model.batch import Batch, Block, Detected, Event, Finding, Heard, Tick
 from monitor.model.channel import field_name
@@ -229,10 +228,7 @@ class Judge:
         """
         assert self._engine is not None  # made with the rules, as the other's
         assert official._engine is not None
-        live = snapshot.decode(self._engine.snapshot(container))
-        other = snapshot.decode(official._engine.snapshot(container))
-        self._engine.forget(container)
-        self._engine.adopt(snapshot.encode(other | {ARRIVALS: live[ARRIVALS]}))
+        self._engine.take_over(container, official._engine)
         self._firing.put(container, official.firing(container))
         self.forks.end(container)
 

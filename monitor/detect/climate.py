@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from monitor.detect import damage, exposure, kinetic
 from monitor.detect.buckets import width_ns
-from monitor.detect.cycles import RangeMemory, RangeParameters, largest_range
+from monitor.detect.cycles import RangeMemory, RangeParameters, largest_range, stays_within
 from monitor.detect.exposure import ExposureMemory, ExposureParameters
 from monitor.detect.family import Family
 from monitor.detect.kinetic import KineticMemory, KineticParameters
 from monitor.detect.rainflow import DamageMemory, DamageParameters
 from monitor.detect.rate import RateMemory, RateParameters, rate
-from monitor.detect.readings import Readings, Series
+from monitor.detect.readings import Flags, Index, Readings, Series, Values
 from monitor.model.clock import NS_PER_S
 from monitor.model.limit import CyclesRule, ExposureRule, RateRule, Rule
 
@@ -58,9 +58,9 @@ class Exposures(Family):
         """The total so far in h or unit x h, see `exposure`."""
         return exposure.exposure(readings, memory, parameters)
 
-    def fields(self, readings: Readings, series: Series, memory: Any, parameters: Any) -> Fields:
+    def fields(self, readings: Readings, series: Series, memory: Any, parameters: Any, index: Index) -> Fields:
         """`time_above_s` (of a rule with `below`: the time below), `degree_hours`, `unknown_s`."""
-        return exposure.fields(readings, memory, parameters)
+        return exposure.fields(series, index)
 
 
 class Kinetics(Family):
@@ -83,9 +83,9 @@ class Kinetics(Family):
         """Mean kinetic temperature in degC, see `kinetic`."""
         return kinetic.kinetic(readings, memory, parameters)
 
-    def fields(self, readings: Readings, series: Series, memory: Any, parameters: Any) -> Fields:
+    def fields(self, readings: Readings, series: Series, memory: Any, parameters: Any, index: Index) -> Fields:
         """`mkt_c` where a bucket closed."""
-        return kinetic.fields(readings, series)
+        return kinetic.fields(series, index)
 
 
 class Ranges(Family):
@@ -104,6 +104,15 @@ class Ranges(Family):
     def kernel(self, readings: Readings, memory: Any, parameters: Any) -> tuple[Series, Any]:
         """Largest minus smallest reading, see `largest_range`."""
         return largest_range(readings, memory, parameters)
+
+    def pass_over(self, readings: Readings, slots: Index, parameters: Any, low: Values, high: Values) -> Flags:
+        """Lanes whose range stays within the limit: it only grows."""
+        memory: Any = self._memory.take(slots)  # as memory_type says
+        quiet, after = stays_within(readings, memory, high)
+        self._memory.put(slots[quiet], after.take(quiet))
+        is_quiet = np.zeros(len(slots), dtype=np.bool_)
+        is_quiet[quiet] = True
+        return is_quiet
 
 
 class Damages(Family):
@@ -125,6 +134,6 @@ class Damages(Family):
         """Miner's sum, see `damage`."""
         return damage.damage(readings, memory, parameters)
 
-    def fields(self, readings: Readings, series: Series, memory: Any, parameters: Any) -> Fields:
+    def fields(self, readings: Readings, series: Series, memory: Any, parameters: Any, index: Index) -> Fields:
         """`dose`, Miner's sum."""
-        return damage.fields(readings, series, memory)
+        return damage.fields(readings, series, memory, index)

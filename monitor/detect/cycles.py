@@ -60,6 +60,28 @@ def largest_range(readings: Readings, memory: RangeMemory, p: RangeParameters) -
     return Series(found, np.arange(len(found))), RangeMemory(*last, low[ends], high[ends])
 
 
+def stays_within(readings: Readings, memory: RangeMemory, most: Values) -> tuple[Index, RangeMemory]:
+    """Lanes in which no range comes beyond `most`, float32 [L] (NaN: not to be said), and the memory after of all."""
+    starts, counts = readings.starts, readings.counts
+    low, high = np.minimum.reduceat(readings.values, starts), np.maximum.reduceat(readings.values, starts)
+    low = np.where(memory.begun, np.minimum(low, memory.low), low)
+    high = np.where(memory.begun, np.maximum(high, memory.high), high)
+    has_one_span = np.logical_and.reduceat(~readings.within.is_first | _is_head(readings), starts)
+    has_one_span &= ~memory.begun | (readings.span[starts] == memory.last_span)
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_within = (high - low <= most) & has_one_span
+    ends = starts + counts - 1
+    begun = np.ones(len(ends), dtype=np.bool_)
+    after = RangeMemory(begun, readings.times_ns[ends], readings.span[ends], low, high)
+    return np.flatnonzero(is_within), after
+
+
+def _is_head(readings: Readings) -> Flags:
+    is_head = np.zeros(len(readings.values), dtype=np.bool_)
+    is_head[readings.starts] = True
+    return is_head
+
+
 def _extremes(readings: Readings, memory: RangeMemory, is_first: Flags) -> tuple[Values, Values]:
     """Smallest and largest reading so far, at each reading."""
     starts, codes = readings.starts, encode(readings.values)

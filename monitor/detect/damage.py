@@ -59,10 +59,10 @@ def damage(readings: Readings, memory: DamageMemory, p: DamageParameters) -> tup
     return Series(values, where[order]), state
 
 
-def fields(readings: Readings, series: Series, memory: DamageMemory) -> dict[str, Floats]:
-    """The damage up to each reading as `dose`, float64 [n]; `memory` is that before."""
-    lane = readings.lane
-    point = np.searchsorted(series.at, np.arange(len(lane)), side="right") - 1
+def fields(readings: Readings, series: Series, memory: DamageMemory, index: Index) -> dict[str, Floats]:
+    """The damage up to some readings as `dose`, float64 [k]; `memory` is that before."""
+    lane = readings.lane[index]
+    point = np.searchsorted(series.at, index, side="right") - 1
     is_before = point < 0
     is_before[~is_before] = series.at[point[~is_before]] < readings.starts[lane[~is_before]]
     dose = memory.total(np.arange(len(readings.counts)))[lane]

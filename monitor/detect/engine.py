@@ -59,7 +59,7 @@ class Engine:
         Never raises over what the readings are: NaN, infinities, times that run backwards and unknown channels are
         all judged or passed over.
         """
-        phases = Phases(self._rules)
+        phases = self._phases
         detected, found = Detected(), list[Placed]()
         if self._judges != "arrival":
             found += self._judge([*batch.blocks, *self._grid.step(batch.blocks)], phases, detected)
@@ -74,7 +74,7 @@ class Engine:
 
     def tick(self, tick: Tick) -> Detected:
         """Time has passed: judge who is silent, and what nobody waits for any longer."""
-        phases = Phases(self._rules)
+        phases = self._phases
         detected, found = Detected(), list[Placed]()
         if self._judges != "arrival":
             found += self._judge(self._grid.tick(tick), phases, detected)
@@ -115,6 +115,13 @@ class Engine:
         for part in self._parts.values():
             part.forget(container)
 
+    def take_over(self, container: str, other: Engine) -> None:
+        """Go on with a container as another engine left it, but for what depends on when records arrived."""
+        for name, part in self._parts.items():
+            if part is not self._arrivals:
+                part.forget(container)
+                part.adopt(other._parts[name].snapshot(container))
+
     def adopt(self, data: bytes) -> list[Finding]:
         """Add the state of a container's snapshot, of which nothing is remembered; as `restore` otherwise."""
         return self._adopt(snapshot.decode(data))
@@ -136,7 +143,7 @@ class Engine:
 
     def _begin(self, rules: RulesView) -> None:
         """Start without state."""
-        self._rules = rules
+        self._rules, self._phases = rules, Phases(rules)
         self._streams = Streams(rules, self._max_streams)
         self._families = tuple(family(self._streams, rules) for family in FAMILIES)
         self._grid, self._clocks = Grid(rules), Clocks(rules)

@@ -73,12 +73,12 @@ def exposure(readings: Readings, memory: ExposureMemory, p: ExposureParameters) 
     )  # fmt: skip
     total = np.where(np.repeat(p.is_area, readings.counts), running.area, running.beyond_ns)
     total_h = total / np.repeat(np.where(p.is_area, US_PER_H, NS_PER_H), readings.counts)
-    return Series(total_h.astype(np.float32), np.arange(len(total_h))), after
+    return Series(total_h.astype(np.float32), np.arange(len(total_h)), totals=running), after
 
 
-def fields(readings: Readings, memory: ExposureMemory, p: ExposureParameters) -> dict[str, NDArray[np.float64]]:
-    """Running totals at each reading, float64 [n]; `memory` is that before."""
-    running = accumulate(readings, memory, p)
+def fields(series: Series, index: Index) -> dict[str, NDArray[np.float64]]:
+    """Running totals at some readings, float64 [k]."""
+    running = Running(*(total[index] for total in series.totals))
     return {
         "time_above_s": running.beyond_ns / NS_PER_S,
         "degree_hours": running.area / US_PER_H,

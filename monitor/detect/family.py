@@ -14,7 +14,7 @@ from monitor.detect.machine import Machine, Made, Placed
 from monitor.detect.memory import Memory
 from monitor.detect.panels import Compiled, Feature, compile_rules
 from monitor.detect.phases import Phases, Scope
-from monitor.detect.readings import Flags, Readings, Series
+from monitor.detect.readings import Flags, Index, Readings, Series, Values
 from monitor.detect.rules import RulesView
 from monitor.detect.streams import Panel, StreamKey, Streams
 from monitor.model.batch import Finding, Totals
@@ -55,10 +55,18 @@ class Family:
         raise NotImplementedError
 
     def fields(
-        self, readings: Readings, series: Series, memory: Any, parameters: Any
+        self, readings: Readings, series: Series, memory: Any, parameters: Any, index: Index
     ) -> dict[str, NDArray[np.float64]]:
-        """Running totals at each reading, float64 [n], by field of measurement `exposure`; `memory` is that before."""
+        """Running totals at some readings, float64, by field of measurement `exposure`; `memory` is that before."""
         raise NotImplementedError
+
+    def pass_over(self, readings: Readings, slots: Index, parameters: Any, low: Values, high: Values) -> Flags:
+        """Deal with lanes that need no series, their memory included: bool [lanes], which they are.
+
+        Those of which no value can lie outside `low` .. `high`, float32 [lanes]; of active lanes these are NaN.
+        """
+        del readings, parameters, low, high
+        return np.zeros(len(slots), dtype=np.bool_)
 
     def note(self, rule: Rule, detail: float) -> str:
         """What the message of an alert says besides; `detail` is the series' own of the point that fired."""
@@ -103,21 +111,30 @@ class Family:
         if laid.streams.size == 0:
             return _with_outside(None, everything, is_outside, self.is_sparse)
         slots = self._memory.slots(laid.streams, len(compiled.features))[:, number]
-        rows = type(feature.parameters)(*(np.full(len(slots), value) for value in feature.parameters))
+        rows = _rows(feature, len(slots))
+        if is_outside is None:
+            busy = np.flatnonzero(~self._is_passed_over(laid, slots, compiled, number, rows))
+            if busy.size == 0:
+                return None
+            if busy.size < len(slots):
+                laid, slots, rows = laid.take(busy), slots[busy], _rows(feature, len(busy))
         before: Any = self._memory.take(slots)  # as memory_type and the kernel have it
         series, after = self.kernel(laid.readings, before, rows)
         self._memory.put(slots, after)
         if self.has_totals:
-            fields = self.fields(laid.readings, series, before, rows)
-            totals += self._totals(column, compiled, number, laid, before, fields)
+            totals += self._totals(column, compiled, number, laid, series, before, rows)
         counts = np.bincount(laid.readings.lane[series.at], minlength=len(slots))
         made = Made(laid, series, counts, laid.streams, is_sparse=self.is_sparse)
         return made if is_outside is None else _with_outside(made, everything, is_outside, self.is_sparse)
 
+    def _is_passed_over(self, laid: Laid, slots: Index, compiled: Compiled, number: int, rows: Any) -> Flags:
+        rules = np.flatnonzero(compiled.feature_of == number)
+        low, high = self._machine.quiet_range(laid.streams, compiled, rules)
+        return self.pass_over(laid.readings, slots, rows, low, high)
+
     def _totals(
-        self, column: Column, compiled: Compiled, number: int, laid: Laid, before: Any,
-        fields: dict[str, NDArray[np.float64]],
-    ) -> list[Totals]:  # fmt: skip
+        self, column: Column, compiled: Compiled, number: int, laid: Laid, series: Series, before: Any, rows: Any
+    ) -> list[Totals]:
         """The totals at the first reading of each minute of data time, for each rule of the feature."""
         readings, keys = laid.readings, [self._streams.keys[stream] for stream in laid.streams.tolist()]
         minute = readings.times_ns // MINUTE_NS
@@ -129,7 +146,7 @@ class Family:
         segments = np.searchsorted(column.rows.starts, laid.source[index], side="right") - 1
         pos = np.array([block.pos for block in column.rows.blocks], dtype=np.int64)[segments]
         owners = [(key.container, key.logger, key.channel) for key in keys]
-        told = {name: values[index] for name, values in fields.items()}
+        told = self.fields(laid.readings, series, before, rows, index)
         rules = [rule for rule, of in zip(compiled.rules, compiled.feature_of.tolist(), strict=True) if of == number]
         return [Totals(rule.id, owners, readings.lane[index], pos, readings.times_ns[index], told) for rule in rules]
 
@@ -153,6 +170,11 @@ def compiled_rules(
     """The rules of a panel that a family takes; None when there are none."""
     rules = tuple(rule for rule in panel.rules if takes(rule))
     return compile_rules(rules, [feature_of(rule) for rule in rules])
+
+
+def _rows(feature: Feature, lanes: int) -> Any:
+    """The parameters with a row for each lane."""
+    return type(feature.parameters)(*(np.full(lanes, value) for value in feature.parameters))
 
 
 def watched(column: Column, laid: Laid, scope: Scope, phases: Phases) -> tuple[Laid, Flags | None]:

@@ -47,6 +47,13 @@ class Laid(NamedTuple):
     streams: NDArray[np.int64]
     source: NDArray[np.int64]
 
+    def take(self, lanes: NDArray[np.int64]) -> Laid:
+        """Some of the lanes, in the order given."""
+        of, counts = self.readings, self.readings.counts[lanes]
+        at = spread(of.starts[lanes], counts)
+        readings = Readings(of.values[at], of.times_ns[at], of.gap_ns[at], of.span[at], offsets(counts), counts)
+        return Laid(readings, self.streams[lanes], self.source[at])
+
 
 @dataclass(frozen=True)
 class Column:

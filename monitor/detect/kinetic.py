@@ -81,10 +81,11 @@ def kinetic(readings: Readings, memory: KineticMemory, p: KineticParameters) -> 
     return series, KineticMemory(*last, held, rows.since(number, rows.end - 1, memory.since), *kept)
 
 
-def fields(readings: Readings, series: Series) -> dict[str, NDArray[np.float64]]:
-    """The MKT at the readings that close a window, NaN elsewhere, float64 [n]."""
-    mkt_c = np.full(len(readings.values), np.nan)
-    mkt_c[series.at] = series.values
+def fields(series: Series, index: Index) -> dict[str, NDArray[np.float64]]:
+    """The MKT at some readings, NaN at those that close no window, float64 [k]."""
+    mkt_c = np.full(len(index), np.nan)
+    _, of_series, of_index = np.intersect1d(series.at, index, return_indices=True)
+    mkt_c[of_index] = series.values[of_series]
     return {"mkt_c": mkt_c}
 
 

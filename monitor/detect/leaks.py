@@ -11,9 +11,10 @@ from monitor.detect.family import Family
 from monitor.detect.gather import Column
 from monitor.detect.leak import DAY_S, LeakMemory, LeakParameters, leak
 from monitor.detect.machine import Made
+from monitor.detect.means import add_to_open
 from monitor.detect.panels import Compiled
 from monitor.detect.phases import Phases
-from monitor.detect.readings import Readings, Series
+from monitor.detect.readings import Flags, Index, Readings, Series, Values
 from monitor.detect.rules import RulesView
 from monitor.detect.streams import Streams
 from monitor.model.batch import Totals
@@ -41,6 +42,11 @@ class Leaks(Family):
     def kernel(self, readings: Readings, memory: Any, parameters: Any) -> tuple[Series, Any]:
         """Loss in Pa/d, see `leak`."""
         return leak(readings, memory, parameters)
+
+    def pass_over(self, readings: Readings, slots: Index, parameters: Any, low: Values, high: Values) -> Flags:
+        """Lanes in which no bucket closes and the valve was shut."""
+        rows: Any = self._memory.rows  # as memory_type says
+        return add_to_open(readings, rows, slots, parameters.width_ns)
 
     def _make(
         self, column: Column, compiled: Compiled, number: int, phases: Phases, totals: list[Totals]

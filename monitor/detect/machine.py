@@ -78,6 +78,17 @@ class Machine:
         margin = np.where(is_guarded, np.nan_to_num(self._uncertainty[slots]), np.float32(0))
         return np.asarray(limit - margin, dtype=np.float32)
 
+    def quiet_range(
+        self, streams: Index, compiled: Compiled, rules: Index
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Between which values nothing happens under any of the rules, float32 [streams]; NaN: a lane is active."""
+        limits, sign = self.limits(streams, compiled, rules), compiled.sign[rules]
+        high = np.where(sign > 0, limits, np.inf).min(axis=1).astype(np.float32)
+        low = np.where(sign < 0, -limits, -np.inf).max(axis=1).astype(np.float32)
+        is_active = self.is_active(streams, compiled, rules).any(axis=1)
+        low[is_active] = high[is_active] = np.nan
+        return low, high
+
     def judge(self, column: Column, compiled: Compiled, rules: Index, made: Made, note: Note) -> list[Placed]:
         """Run the machine over the lanes that come near the limit of one of `rules` or are active."""
         has_points = made.counts > 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.detect.buckets import BUCKETS, Chain, Opened, chain, find_opened
 from monitor.detect.columns import Columns
-from monitor.detect.readings import Flags, Index, Readings, Times, continuity
+from monitor.detect.readings import Flags, Index, Readings, Times, Values, continuity
 
 # Fixed point of values: 2**-20 is finer than float32 from 8 on (degC, %, Pa); with |value| at most 2**23 a bucket of
 # 2**20 readings stays below 2**63.
@@ -124,6 +124,43 @@ def close_means(
     return closings, Means(*last, held, links.since(number, links.end - 1, memory.since), *kept)
 
 
+def add_to_open(readings: Readings, rows: Means, slots: Index, widths_ns: Times) -> Flags:
+    """Add what lies in the bucket that is open already, in the memory itself: bool [L], which lanes that was all of.
+
+    Only finite values are taken, and only lanes without a new span: the same comes of `close_means`, but a lane costs
+    no copy of its 61 buckets.
+    """
+    starts, counts = readings.starts, readings.counts
+    earliest_ns, latest_ns = (each.reduceat(readings.times_ns, starts) for each in (np.minimum, np.maximum))
+    number = rows.number[slots, -1]
+    is_open: Flags = (earliest_ns // widths_ns == number) & (latest_ns // widths_ns == number) & rows.begun[slots]
+    is_open &= (readings.span[starts] == rows.last_span[slots]) & ~np.logical_or.reduceat(_changes(readings), starts)
+    is_open &= np.isfinite(np.minimum.reduceat(readings.values, starts))
+    is_open &= np.isfinite(np.maximum.reduceat(readings.values, starts))
+    lanes = np.flatnonzero(is_open)
+    if lanes.size == 0:
+        return is_open
+    offset_us = (readings.times_ns - np.repeat(number * widths_ns, counts)) // 1000
+    at = slots[lanes]
+    rows.total[at, -1] += np.add.reduceat(_steps(readings.values), starts)[lanes]
+    rows.offset_us[at, -1] += np.add.reduceat(offset_us, starts)[lanes]
+    rows.count[at, -1] += counts[lanes].astype(np.int32)
+    rows.last_ns[at] = readings.times_ns[starts + counts - 1][lanes]
+    return is_open
+
+
+def _changes(readings: Readings) -> Flags:
+    """Whether a reading begins another span than the one before it in its lane, bool [n]."""
+    changes: Flags = readings.within.is_first.copy()
+    changes[readings.starts] = False
+    return changes
+
+
+def _steps(values: Values) -> Index:
+    """Values in fixed point, int64 [n]."""
+    return np.rint(np.clip(values.astype(np.float64), -MAX_VALUE, MAX_VALUE) * VALUE_STEPS).astype(np.int64)
+
+
 class _Runs(NamedTuple):
     """Readings of a lane in one bucket: the sums over each run [r], whether it `opens` its bucket; `heads` [L]."""
 
@@ -138,15 +175,13 @@ def _runs(readings: Readings, opened: Opened, widths_ns: Times) -> _Runs:
     begins = opened.opens.copy()
     begins[readings.starts] = True
     begin = np.flatnonzero(begins)
-    values = readings.values.astype(np.float64)
-    steps = np.rint(np.clip(values, -MAX_VALUE, MAX_VALUE) * VALUE_STEPS).astype(np.int64)
     offset_us = (readings.times_ns - opened.number * np.repeat(widths_ns, readings.counts)) // 1000
     return _Runs(
         opened.opens[begin],
         np.searchsorted(begin, readings.starts),
-        np.add.reduceat(steps, begin),
+        np.add.reduceat(_steps(readings.values), begin),
         np.add.reduceat(offset_us, begin),
-        np.diff(begin, append=len(values)).astype(np.int32),
+        np.diff(begin, append=len(readings.values)).astype(np.int32),
     )
 
 

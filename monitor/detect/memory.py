@@ -32,6 +32,11 @@ class Memory(Generic[Kind]):
             self._rows = self._rows.grown(self._slots.capacity)
         return slots
 
+    @property
+    def rows(self) -> Kind:
+        """The rows themselves, for those who change a few of their columns in place."""
+        return self._rows
+
     def take(self, slots: NDArray[np.int64]) -> Kind:
         """A copy of some rows."""
         return self._rows.take(slots)

@@ -160,7 +160,7 @@ def pairs_of(rules: tuple[Rule, ...]) -> Pairs:
     for rule in rules:
         if isinstance(rule, CondensationRule) and rule.scope == "container":
             fixed[Margin(rule.channel, rule.air, rule.surfaces, _pace(rule.every_s, rule.max_age_s, 2))] = None
-        elif isinstance(rule, StatisticRule) and rule.method == "disagreement" and rule.scope == "container":
+        elif isinstance(rule, StatisticRule) and rule.method == "disagreement":
             globs[rule.channel, _pace(rule.every_s, rule.max_age_s, 1)] = None
     if any(rule.judges(COMPUTED_DIFFERENTIAL) for rule in rules):
         fixed[Differential(_pace(EVERY_S, MAX_AGE_S, 2))] = None

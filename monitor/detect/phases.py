@@ -12,6 +12,8 @@ from monitor.detect.readings import NO_SPAN
 from monitor.detect.rules import RulesView
 from monitor.model.phase import Spans, phase_in
 
+MAX_CONTAINERS = 1 << 16  # of a cache, emptied when full, as senders may invent containers for ever; about 1 kB each
+
 
 class Scope(NamedTuple):
     """When a rule watches: in which phases (None: always), and whether it begins anew with each leg."""
@@ -34,12 +36,13 @@ class _Watch(NamedTuple):
 
 
 class Phases:
-    """Phases of one batch: each container's spans are asked for once; containers of one consignment share theirs."""
+    """Phases under one configuration: each container's spans are asked for once."""
 
     def __init__(self, rules: RulesView) -> None:
         self._rules = rules
         self._spans: dict[str, tuple[Spans, Spans]] = {}
-        self._watches: dict[tuple[int, int, Scope], _Watch] = {}
+        self._watches: dict[tuple[int, int, Scope], _Watch] = {}  # containers of one consignment share theirs
+        self._of_scope: dict[Scope, dict[str, _Watch]] = {}
 
     def at(self, container: str, time_ns: int) -> str:
         """The container's phase at a time."""
@@ -47,10 +50,11 @@ class Phases:
 
     def watched(self, rows: Rows, scope: Scope) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Whether the rule watches at each row's time, bool [n], and since when (NO_SPAN: always), int64 [n]."""
-        watches = [self._watch(block.container, scope) for block in rows.blocks]
-        kinds = {id(watch): watch for watch in watches}
-        if len(kinds) == 1:
+        known = self._of_scope.setdefault(scope, {})
+        watches = [known.get(block.container) or self._watch(block.container, scope) for block in rows.blocks]
+        if len(set(map(id, watches))) == 1:
             return _look_up(watches[0], rows.times_ns)
+        kinds = {id(watch): watch for watch in watches}
         numbers = {key: number for number, key in enumerate(kinds)}
         kind = np.repeat(np.array([numbers[id(watch)] for watch in watches]), rows.counts)
         is_watched, since_ns = np.empty(len(kind), dtype=np.bool_), np.empty(len(kind), dtype=np.int64)
@@ -62,16 +66,23 @@ class Phases:
     def _of(self, container: str) -> tuple[Spans, Spans]:
         found = self._spans.get(container)
         if found is None:
+            if len(self._spans) >= MAX_CONTAINERS:
+                self._forget()
             found = self._rules.phase_spans(container), self._rules.leg_spans(container)
             self._spans[container] = found  # keeps the spans alive, and with them their ids
         return found
 
+    def _forget(self) -> None:
+        self._spans.clear()
+        self._watches.clear()
+        self._of_scope.clear()
+
     def _watch(self, container: str, scope: Scope) -> _Watch:
         spans, legs = self._of(container)
         key = (id(spans), id(legs), scope)
-        watch = self._watches.get(key)
-        if watch is None:
-            watch = self._watches[key] = _watch_of(spans, legs if scope.is_per_leg else (), scope)
+        if key not in self._watches:
+            self._watches[key] = _watch_of(spans, legs if scope.is_per_leg else (), scope)
+        watch = self._of_scope.setdefault(scope, {})[container] = self._watches[key]
         return watch
 
 

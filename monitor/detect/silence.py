@@ -1,187 +1,162 @@
-"""The grid: what several loggers of a container tell together, computed at points of data time as blocks of its own.
-
-    blocks ─► pairs that a logger has a part in ─► track: samples at points ─► points that are done ─► computed blocks
-
-A point is done when every logger that has a part has passed it, or when ticks say that `max_age` has run out. Its block
-bears position, boot and seq of the record, or tick, by which it was done. So it is the same however the journal is cut.
-"""
+"""Silence: for how long nothing was heard of a logger, in time during which it would have been heard."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import numpy as np
+from monitor.detect.phases import Phases
+from monitor.detect.rules import RulesView
+from monitor.detect.streams import MAX_SENDERS
+from monitor.model.batch import Heard, Tick
+from monitor.model.clock import NS_PER_S
+from monitor.model.limit import HealthRule
+from monitor.model.record import SYNCHRONISED, Status
 
-from monitor.detect import pairs
-from monitor.detect.pairs import Pair, Pairs, Part, pairs_of
-from monitor.detect.rules import RulesView, rules_of
-from monitor.detect.track import LATEST_NS, Points, Track
-from monitor.model.batch import Block, Finding, Tick
+MAX_ADVANCE_NS = 60 * NS_PER_S  # six ticks: between two that lie further apart the gateway was off or asleep itself
 
-MAX_TRACKS = 4  # stretches of time that loggers of a container tell of at once: the present, and clocks gone astray
-MAX_GROUPS = 1 << 14  # 2 000 containers of 8 pairs; of invented ones no more is remembered
-MAX_ROUTES = 1 << 14  # of a cache, emptied when full, as a sender may vary its channels for ever
+Owner = tuple[str, str]  # container, logger
+Watch = tuple[str, str]  # container, digest of a rule
 
 
 @dataclass(slots=True)
-class _Group:
-    """One pair in one container: its tracks, the one used last at the end."""
+class _Known:
+    """A logger: when it was last heard, where the count stood then, and until when it sleeps (0: it does not)."""
 
-    pair: Pair
-    tracks: list[Track] = field(default_factory=list)
+    heard_ns: int
+    count_ns: int
+    until_ns: int = 0
 
 
-class Grid:
-    """Evaluates rules over several loggers; containers without such rules cost nothing but a look."""
+class Silent(NamedTuple):
+    """A logger's silence under one rule, and since when."""
+
+    owner: Owner
+    rule: HealthRule
+    digest: str
+    silence_ns: int
+    since_ns: int
+
+
+class Silence:
+    """Counts time while the broker is connected and the ingest queue drained, by the ticks' steady clock.
+
+    What a logger was silent is what the count has grown by since it was heard, or since the rule's phase began. While
+    it sleeps, as it announced, it is not. Loggers are known once heard, and those registered beside them.
+    """
 
     def __init__(self, rules: RulesView) -> None:
         self._rules = rules
-        self._pairs: dict[str, Pairs | None] = {}
-        self._routes: dict[tuple[str, tuple[str, ...]], tuple[Part, ...]] = {}
-        self._groups: dict[tuple[str, Pair], _Group] = {}
+        self._known: dict[Owner, _Known] = {}
+        self._containers: set[str] = set()
+        self._watched: dict[Watch, tuple[int, int]] = {}  # count and time at the tick that met the rule's phase
+        self._count_ns = 0
+        self._mono_ns: int | None = None
+        self._was_listening = False
 
-    def step(self, blocks: Iterable[Block]) -> list[Block]:
-        """What the blocks complete, in their order. Late ones have no part in it."""
-        made: list[Block] = []
-        for block in blocks:
-            if self._pairs_of(block.container) is None or block.is_late or block.is_computed or not len(block.times_ns):
-                continue
-            for part in self._parts(block):
-                group = self._group(block.container, part)
-                if group is not None:
-                    made += _step(group, part, block)
-        return made
+    def hear(self, heard: Heard) -> bool:
+        """Take a record; False when it is no sign of life: the broker says `offline` in the logger's place."""
+        owner = (heard.container, heard.logger)
+        known = self._known.get(owner)
+        if known is None:
+            known = self._meet(owner, heard.received_ns)
+        if known is None or (heard.status is not None and heard.status.state == "offline"):
+            return False
+        known.heard_ns, known.count_ns = heard.received_ns, self._count_ns
+        if heard.status is not None:
+            known.until_ns = _awake_ns(heard.status, heard.received_ns)
+        return True
 
-    def tick(self, tick: Tick) -> list[Block]:
-        """Give up waiting where `max_age` has run out, unless what is awaited may lie in a queue.
+    def advance(self, tick: Tick) -> None:
+        """Count the time since the last tick, if at both of them everything that came would have been heard."""
+        is_listening = tick.is_connected and tick.is_drained
+        if is_listening and self._was_listening and self._mono_ns is not None:
+            self._count_ns += min(max(tick.mono_ns - self._mono_ns, 0), MAX_ADVANCE_NS)
+        self._mono_ns, self._was_listening = tick.mono_ns, is_listening
+        for known in self._known.values():
+            if tick.now_ns < known.until_ns:
+                known.count_ns = self._count_ns
 
-        `max_age` runs out at now >= point + max_age.
-        """
-        made: list[Block] = []
-        if not (tick.is_connected and tick.is_drained):
-            return made
-        for (container, pair), group in self._groups.items():
-            until = (tick.now_ns - pair.pace.max_age_ns) // pair.pace.every_ns
-            for track in group.tracks:
-                if track.done < min(until, track.newest):
-                    origin = _Origin(tick.pos, container, 0, 0, tick.now_ns)
-                    made += _blocks(pair, track.finish(until), origin)
-        return sorted(made, key=lambda block: (block.container, block.logger, block.channels, int(block.times_ns[0])))
+    def watch(self, container: str, rule: HealthRule, digest: str, now_ns: int, phases: Phases) -> bool:
+        """Whether a rule watches a container now; it counts from the first tick at which it does."""
+        if rule.phases is None:
+            return True
+        if phases.at(container, now_ns) not in rule.phases:
+            self._watched.pop((container, digest), None)
+            return False
+        self._watched.setdefault((container, digest), (self._count_ns, now_ns))
+        return True
+
+    def silent(self, rules: dict[str, list[tuple[HealthRule, str]]]) -> Iterator[Silent]:
+        """Who has been silent for longer than a rule allows; `rules` are those that watch each container now."""
+        for owner, known in self._known.items():
+            for rule, digest in rules.get(owner[0], ()):
+                heard = known.count_ns, known.heard_ns
+                count_ns, since_ns = max(heard, self._watched.get((owner[0], digest), heard))
+                silence_ns = self._count_ns - count_ns
+                if silence_ns > rule.for_s * NS_PER_S:
+                    yield Silent(owner, rule, digest, silence_ns, since_ns)
+
+    @property
+    def owners(self) -> list[Owner]:
+        """The loggers known."""
+        return list(self._known)
+
+    @property
+    def containers(self) -> list[str]:
+        """The containers of which a logger is known."""
+        return list(self._containers)
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
-        """What is remembered of a container (None: of all), as CBOR can carry it."""
-        groups = [
-            [of, pairs.written(pair), [track.written() for track in group.tracks]]
-            for (of, pair), group in self._groups.items()
-            if container in (None, of)
+        """What is remembered of a container (None: of all), for `adopt`; counts as what they have grown by since."""
+        known = [
+            [*owner, row.heard_ns, self._count_ns - row.count_ns, row.until_ns]
+            for owner, row in sorted(self._known.items(), key=lambda item: item[0])
+            if container in (None, owner[0])
         ]
-        return {"groups": sorted(groups, key=lambda group: repr(group[:2]))}
+        watched = [
+            [*watch, self._count_ns - count_ns, now_ns]
+            for watch, (count_ns, now_ns) in sorted(self._watched.items())
+            if container in (None, watch[0])
+        ]
+        return {"known": known, "watched": watched, "mono": self._mono_ns, "listening": self._was_listening}
 
-    def adopt(self, content: dict[str, Any]) -> list[Finding]:
-        """Go on with what is remembered, where the rules still ask for it; nothing ever fires here."""
-        for container, written, tracks in content["groups"]:
-            pair = pairs.read(written)
-            asked = self._pairs_of(container)
-            if asked is not None and asked.asks(pair):
-                self._groups[container, pair] = _Group(pair, [Track.read(track, pair.pace) for track in tracks])
-        return []
+    def adopt(self, content: dict[str, Any], is_in_force: Callable[[Watch], bool]) -> None:
+        """Go on with what is remembered; the last tick is taken where there was none yet."""
+        if self._mono_ns is None:
+            self._mono_ns, self._was_listening = content["mono"], content["listening"]
+        for container, logger, heard_ns, silence_ns, until_ns in content["known"]:
+            self._meet((container, logger), heard_ns)
+            self._known[container, logger] = _Known(heard_ns, self._count_ns - silence_ns, until_ns)
+        for container, digest, ago_ns, now_ns in content["watched"]:
+            if is_in_force((container, digest)):
+                self._watched[container, digest] = (self._count_ns - ago_ns, now_ns)
 
     def forget(self, container: str) -> None:
         """Remember nothing more of a container."""
-        for key in [key for key in self._groups if key[0] == container]:
-            del self._groups[key]
+        self._known = {owner: known for owner, known in self._known.items() if owner[0] != container}
+        self._watched = {watch: since for watch, since in self._watched.items() if watch[0] != container}
+        self._containers.discard(container)
 
-    def _pairs_of(self, container: str) -> Pairs | None:
-        """What the container's profile asks of several loggers, None when it asks nothing."""
-        if container not in self._pairs:
-            if len(self._pairs) >= MAX_ROUTES:
-                self._pairs.clear()
-            found = pairs_of(rules_of(self._rules, container))
-            self._pairs[container] = found if any(found) else None
-        return self._pairs[container]
-
-    def _parts(self, block: Block) -> tuple[Part, ...]:
-        key = block.container, block.channels
-        if key not in self._routes:
-            if len(self._routes) >= MAX_ROUTES:
-                self._routes.clear()
-            asked = self._pairs_of(block.container)
-            self._routes[key] = () if asked is None else asked.of(block.channels)
-        return self._routes[key]
-
-    def _group(self, container: str, part: Part) -> _Group | None:
-        """The state of a pair, new where it must be; None when the part does not open it or there is no room."""
-        group = self._groups.get((container, part.pair))
-        if group is None and part.opens and len(self._groups) < MAX_GROUPS:
-            group = self._groups[container, part.pair] = _Group(part.pair)
-        return group
+    def _meet(self, owner: Owner, heard_ns: int) -> _Known | None:
+        """Know a logger, and with a container's first those registered in it; None where there is no room."""
+        container, logger = owner
+        names = [logger]
+        if container not in self._containers:
+            names += [each.id for each in self._rules.container(container).logger]
+        for name in names:
+            if len(self._known) >= MAX_SENDERS:
+                break
+            self._containers.add(container)
+            self._known.setdefault((container, name), _Known(heard_ns, self._count_ns))
+        return self._known.get(owner)
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """The record or tick by which points are done."""
-
-    pos: int
-    container: str
-    boot: int
-    seq: int
-    received_ns: int
-
-
-def _step(group: _Group, part: Part, block: Block) -> list[Block]:
-    """Take one block into the track of its time; what that completes, there and where its logger was before."""
-    pace, begin_ns = group.pair.pace, int(block.times_ns[0])
-    if abs(begin_ns) >= LATEST_NS:
-        return []
-    track, given_up = _track_at(group, block.logger, pace.point(begin_ns))
-    origin = _Origin(block.pos, block.container, block.boot, block.seq, block.received_ns)
-    made = _blocks(group.pair, given_up, origin)
-    with np.errstate(all="ignore"):  # absurd readings, which end as NaN
-        track.take(block.logger, block.times_ns, part.read(block.values))
-    for each in group.tracks:
-        if each is not track:
-            each.leave(block.logger)
-        made += _blocks(group.pair, each.finish(each.passed()), origin)
-    return made
-
-
-def _track_at(group: _Group, logger: str, point: int) -> tuple[Track, Points | None]:
-    """The track that a logger's reading belongs to, and what is given up to make room for a new one.
-
-    That in which the logger is, else the one used last, of those near in time. A clock that is set wrong by days takes
-    its logger to a track of its own and leaves the others in peace.
-    """
-    near = [track for track in reversed(group.tracks) if track.is_near(point)]
-    near.sort(key=lambda track: logger not in track.members or track.members[logger].is_gone)
-    given_up = None
-    if near:
-        track = near[0]
-        group.tracks.remove(track)
-    else:
-        track = Track(group.pair.pace, point - 1, point - 1)
-        if len(group.tracks) >= MAX_TRACKS:
-            oldest = group.tracks.pop(0)
-            given_up = oldest.finish(oldest.newest)
-    group.tracks.append(track)
-    return track, given_up
-
-
-def _blocks(pair: Pair, done: Points | None, origin: _Origin) -> list[Block]:
-    """Computed blocks of the points that are done; without those at which nothing is known."""
-    if done is None:
-        return []
-    with np.errstate(all="ignore"):
-        made = pair.make(done.names, done.samples)
-    blocks = []
-    for logger, channel, values in made:
-        known = np.flatnonzero(~np.isnan(values))
-        if known.size:
-            block = Block(
-                origin.pos, origin.container, logger, origin.boot, origin.seq, False, (channel,),
-                done.times_ns[known], values[known, None], pair.pace.every_ns,
-                received_ns=origin.received_ns, is_computed=True,
-            )  # fmt: skip
-            blocks.append(block)
-    return blocks
+def _awake_ns(status: Status, received_ns: int) -> int:
+    """Until when a logger sleeps, ns UTC, 0 where it does not say; by the receipt where its clock is unset."""
+    if status.state != "sleeping" or status.until_ns is None:
+        return 0
+    if status.stamp.clk == SYNCHRONISED:
+        return status.until_ns
+    return received_ns + max(status.until_ns - status.stamp.t0_ns, 0)

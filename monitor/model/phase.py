@@ -70,14 +70,14 @@ class PhaseBook:
         earlier = [one for one in self.sets.get(container, ()) if one.effective_ns <= time_ns]
         return earlier[-1] if earlier and earlier[-1].phase != PLAN else None
 
-    def rows(self) -> list[list[int | str]]:
+    def rows(self) -> list[tuple[str, int, int, str]]:
         """The book in plain values for `from_rows`."""
-        return [[container, *one] for container, sets in self.sets.items() for one in sets]
+        return [(container, *one) for container, sets in self.sets.items() for one in sets]
 
     @classmethod
     def from_rows(cls, rows: Iterable[tuple[str, int, int, str]]) -> Self:
         """The book that `rows` wrote."""
         sets: dict[str, tuple[PhaseSet, ...]] = {}
-        for container, *values in rows:
-            sets[container] = (*sets.get(container, ()), PhaseSet(*values))
+        for container, effective_ns, pos, phase in rows:
+            sets[container] = (*sets.get(container, ()), PhaseSet(effective_ns, pos, phase))
         return cls(MappingProxyType(sets))

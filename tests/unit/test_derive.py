@@ -98,7 +98,7 @@ def test_surface_below_zero_is_held_against_the_frost_point() -> None:
         [-10, 100, math.nan, math.nan],
         [-10, 100, math.inf, -8],
     ]
-    made = derived(channels, rows, rule)["dew_margin.air"]
+    made = derived(channels, rows, rule)["dew_margin.air_hardware_lx"]
     assert made == pytest.approx([0.876, 15.0, math.nan, 0.876], abs=0.005, nan_ok=True)
 
 
@@ -164,7 +164,9 @@ def twin(row: dict[str, float]) -> dict[str, float]:
             made[f"absolute_humidity.{place}"] = 216.679 * vapour_hpa / (row[f"temperature.{place}"] + 273.15)
             surfaces = {"temperature.hardware", "temperature.lid"} & set(row)
             if place == "air" and surfaces:
-                made["dew_margin.air"] = naive_air.margin_k(naive_air.coldest_c(row, sorted(surfaces)), vapour_hpa)
+                made["dew_margin.air_hardware_lid"] = naive_air.margin_k(
+                    naive_air.coldest_c(row, sorted(surfaces)), vapour_hpa
+                )
     over_pa = row.get("differential.inside")
     if over_pa is None and {"pressure.inside", "pressure.outside"} <= set(row):
         over_pa = float(np.float32(row["pressure.inside"]) - np.float32(row["pressure.outside"]))

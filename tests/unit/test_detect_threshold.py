@@ -11,7 +11,7 @@ import pytest
 
 from monitor.detect.engine import Engine
 from monitor.model.batch import Batch, Block, Finding
-from monitor.model.errors import ConfigError, TcmError
+from monitor.model.errors import TcmError
 from tests.views import View
 
 S = 1_000_000_000
@@ -216,7 +216,7 @@ def test_a_quiet_fleet_has_a_small_snapshot() -> None:
     """Only lanes that are pending or firing are remembered."""
     engine = Engine(View(HIGH))
     engine.step(Batch([block([20, 21], logger=f"l{i}", pos=i) for i in range(1000)]))
-    assert len(engine.snapshot()) < 200
+    assert engine.snapshot() == Engine(View(HIGH)).snapshot()
 
 
 def test_reconfigure_keeps_unchanged_rules_and_ends_what_the_others_had_fired() -> None:

@@ -101,7 +101,10 @@ def test_margin_is_of_the_coldest_surface_and_the_dampest_air_once_both_have_pas
     assert told(made) == []  # points 0 to 2 passed when only the air's logger was known
     assert grid.step([block("a", AIR, [[25, 40]] * 3, minutes(3, 3), 3)])[0].seq == 30
     made = grid.step([block("b", HARDWARE, [[12], [30], [-1]], minutes(4, 3), 4)])
-    assert told(made) == [(4, "-", "dew_margin.air", 4, 1.543), (4, "-", "dew_margin.air", 5, 19.543)]
+    assert told(made) == [
+        (4, "-", "dew_margin.all_air_hardware_lid", 4, 1.543),
+        (4, "-", "dew_margin.all_air_hardware_lid", 5, 19.543),
+    ]
     assert made[0].is_computed
     assert (made[0].interval_ns, made[0].boot, made[0].seq) == (MIN, 7, 40)
 
@@ -110,7 +113,7 @@ def test_frost_point_counts_for_a_surface_below_zero() -> None:
     """-10 degC and 100 % over water: the frost point is -8.88, so a surface at -8 is 0.88 K above it."""
     grid = Grid(View(MARGIN))
     made = grid.step([block("a", (*AIR, *HARDWARE), [[-10, 100, -8]], [0])])
-    assert told(made) == [(1, "-", "dew_margin.air", 0, 0.876)]
+    assert told(made) == [(1, "-", "dew_margin.all_air_hardware_lid", 0, 0.876)]
 
 
 def test_pair_needs_both_readings_within_max_age() -> None:
@@ -129,7 +132,7 @@ def test_ticks_end_the_wait_for_a_silent_logger() -> None:
     grid.step([block("b", HARDWARE, [[12]], [0], 1), block("a", AIR, [[25, 40]] * 30, minutes(0, 30), 2)])
     assert grid.tick(tick(60 * 14 - 1)) != []
     assert told(grid.tick(tick(60 * 14 - 1))) == []
-    assert [row[:4] for row in told(grid.tick(tick(60 * 14)))] == [(99, "-", "dew_margin.air", 4)]
+    assert [row[:4] for row in told(grid.tick(tick(60 * 14)))] == [(99, "-", "dew_margin.all_air_hardware_lid", 4)]
     assert [row[3] for row in told(grid.tick(tick(60 * 60)))] == [5, 6, 7, 8, 9, 10]
     assert grid.step([block("b", HARDWARE, [[12]] * 29, minutes(1, 29), 3)]) == []  # too late
 
@@ -191,7 +194,9 @@ def test_a_logger_that_went_to_another_time_is_not_waited_for() -> None:
     grid = Grid(View(MARGIN))
     grid.step([block("b", HARDWARE, [[12]], [0]), block("a", AIR, [[25, 40]] * 4, minutes(0, 4))])
     made = grid.step([block("b", HARDWARE, [[12]], [365 * 86400.0], 7)])
-    assert [row[:4] for row in told(made)] == [(7, "-", "dew_margin.air", minute) for minute in (1, 2, 3)]
+    assert [row[:4] for row in told(made)] == [
+        (7, "-", "dew_margin.all_air_hardware_lid", minute) for minute in (1, 2, 3)
+    ]
 
 
 def test_what_waits_is_bounded() -> None:

@@ -108,6 +108,17 @@ def test_a_rule_watches_in_its_phases() -> None:
     assert [(f.change, f.time_ns // S) for f in run(*steps, view=view)] == [("fired", 600), ("cleared", 2000)]
 
 
+def test_one_rule_may_end_before_another() -> None:
+    """Of two rules that fired at a block the one that watches on ends later."""
+    spans = ((0, "road"), (500 * S, "air"))
+    view = View(CLOCK, CLOCK | {"id": "road", "phases": ["road"]}, spans=spans)
+    backwards = (0, 60, 30)
+    blocks = [block(0, 0, times_s=backwards), block(600, 600, times_s=backwards), block(1200, 1200)]
+    assert [(f.change, f.rule, f.time_ns // S) for f in run(*blocks, view=view)] == [
+        ("fired", "clock", 0), ("fired", "road", 0), ("cleared", "road", 600), ("cleared", "clock", 1200),
+    ]  # fmt: skip
+
+
 def journal(seed: int) -> list[Block]:
     """Random blocks of four loggers, live and late, two of them in a container without spans."""
     rng = random.Random(seed)

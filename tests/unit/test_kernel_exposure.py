@@ -26,7 +26,8 @@ def totals(
 ) -> tuple[list[float], list[float], list[float]]:
     """Time beyond the level in s, the integral in unit x h and the unknown time in s, after each reading."""
     readings = one_lane(values, times_s, interval_s)
-    found = fields(readings, ExposureMemory.empty(1), parameters(level, sign))
+    series, _ = exposure(readings, ExposureMemory.empty(1), parameters(level, sign))
+    found = fields(series, np.arange(len(readings.values)))
     return found["time_above_s"].tolist(), found["degree_hours"].tolist(), found["unknown_s"].tolist()
 
 

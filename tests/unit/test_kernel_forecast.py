@@ -57,9 +57,9 @@ def test_noise_a_daily_wave_and_a_wander_are_seldom_foretold() -> None:
     a ramp and nothing else as long as it rises: at most 20 %.
     """
     rng = np.random.default_rng(2)
-    white = rng.standard_normal((100, 1060))
+    white = rng.standard_normal((50, 1060))
     red = signal.lfilter([1], [1, -0.9], white, axis=1) * np.sqrt(1 - 0.81)
-    wave = 2.5 * np.sin(2 * np.pi * (np.arange(1060) / 240 + rng.random((100, 1)))) + 0.05 * white
+    wave = 2.5 * np.sin(2 * np.pi * (np.arange(1060) / 240 + rng.random((50, 1)))) + 0.05 * white
     assert promised(22 + white) < 1 / 2000
     assert promised(22 + red) < 0.01
     assert promised(22 + wave) < 0.2
@@ -90,10 +90,10 @@ def test_too_few_buckets_say_nothing() -> None:
 
 def test_trend_equals_its_twin() -> None:
     """10 000 random streams: hostile ones, and lines with noise of which some are significant."""
-    readings = long_lanes(21, 10_000, 100)
+    readings = long_lanes(21, 10_000, 70)
     rng = np.random.default_rng(22)
     slope = rng.choice([0.0, 0.01, -0.01, 0.05], 10_000)[readings.lane]
-    line = 24 + slope * (np.arange(len(slope)) - readings.starts[readings.lane] - 60)
+    line = 24 + slope * (np.arange(len(slope)) - readings.starts[readings.lane] - 50)
     values = np.where(readings.lane % 4 == 0, readings.values, line + 0.05 * rng.standard_normal(len(slope)))
     readings = readings._replace(values=values.astype(np.float32))
     series, _ = trend(readings, Means.empty(10_000), each_lane(P, 10_000))

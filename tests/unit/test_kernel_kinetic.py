@@ -85,4 +85,4 @@ def test_totals_name_the_temperature_at_closings_only() -> None:
     """`mkt_c` is NaN where no window closed, which is not stored."""
     readings = one_lane([20.0] * 4, [0, 30, 60, 61])
     series, _ = kinetic(readings, KineticMemory.empty(1), KineticParameters(np.array([S])))
-    assert np.isnan(fields(readings, series)["mkt_c"]).tolist() == [True, True, False, False]
+    assert np.isnan(fields(series, np.arange(4))["mkt_c"]).tolist() == [True, True, False, False]

@@ -159,9 +159,9 @@ def test_totals_hold_until_the_next_turning_point() -> None:
     whole = one_lane([0, 10, 10, 0, 0, 10, 10], list(range(7)))
     p = parameters(1.0, ref_cycles=1.0)
     series, _ = damage(whole, DamageMemory.empty(1), p)
-    dose = fields(whole, series, DamageMemory.empty(1))["dose"].tolist()
+    dose = fields(whole, series, DamageMemory.empty(1), np.arange(len(whole.values)))["dose"].tolist()
     assert dose == [0, 0, 0, 0.5, 0.5, 1.0, 1.0]
     _, after = damage(one_lane([0, 10, 10, 0], [0, 1, 2, 3]), DamageMemory.empty(1), p)
     rest = one_lane([0, 10, 10], [4, 5, 6])
     series, _ = damage(rest, after, p)
-    assert fields(rest, series, after)["dose"].tolist() == [0.5, 1.0, 1.0]
+    assert fields(rest, series, after, np.arange(3))["dose"].tolist() == [0.5, 1.0, 1.0]

@@ -58,17 +58,19 @@ def streams(values: NDArray[np.float64], spacing_s: float = 10.0) -> Readings:
 
 
 def long_lanes(seed: int, lanes: int, longest: int) -> Readings:
-    """Random lanes of which most last long enough to fill windows: a third is hostile, a third has spans."""
+    """Random lanes: a third is hostile, a third has spans, a third is steady and fills windows."""
     calm = random_lanes(seed, lanes, longest, is_hostile=False, scale=0.2)
     rough = random_lanes(seed, lanes, longest, scale=0.2)  # the same counts
     is_rough = calm.lane % 3 == 0
     times_ns, values = np.where(is_rough, rough.times_ns, calm.times_ns), np.where(is_rough, rough.values, calm.values)
+    steady_ns = (np.arange(len(values)) - calm.starts[calm.lane]) * 10 * S
+    times_ns = np.where(calm.lane % 3 == 2, steady_ns, times_ns)
     return calm._replace(values=values, times_ns=times_ns, span=np.where(calm.lane % 3 == 1, calm.span, NO_SPAN))
 
 
 def test_z_score_equals_its_twin() -> None:
-    """10 000 random streams of up to 100 readings, hostile ones too, some of which fill a window."""
-    readings = long_lanes(11, 10_000, 100)
+    """10 000 random streams of up to 70 readings, hostile ones too, some of which fill a window."""
+    readings = long_lanes(11, 10_000, 70)
     series, _ = z_score(readings, Means.empty(10_000), each_lane(Z, 10_000))
     told = assert_close_to_twins(readings, series, (NaiveZScore(WIDTH_NS, float(Z.floor[0])) for _ in range(10_000)))
     assert told > 500
@@ -76,7 +78,7 @@ def test_z_score_equals_its_twin() -> None:
 
 def test_cusum_equals_its_twin() -> None:
     """10 000 random streams as above."""
-    readings = long_lanes(12, 10_000, 100)
+    readings = long_lanes(12, 10_000, 70)
     series, _ = cusum(readings, CusumMemory.empty(10_000), each_lane(C, 10_000))
     twins = (NaiveCusum(WIDTH_NS, float(C.floor[0]), 0.5, 5.0) for _ in range(10_000))
     assert assert_close_to_twins(readings, series, twins) > 1000

@@ -16,9 +16,9 @@ def test_records_in_order_are_not_late_by_whatever_topic_they_come() -> None:
     """After an outage a logger may send from memory first: that is the stream going on, gaps included."""
     order = Order()
     topics = [False, True, True, False, True]
-    assert [order.is_late(("C", "L"), 1, seq, is_fill=topic) for seq, topic in zip((0, 1, 2, 7, 9), topics, strict=True)] == [
-        False
-    ] * 5
+    assert [
+        order.is_late(("C", "L"), 1, seq, is_fill=topic) for seq, topic in zip((0, 1, 2, 7, 9), topics, strict=True)
+    ] == [False] * 5
 
 
 def test_a_lower_seq_is_late() -> None:
@@ -47,7 +47,12 @@ def test_derived_boots_take_no_loggers_place() -> None:
         assert not order.is_late_derived(("C", "X"), boot, 5)
     order.take_status(("C", "L"), birth(5))
     arrivals = ((10, False), (3, True), (4, True), (11, False))
-    assert [order.is_late(("C", "L"), 5, seq, is_fill=is_fill) for seq, is_fill in arrivals] == [False, True, True, False]
+    assert [order.is_late(("C", "L"), 5, seq, is_fill=is_fill) for seq, is_fill in arrivals] == [
+        False,
+        True,
+        True,
+        False,
+    ]
     assert [order.is_late_derived(("C", "X"), 7, seq) for seq in (6, 5, 6, 7)] == [False, True, False, False]
 
 

@@ -166,7 +166,6 @@ WRONG = [
     (ZSCORE | {"above": "6 K"}, "above", "expected a number without unit such as 5, got '6 K'"),
     (ZSCORE | {"above": 0}, "above", "expected more than 0"),
     (ZSCORE | {"slack": 1.0}, "slack", "expected only with method cusum"),
-    (ZSCORE | {"scope": "container"}, "scope", "expected container only with method disagreement"),
     ({"kind": "statistic", "method": "cusum", "channel": HARDWARE, "above": 5}, "window", "missing; method cusum"),
     (DISAGREE | {"above": 1}, "above", 'expected text such as "25 K"'),
     (DISAGREE | {"window": "1 h"}, "window", "expected only with method z-score or cusum"),
@@ -242,8 +241,7 @@ RULES = st.one_of(
     _kind("health", check="clock", step=SECONDS),
     _kind("statistic", method="z-score", channel=HARDWARE, window=SECONDS, above=POSITIVE),
     _kind("statistic", method="cusum", channel=HARDWARE, window=SECONDS, above=POSITIVE, slack=POSITIVE),
-    _kind("statistic", method="disagreement", channel=HARDWARE, above=K,
-          scope=st.sampled_from(["logger", "container"])),
+    _kind("statistic", method="disagreement", channel=HARDWARE, above=K),
     _kind("forecast", _levelled(), within=SECONDS, window=SECONDS),
 )  # fmt: skip
 COMMON = st.fixed_dictionaries({}, optional={"phases": st.just(["road", "air"]), "guard": st.just("accuracy")})

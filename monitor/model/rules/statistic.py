@@ -9,17 +9,11 @@ from pydantic import Field, model_validator
 
 from monitor.model.channel import covers, quantity_of
 from monitor.model.rules.base import NUMBER, ChannelGlob, Clear, Dwell, LevelRule, key, level_default
-from monitor.model.rules.condensation import Scope
 from monitor.model.strict import Number, Seconds
 
 Method = Literal["z-score", "cusum", "disagreement"]
-DEFAULT_SLACK = (
-    0.5  # half a shift of 1 sigma, the usual choice (Montgomery, Introduction to Statistical Quality Control)
-)
-
-
-def _default_scope(data: dict[str, Any]) -> Scope:
-    return "container" if data.get("method") == "disagreement" else "logger"
+DEFAULT_SLACK = 0.5  # half a shift of 1 sigma, the usual choice (Montgomery, Statistical Quality Control)
+DISAGREEMENT = "disagreement."  # stands before the channel whose range over a container's loggers it is
 
 
 class StatisticRule(LevelRule):
@@ -48,16 +42,12 @@ class StatisticRule(LevelRule):
     )
     slack: Annotated[Number, key("cusum: sigmas of each reading that do not add up", "0.5", ge=0)] = DEFAULT_SLACK
     for_s: Dwell = 0.0
-    scope: Annotated[
-        Scope,
-        key("disagreement: within a logger or over all loggers of the container (its default)", '"logger"'),
-    ] = Field(default_factory=_default_scope)
     max_age_s: Annotated[
         Seconds,
-        key("with scope container: readings older than this do not count", '"10 min"', "time", gt=0, alias="max_age"),
+        key("disagreement: readings older than this do not count", '"10 min"', "time", gt=0, alias="max_age"),
     ] = 600.0
     every_s: Annotated[
-        Seconds, key("with scope container: spacing of the evaluation", '"1 min"', "time", gt=0, alias="every")
+        Seconds, key("disagreement: spacing of the evaluation", '"1 min"', "time", gt=0, alias="every")
     ] = 60.0
 
     @classmethod
@@ -78,8 +68,6 @@ class StatisticRule(LevelRule):
                 raise ValueError("window: expected only with method z-score or cusum")
         elif self.window_s is None:
             raise ValueError(f'window: missing; method {self.method} needs it, such as "24 h"')
-        elif self.scope == "container":
-            raise ValueError("scope: expected container only with method disagreement")
         if self.method != "cusum" and self.slack != DEFAULT_SLACK:
             raise ValueError("slack: expected only with method cusum")
         return self
@@ -90,5 +78,7 @@ class StatisticRule(LevelRule):
         return super().unit or "sigma"
 
     def judges(self, channel: str) -> bool:
-        """Whether the rule's glob covers `channel`."""
+        """Whether the rule's glob covers `channel`, or with disagreement the channel that it is of."""
+        if self.method == "disagreement":
+            return channel.startswith(DISAGREEMENT) and covers(self.channel, channel.removeprefix(DISAGREEMENT))
         return covers(self.channel, channel)
