@@ -123,6 +123,7 @@ class Daemon:
                 "dropped": sum(session.dropped for session in self._sessions),
             },
             "consumers": self._consumers(),
+            "started_anew": self.watch.judge.started_anew.copy(),
             "unknown_channels": sorted(self.watch.judge.unknown_channels.copy()),
         }
         return live | self._state.document(self.config.rules, self._clock.now_ns())

@@ -1,4 +1,7 @@
-"""Slow, obvious twins of the kernels: plain loops over readings, to be read against the definitions."""
+"""Slow, obvious twins of the kernels: plain loops over readings, to be read against the definitions.
+
+Here are those of limit and shock; those of the other families stand in files of their own and are named here too.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,43 @@ from monitor.journal import Usable
 from monitor.model.batch import Block, Finding
 from monitor.model.limit import ThresholdRule
 from monitor.model.record import Status
+from tests.naive_air import NaiveGrid, NaiveLeak
+from tests.naive_climate import NaiveDamage, NaiveExposure, NaiveKinetic, NaiveMeans, NaiveRange, NaiveRate
+from tests.naive_health import (
+    NaiveClock,
+    NaiveCusum,
+    NaiveMissing,
+    NaiveReach,
+    NaiveStuck,
+    NaiveTrend,
+    NaiveZScore,
+)
+from tests.naive_shock import NaiveTally
+
+__all__ = [
+    "NaiveClock",
+    "NaiveCusum",
+    "NaiveDamage",
+    "NaiveExposure",
+    "NaiveGrid",
+    "NaiveKinetic",
+    "NaiveLeak",
+    "NaiveMeans",
+    "NaiveMissing",
+    "NaivePlacing",
+    "NaiveRange",
+    "NaiveRate",
+    "NaiveReach",
+    "NaiveStuck",
+    "NaiveTally",
+    "NaiveThreshold",
+    "NaiveTrend",
+    "NaiveZScore",
+    "duration_around",
+    "peak",
+    "resultant",
+    "static_vector",
+]
 
 
 @dataclass

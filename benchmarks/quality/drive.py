@@ -1,8 +1,9 @@
 """Lets a scenario happen, in process and at virtual time: the truth and the journal of one seed in one folder.
 
-A gateway's step takes what came in the last SLOT_S, so an acknowledgement comes up to that much later, and ticks come
-every SLOT_S instead of every 10 s: what comes in a slot is judged at once, which makes a run several times cheaper,
-and it is finer than any rule that counts ticks (silence: 30 min). Times of receipt are exact all the same.
+What came in a slot of SLOT_S is journalled and judged at once, which makes a run many times cheaper; then come the ticks
+of that time, one a minute instead of six. So an acknowledgement comes up to a slot later than it would, and a logger
+counts as silent for up to a slot more; times of receipt are exact all the same. With 15 min
+from one record to the next that stays below the shortest silence that is judged, 30 min.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from firmware_sim.recorder.truth import Truth
 from firmware_sim.runner import Fleet
 from firmware_sim.unit import Unit
 
-SLOT_S = 900
+SLOT_S = 600
 SPEED = SLOT_S  # by which the simulator reckons what an acknowledgement takes: records are sent again after 2 slots
 START = "2026-11-23T06:00:00Z"  # of a scenario that says none
 LENGTH_S = {"quiet": 2 * 86_400.0}  # of those that go on for ever
-DRAIN_SLOTS = 8
+DRAIN_SLOTS = 12
 
 
 class Witness(Truth):

@@ -24,6 +24,7 @@ from monitor.model.record import Env, Shock
 from monitor.replaying import replay_source
 from monitor.wire import decode
 
+TICK_NS = 60_000_000_000  # the longest time between two ticks that counts as passed
 MAX_WAITING = 500  # deliveries between two commits, as live
 CUSTODIAN = "carrier"
 UNITS = {
@@ -70,8 +71,7 @@ class Gateway:
         self._intake = Intake(self._journal, self._inbox, self._clock, publish, (_Link(),))
 
     def step(self, now_ns: int, published: Sequence[Published]) -> None:
-        """Journal what was published, in order of time, and let time pass to now_ns."""
-        self._clock.at_ns = now_ns
+        """Journal what was published, in order of time, and let time pass to now_ns, tick by tick."""
         for begin in range(0, len(published), MAX_WAITING):
             for at_ns, message in published[begin : begin + MAX_WAITING]:
                 is_fill = "/up/fill/" in message.topic
@@ -79,7 +79,9 @@ class Gateway:
                 self._inbox.put(delivery, is_fill=is_fill)
             while len(self._inbox):
                 self._intake.step()
-        self._intake.step()
+        while self._clock.at_ns < now_ns:
+            self._clock.at_ns = min(self._clock.at_ns + TICK_NS, now_ns)
+            self._intake.step()
 
     def close(self) -> None:
         """Give the journal back."""

@@ -127,7 +127,7 @@ def _on_fault(logger: LoggerTruth, rule: Limit, fault: Fault, alarms: Sequence[A
     channel = fault.channel or "-"
     late_s = fault.end_s + hold_s + 3 * logger.block_s
     told = [alarm for alarm in alarms if alarm.begin_s <= late_s and alarm.end_s >= fault.begin_s]
-    told = [alarm for alarm in told if fault.channel is None or alarm.channel == fault.channel]
+    told = [alarm for alarm in told if _is_of(alarm, fault)]
     delay_s = min((alarm.reported_s for alarm in told), default=0.0) - fault.begin_s
     note = f"{delay_s:.0f} s after" if told else f"no alert on {fault.kind}"
     verdict = FOUND if told else MISSED
@@ -141,7 +141,7 @@ def _on_alarm(
     is_static = rule.table.get("check") in STATIC
     is_meant = any(
         fault.kind in allowed
-        and (fault.channel is None or fault.channel == alarm.channel)
+        and _is_of(alarm, fault)
         and alarm.begin_s <= fault.end_s + slack_s
         and alarm.end_s >= fault.begin_s - slack_s
         for fault in faults
@@ -151,6 +151,11 @@ def _on_alarm(
         yield Verdict(
             rule.kind, verdict, rule.id, logger.name, alarm.channel, alarm.begin_s, alarm.end_s, note=alarm.message
         )
+
+
+def _is_of(alarm: Alarm, fault: Fault) -> bool:
+    """Whether an alert is of the fault's channel, or of a value made of it such as disagreement.<channel>."""
+    return fault.channel is None or alarm.channel == fault.channel or alarm.channel.endswith(f".{fault.channel}")
 
 
 def _covers(rule: Limit, channel: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -20,12 +21,15 @@ from monitor.consumers.reading import read, read_phase
 from monitor.consumers.results import Result
 from monitor.consumers.totals import DerivedResults, exposure_results
 from monitor.detect.engine import Engine, Judges
+from monitor.detect.rules import started_anew
 from monitor.model.batch import Batch, Block, Detected, Event, Finding, Heard, Tick
 from monitor.model.channel import field_name
 from monitor.model.errors import SnapshotError, TcmError
 from monitor.model.phase import PhaseBook
 from monitor.model.record import Env, Record, Status
 from monitor.shock.peak import analyse
+
+log = logging.getLogger(__name__)
 
 SNAPSHOT_VERSION = 5
 ARRIVALS = "Arrivals"  # the part of the detector that judges by when records arrive
@@ -102,6 +106,7 @@ class Judge:
         self._derived = DerivedResults()
         self._quarantine_pos = 0
         self.unreadable = 0  # records passed over since the journal's first
+        self.started_anew: dict[str, list[str]] = {}  # by profile, the rules that its last change concerned
         self.unknown_channels: set[str] = set()
         self.latest: dict[tuple[str, str], dict[str, float]] = {}
 
@@ -157,7 +162,17 @@ class Judge:
 
     def _reconfigure(self, record: Record) -> Judged:
         """Go on under other rules; exceedances of rules that are gone end."""
-        return self._go_on(self._adapt(Rules.from_json(record.payload)))
+        before, after = self._rules, self._adapt(Rules.from_json(record.payload))
+        known = before.profiles if before is not None else {}
+        for name, profile in after.profiles.items():
+            if name not in known or known[name] == profile:
+                continue
+            self.started_anew[name] = started_anew(known[name], profile)
+            log.warning(
+                "limits %s changed (record %d); rules that start anew: %s; all others go on with what they know",
+                *(name, record.pos, ", ".join(self.started_anew[name]) or "none"),
+            )
+        return self._go_on(after)
 
     def _take_operators(self, records: Iterable[Record]) -> Judged:
         """Operators set phases: what is judged from here on obeys them, each reading by its own time."""

@@ -62,4 +62,4 @@ def _book_in_memory() -> AlertBook:
 
 def _at(positions: list[int], finding: Finding) -> Finding:
     """The finding with its position in the journal; an end by other rules may be that of an earlier record."""
-    return replace(finding, pos=positions[finding.pos]) if finding.pos < len(positions) else finding
+    return finding._replace(pos=positions[finding.pos]) if finding.pos < len(positions) else finding

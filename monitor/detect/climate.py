@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect import damage, exposure, kinetic
+from monitor.detect import damage, exposure, kinetic, rate
 from monitor.detect.buckets import width_ns
 from monitor.detect.cycles import RangeMemory, RangeParameters, largest_range, stays_within
 from monitor.detect.exposure import ExposureMemory, ExposureParameters
 from monitor.detect.family import Family
 from monitor.detect.kinetic import KineticMemory, KineticParameters
 from monitor.detect.rainflow import DamageMemory, DamageParameters
-from monitor.detect.rate import RateMemory, RateParameters, rate
+from monitor.detect.rate import RateMemory, RateParameters
 from monitor.detect.readings import Flags, Index, Readings, Series, Values
 from monitor.model.clock import NS_PER_S
 from monitor.model.limit import CyclesRule, ExposureRule, RateRule, Rule
@@ -37,7 +37,15 @@ class Rates(Family):
 
     def kernel(self, readings: Readings, memory: Any, parameters: Any) -> tuple[Series, Any]:
         """Change per hour, see `rate`."""
-        return rate(readings, memory, parameters)
+        return rate.rate(readings, memory, parameters)
+
+    def pass_over(self, readings: Readings, slots: Index, parameters: Any, low: Values, high: Values) -> Flags:
+        """Lanes in which nothing changes so much that a rate could be beyond a limit."""
+        memory: Any = self._memory.take(slots)  # as memory_type says
+        is_quiet, after = rate.stays_within(readings, memory, parameters, low, high)
+        quiet = np.flatnonzero(is_quiet)
+        self._memory.put(slots[quiet], after if quiet.size == len(slots) else after.take(quiet))
+        return is_quiet
 
 
 class Exposures(Family):

@@ -170,7 +170,7 @@ class Machine:
             finding = Finding(
                 threshold.CHANGES[kind], judged_by.id, block.container, block.logger, column.panel.channel, None,
                 start_ns, time_ns, value, peak, block.pos, block.boot, block.seq,
-                None if np.isnan(uncertainty) else uncertainty, more,
+                uncertainty if uncertainty == uncertainty else None, more,
             )  # fmt: skip
             found.append((row, finding))
         return found

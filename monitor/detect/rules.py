@@ -49,3 +49,9 @@ def rule_digest(rule: RuleBase) -> str:
     Defaults are left out, so that a key which a later version adds does not make every rule a changed one.
     """
     return hashlib.sha256(rule.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:16]
+
+
+def started_anew(before: Profile, after: Profile) -> list[str]:
+    """The ids of rules in `after` that are not in `before` with the same content: what they judge starts anew."""
+    known = {rule_digest(rule) for rule in before.rule}
+    return [rule.id for rule in after.rule if rule_digest(rule) not in known]

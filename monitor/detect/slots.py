@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST_SLOTS = 1024
+SPARE = 4  # columns grow by a quarter: a copy now and then, and at most a fifth of the memory for nobody
 
 
 class Slots:
     """A stream has as many slots as its panel has of what is remembered, side by side; they are given out as met."""
 
     def __init__(self) -> None:
-        self.owner = np.zeros(FIRST_SLOTS, dtype=np.int64)  # the stream of each slot
-        self.place = np.zeros(FIRST_SLOTS, dtype=np.int64)  # which of the stream's slots it is
+        self.owner = np.zeros(FIRST_SLOTS, dtype=np.int32)  # the stream of each slot
+        self.place = np.zeros(FIRST_SLOTS, dtype=np.int16)  # which of the stream's slots it is
         self._used = 0
         self._first = np.full(FIRST_SLOTS, -1, dtype=np.int64)  # by stream; -1 where it has none yet
 
@@ -44,7 +45,7 @@ class Slots:
     def _allocate(self, streams: NDArray[np.int64], width: int) -> None:
         end = self._used + len(streams) * width
         if end > self.capacity:
-            more = max(end, 2 * self.capacity) - self.capacity
+            more = max(end, self.capacity + self.capacity // SPARE) - self.capacity
             self.owner, self.place = np.pad(self.owner, (0, more)), np.pad(self.place, (0, more))
         self._first[streams] = np.arange(self._used, end, width)
         self.owner[self._used : end] = np.repeat(streams, width)
@@ -53,5 +54,5 @@ class Slots:
 
     def _make_room(self, streams: int) -> None:
         if streams > len(self._first):
-            length = max(streams, 2 * len(self._first))
+            length = max(streams, len(self._first) + len(self._first) // SPARE)
             self._first = np.pad(self._first, (0, length - len(self._first)), constant_values=-1)

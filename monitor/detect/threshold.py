@@ -141,7 +141,7 @@ def _transitions(lanes: Lanes, beyond: Flags, runs: _Runs, state: State) -> tupl
     fires = is_due & (runs.begins | ~_before(is_due))  # time rises within a run: once due, due to its end
     clears = lanes.values <= np.repeat(lanes.clear, lanes.counts)
     index = np.flatnonzero(fires | clears)
-    lane = np.searchsorted(lanes.starts, index, side="right") - 1
+    lane = np.repeat(np.arange(len(lanes.starts)), lanes.counts)[index]
     is_fire = fires[index]
     was_firing = _before(is_fire)
     is_lanes_first = np.diff(lane, prepend=-1) != 0

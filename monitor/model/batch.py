@@ -106,8 +106,7 @@ class Points:
     fields: dict[str, NDArray[np.float32] | NDArray[np.float64] | list[str] | list[bool]]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):  # as a storm has many
     """What the detector says of one exceedance at one moment.
 
     `change` is `fired`, `peak` (more extreme than before, same state) or `cleared`. `start_ns` is the first reading
