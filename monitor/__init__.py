@@ -1,7 +1,7 @@
 """The monitor for flight hardware in transport containers.
 
     loggers ──MQTT──► ingest ──► journal ─────────► watch  ──► detect, shock ──► alerts
-                        ▲          │  raw bytes,      │ transitions
+                        ▲          │  raw bytes,      │ results
                         └──ack─────┘  one order       ▼
                      after commit     for all       store  ──► InfluxDB (or the embedded store) ──► Grafana / console
                                                     notify ──► log line, retained MQTT message
@@ -10,10 +10,13 @@
                 formats become records here, in `wire`.
 2. `journal`    commits the bytes as received, with boots, gaps and a hash chain; only then PUBACK and `down/ack`.
 3. `consumers`  read the journal behind a cursor, each in its own thread with its own file:
-   `watch`      decodes a batch, runs the detector over all its loggers at once, keeps alerts and their transitions;
-   `store`      turns records and transitions into points and writes them; its cursor passes what the server confirmed;
+   `watch`      decodes a batch, runs the detector over all its loggers at once, keeps alerts, their transitions and
+                results (derived channels, running totals); judges again, in order, what records that came late concern;
+   `store`      turns records, results and transitions into points and writes them; its cursor passes what the server
+                confirmed;
    `notify`     tells the world of each transition.
-4. Records, the configuration in force and the passing of time all lie in the journal, in one order: replay equals live.
+4. Records, what operators entered, the configuration in force and the passing of time all lie in the journal, in one
+   order: replay equals live.
 
 Every part is a plain object whose `step()` does a bounded piece of work; threads exist in `app` only.
 Imports point one way:
