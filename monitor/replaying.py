@@ -17,7 +17,8 @@ from monitor.alerts import AlertBook
 from monitor.alerts.book import ALERT_TABLES
 from monitor.config import Rules, load_profile
 from monitor.config.settings import IngestSettings
-from monitor.consumers.judge import Judge, Judged
+from monitor.consumers.judge import Judge
+from monitor.consumers.judged import Judged
 from monitor.consumers.ordered_run import OrderedRun, began_by
 from monitor.consumers.reading import phases_of
 from monitor.consumers.settling import Settling

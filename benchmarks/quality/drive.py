@@ -1,9 +1,9 @@
 """Lets a scenario happen, in process and at virtual time: the truth and the journal of one seed in one folder.
 
-What came in a slot of SLOT_S is journalled and judged at once, which makes a run many times cheaper; then come the ticks
-of that time, one a minute instead of six. So an acknowledgement comes up to a slot later than it would, and a logger
-counts as silent for up to a slot more; times of receipt are exact all the same. With 15 min
-from one record to the next that stays below the shortest silence that is judged, 30 min.
+What came in a slot of SLOT_S is journalled and judged at once, which makes a run many times cheaper; then come the
+ticks of that time, one a minute instead of six. So an acknowledgement comes up to a slot later than it would, and a
+logger counts as silent for up to a slot more: with 15 min from one record to the next that stays below the shortest
+silence that is judged, 30 min. Times of receipt are exact all the same.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def _exposure(logger: LoggerTruth, rule: Limit, channel: str) -> Series:
     hours = logger.step_s / 3600.0
     pair = (_total(least * sure, logger, rule) * hours, _total(most * possible, logger, rule) * hours)
     found = _series(logger, rule, channel, pair, [channel], is_total=True)
-    if rule.table["measure"] != "time":
-        found.is_excluded[:] = np.maximum.accumulate(faulty)
+    lasting = logger.is_disturbed if rule.table["measure"] == "time" else faulty  # a wrong time may begin another leg
+    found.is_excluded[:] = np.maximum.accumulate(lasting)
     return found
 
 

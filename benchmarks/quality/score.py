@@ -68,15 +68,17 @@ def alarms_of(logger: LoggerTruth, alerts: Iterable[Mapping[str, Any]], *, speak
         key = (alert["evidence"]["boot"], alert["evidence"]["seq"])
         made = logger.by_key.get(key)
         error_s = made.error_ns / NS_PER_S if made else 0.0
+        begin_s = logger.seconds(time_ns(alert["occurred_at"])) - error_s
         cleared = alert["cleared_at"]
+        end_s = math.inf if cleared is None else logger.seconds(time_ns(cleared)) - error_s
         found.append(
             Alarm(
                 rule=alert["rule"],
                 kind=alert["kind"],
                 logger=logger.name,
                 channel=alert["channel"],
-                begin_s=logger.seconds(time_ns(alert["occurred_at"])) - error_s,
-                end_s=math.inf if cleared is None else logger.seconds(time_ns(cleared)) - error_s,
+                begin_s=begin_s,
+                end_s=max(begin_s, end_s),  # a record of a wrong time may have ended it
                 reported_s=logger.seconds(time_ns(alert["reported_at"])),
                 boot=key[0],
                 seq=key[1],

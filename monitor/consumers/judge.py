@@ -5,29 +5,26 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import cbor2
-import numpy as np
 
 from monitor.alerts import Origin
 from monitor.config import Rules
-from monitor.consumers.forks import Exceedance, Firing, Forks, Settled
+from monitor.consumers.forks import Exceedance, Firing, Forks
+from monitor.consumers.judged import Judged, Passed, ends_of, shock_result, tick_of
 from monitor.consumers.order import MAX_LOGGERS, Head, Order
-from monitor.consumers.points import Anchors, anchor_of, placed_ns, shock_fields
+from monitor.consumers.points import Anchors, anchor_of, placed_ns
 from monitor.consumers.reading import read, read_phase
-from monitor.consumers.results import Result
 from monitor.consumers.totals import DerivedResults, exposure_results
 from monitor.detect.engine import Engine, Judges
 from monitor.detect.rules import started_anew
-from monitor.model.batch import Batch, Block, Detected, Event, Finding, Heard, Tick
+from monitor.model.batch import Batch, Block, Detected, Event, Heard
 from monitor.model.channel import field_name
 from monitor.model.errors import SnapshotError, TcmError
 from monitor.model.phase import PhaseBook
 from monitor.model.record import Env, Record, Status
-from monitor.shock.peak import analyse
 
 log = logging.getLogger(__name__)
 
@@ -35,41 +32,6 @@ SNAPSHOT_VERSION = 5
 ARRIVALS = "Arrivals"  # the part of the detector that judges by when records arrive
 OWN_KINDS = ("config", "tick", "operator")
 MAX_UNKNOWN_CHANNELS = 1_000
-
-
-class Passed(NamedTuple):
-    """A tick, and the containers of which records may still come that belong before others (None: of any)."""
-
-    pos: int
-    received_ns: int
-    open_containers: frozenset[str] | None
-
-    def is_open(self, container: str) -> bool:
-        """Whether something of the container may still come."""
-        return self.open_containers is None or container in self.open_containers
-
-
-@dataclass(slots=True)
-class Judged:
-    """What a run of records led to under `rules`.
-
-    `origins` has by position what alerts say of their record; `quarantine` are the positions there, behind the first
-    up to the second, that are to be looked at for conflicts. `provisional` are the containers of which records may
-    still come that belong before these; `passed` is of a tick.
-    What was judged again `is_again`; when all of it is, the container is `settled`.
-    """
-
-    rules: Rules
-    findings: list[Finding] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
-    origins: dict[int, Origin] = field(default_factory=dict)
-    readings: int = 0
-    events: int = 0
-    quarantine: tuple[int, int] | None = None
-    provisional: frozenset[str] = frozenset()
-    passed: Passed | None = None
-    settled: Settled | None = None
-    is_again: bool = False
 
 
 def _run_of(record: Record) -> tuple[str, bool]:
@@ -151,7 +113,7 @@ class Judge:
         judged.readings = sum(len(block.times_ns) for block in batch.blocks)
         judged.events = len(batch.events)
         self._take_up(judged, self._engine.step(batch))
-        for container, time_ns in _ends(batch):
+        for container, time_ns in ends_of(batch):
             if container in self._newest_ns or len(self._newest_ns) < MAX_LOGGERS:
                 self._newest_ns[container] = max(time_ns, self._newest_ns.get(container, 0))
         newest = {(block.container, block.logger): block for block in batch.blocks if not block.is_late}
@@ -205,7 +167,7 @@ class Judge:
             self._quarantine_pos = quarantined
         assert self._engine is not None  # made with the rules
         judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
-        self._take_up(judged, self._engine.tick(_tick_of(record, content)))
+        self._take_up(judged, self._engine.tick(tick_of(record, content)))
         open_containers = content.get("open")  # of an earlier version's ticks nobody knows
         judged.passed = Passed(
             record.pos, record.received_ns, None if open_containers is None else frozenset(open_containers)
@@ -319,7 +281,7 @@ class Judge:
         else:
             event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message, is_late)
             batch.events.append(event)
-            judged.results.append(_shock_result(event, judged.rules))
+            judged.results.append(shock_result(event, judged.rules))
 
     def _is_late(self, record: Record, owner: tuple[str, str], boot: int, seq: int) -> bool:
         if self._judges != "both":
@@ -348,17 +310,6 @@ class Judge:
         )
 
 
-def _ends(batch: Batch) -> Iterator[tuple[str, int]]:
-    """Container and time of the newest reading of each block and of each event."""
-    yield from ((block.container, int(block.times_ns.max())) for block in batch.blocks if len(block.times_ns))
-    yield from ((event.container, event.end_ns) for event in batch.events)
-
-
-def _tick_of(record: Record, content: dict[str, Any]) -> Tick:
-    is_drained = content.get("queue", 0) == 0
-    return Tick(record.pos, record.received_ns, content.get("mono_ns", 0), bool(content.get("connected")), is_drained)
-
-
 def _snapshot_content(data: bytes) -> dict[str, Any]:
     operation, place = "restore detector", "snapshot in watch.db"
     try:
@@ -372,9 +323,3 @@ def _snapshot_content(data: bytes) -> dict[str, Any]:
     if version != SNAPSHOT_VERSION:
         raise SnapshotError(operation, place, cause)
     return content  # type: ignore[no-any-return]  # a dict, as it has a version
-
-
-def _shock_result(event: Event, rules: Rules) -> Result:
-    rotation = np.array(rules.logger(event.container, event.logger).rotation)
-    tags = (("container", event.container), ("logger", event.logger), ("sensor", event.shock.accelerometer))
-    return Result(event.pos, "shock", tags, [event.trigger_ns], shock_fields(analyse(event.shock, rotation), event))

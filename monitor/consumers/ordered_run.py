@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from monitor.alerts import AlertBook, raise_alert
 from monitor.alerts.book import ALERT_TABLES
-from monitor.consumers.judge import Judge, Judged
+from monitor.consumers.judge import Judge
+from monitor.consumers.judged import Judged
 from monitor.consumers.points import MAX_TIME_NS, anchor_of, placed_ns
 from monitor.consumers.reading import read
 from monitor.journal import JournalReader

@@ -24,7 +24,8 @@ from monitor.alerts import AlertBook
 from monitor.alerts.book import UNTIL, end
 from monitor.alerts.reconcile import Told, reconcile
 from monitor.consumers.forks import Before, Exceedance, Fork, Settled
-from monitor.consumers.judge import Judge, Judged, Passed
+from monitor.consumers.judge import Judge
+from monitor.consumers.judged import Judged, Passed
 from monitor.consumers.ordered_run import OrderedRun, began_by
 from monitor.consumers.reading import phases_of
 from monitor.journal import JournalReader

@@ -12,7 +12,8 @@ from monitor.alerts.book import ALERT_MIGRATION, ALERT_TABLES
 from monitor.config import Rules
 from monitor.consumers.conflicts import raise_conflicts
 from monitor.consumers.forks import is_by_arrival
-from monitor.consumers.judge import Judge, Judged
+from monitor.consumers.judge import Judge
+from monitor.consumers.judged import Judged
 from monitor.consumers.results import RESULT_MIGRATION, RESULT_TABLES, ResultBook
 from monitor.consumers.settling import Settling, settle
 from monitor.journal import JournalReader, Page, Place
