@@ -70,7 +70,7 @@ def alarms_of(logger: LoggerTruth, alerts: Iterable[Mapping[str, Any]], *, speak
         error_s = made.error_ns / NS_PER_S if made else 0.0
         begin_s = logger.seconds(time_ns(alert["occurred_at"])) - error_s
         cleared = alert["cleared_at"]
-        end_s = math.inf if cleared is None else logger.seconds(time_ns(cleared)) - error_s
+        end_s = math.inf if cleared is None else _end_s(logger, time_ns(cleared), error_s)
         found.append(
             Alarm(
                 rule=alert["rule"],
@@ -87,6 +87,17 @@ def alarms_of(logger: LoggerTruth, alerts: Iterable[Mapping[str, Any]], *, speak
             )
         )
     return found
+
+
+def _end_s(logger: LoggerTruth, told_ns: int, error_s: float) -> float:
+    """The last true time that a logger told as this one: one whose clock stepped back told some times twice."""
+    length_ns = round(logger.block_s * NS_PER_S)
+    errors_s = [
+        made.error_ns / NS_PER_S
+        for made in logger.made
+        if made.kind == "env" and 0 <= told_ns - made.t0_ns - made.error_ns < length_ns
+    ]
+    return logger.seconds(told_ns) - min(errors_s, default=error_s)
 
 
 def score(logger: LoggerTruth, limits: Sequence[Limit], alarms: Sequence[Alarm]) -> Iterator[Verdict]:
