@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -41,7 +40,7 @@ class Columns:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The columns by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # subclasses are dataclasses
+        return {name: getattr(self, name) for name in self.dtypes}
 
     @property
     def is_used(self) -> NDArray[np.bool_]:
@@ -51,12 +50,12 @@ class Columns:
 
     def take(self, index: NDArray[np.int64]) -> Self:
         """A copy of some rows."""
-        return type(self)(*(array[index] for array in self.arrays().values()))
+        return type(self)(*[getattr(self, name)[index] for name in self.dtypes])
 
     def put(self, index: NDArray[np.int64], rows: Self) -> None:
         """Write `rows` where `index` says."""
-        for name, array in rows.arrays().items():
-            getattr(self, name)[index] = array
+        for name in self.dtypes:
+            getattr(self, name)[index] = getattr(rows, name)
 
     def grown(self, length: int) -> Self:
         """The same rows followed by zeros up to `length`."""

@@ -8,15 +8,16 @@ from monitor.detect import snapshot
 from monitor.detect.arrival import Arrivals
 from monitor.detect.clocks import Clocks
 from monitor.detect.families import FAMILIES
-from monitor.detect.gather import gather
+from monitor.detect.gather import Column, gather
 from monitor.detect.grid import Grid
 from monitor.detect.machine import Placed
 from monitor.detect.phases import Phases
 from monitor.detect.rules import RulesView
 from monitor.detect.shock import ShockJudge
-from monitor.detect.streams import MAX_STREAMS, Streams
-from monitor.model.batch import Batch, Block, Detected, Finding, Tick
+from monitor.detect.streams import MAX_STREAMS, Panel, Streams
+from monitor.model.batch import Batch, Block, Detected, Finding, Tick, Totals
 from monitor.model.errors import TcmError
+from monitor.model.limit import Rule
 
 Judges = Literal["both", "readings", "arrival"]
 
@@ -32,6 +33,16 @@ class Part(Protocol):
 
     def forget(self, container: str) -> None:
         """Remember nothing more of a container."""
+
+
+class ReadingFamily(Part, Protocol):
+    """A part that judges the readings of columns by the rules that it takes."""
+
+    def takes(self, rule: Rule) -> bool:
+        """Whether the rule is of this family."""
+
+    def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
+        """Judge one column: findings with the row of their reading in its record; running totals are appended."""
 
 
 class Engine:
@@ -131,9 +142,17 @@ class Engine:
         detected.derived += derived
         found: list[Placed] = []
         for column in columns:
-            for family in self._families:
+            for family in self._families_of(column.panel):
                 found += family.step(column, phases, detected.totals)
         return found
+
+    def _families_of(self, panel: Panel) -> list[ReadingFamily]:
+        """The families that have a rule in a panel."""
+        families = self._of_panel.get(panel.number)
+        if families is None:
+            families = [family for family in self._families if any(map(family.takes, panel.rules))]
+            self._of_panel[panel.number] = families
+        return families
 
     def _adopt(self, contents: dict[str, Any]) -> list[Finding]:
         try:
@@ -145,7 +164,8 @@ class Engine:
         """Start without state."""
         self._rules, self._phases = rules, Phases(rules)
         self._streams = Streams(rules, self._max_streams)
-        self._families = tuple(family(self._streams, rules) for family in FAMILIES)
+        self._families: list[ReadingFamily] = [family(self._streams, rules) for family in FAMILIES]
+        self._of_panel: dict[int, list[ReadingFamily]] = {}
         self._grid, self._clocks = Grid(rules), Clocks(rules)
         self._shocks, self._arrivals = ShockJudge(rules), Arrivals(rules)
         self._parts: dict[str, Part] = {type(family).__name__: family for family in self._families}

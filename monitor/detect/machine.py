@@ -62,32 +62,26 @@ class Machine:
         self._state, self._last = threshold.State.empty(FIRST_SLOTS), Last.empty(FIRST_SLOTS)
         self._uncertainty = np.full(FIRST_SLOTS, np.nan)  # U (k = 2), NaN where nobody can say
 
-    def is_active(self, streams: Index, compiled: Compiled, rules: Index) -> Flags:
-        """Which lanes are pending or firing, bool [streams, rules]."""
-        slots = self._slots_of(streams, compiled)[:, rules]  # which may make the columns longer
-        active: Flags = self._state.mode[slots] != threshold.IDLE
-        return active
-
-    def limits(self, streams: Index, compiled: Compiled, rules: Index) -> NDArray[np.float32]:
-        """The limit of each lane, mirrored, float32 [streams, rules]; with a guard U is taken off."""
-        limit: NDArray[np.float32] = compiled.limit[rules]
-        is_guarded = np.array([compiled.rules[rule].guard is not None for rule in rules.tolist()])
-        if not is_guarded.any():
-            return np.broadcast_to(limit, (len(streams), len(rules)))
-        slots = self._slots_of(streams, compiled)[:, rules]  # as above
-        margin = np.where(is_guarded, np.nan_to_num(self._uncertainty[slots]), np.float32(0))
-        return np.asarray(limit - margin, dtype=np.float32)
-
     def quiet_range(
         self, streams: Index, compiled: Compiled, rules: Index
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Between which values nothing happens under any of the rules, float32 [streams]; NaN: a lane is active."""
-        limits, sign = self.limits(streams, compiled, rules), compiled.sign[rules]
-        high = np.where(sign > 0, limits, np.inf).min(axis=1).astype(np.float32)
-        low = np.where(sign < 0, -limits, -np.inf).max(axis=1).astype(np.float32)
-        is_active = self.is_active(streams, compiled, rules).any(axis=1)
-        low[is_active] = high[is_active] = np.nan
-        return low, high
+        slots = self._slots_of(streams, compiled)[:, rules]  # which may make the columns longer
+        limits, sign = self._limits(slots, compiled, rules), compiled.sign[rules]
+        high = np.where(sign > 0, limits, np.float32(np.inf)).min(axis=1)
+        low = np.where(sign < 0, -limits, np.float32(-np.inf)).max(axis=1)
+        is_active = (self._state.mode[slots] != threshold.IDLE).any(axis=1)
+        nowhere = np.float32(np.nan)
+        return np.where(is_active, nowhere, low), np.where(is_active, nowhere, high)
+
+    def _limits(self, slots: Index, compiled: Compiled, rules: Index) -> NDArray[np.float32]:
+        """The limit of each lane, mirrored, float32 [lanes or 1, rules]; with a guard U is taken off."""
+        limit: NDArray[np.float32] = compiled.limit[rules]
+        is_guarded = compiled.is_guarded[rules]
+        if not is_guarded.any():
+            return limit[None, :]
+        margin = np.where(is_guarded, np.nan_to_num(self._uncertainty[slots]), np.float32(0))
+        return np.asarray(limit - margin, dtype=np.float32)
 
     def judge(self, column: Column, compiled: Compiled, rules: Index, made: Made, note: Note) -> list[Placed]:
         """Run the machine over the lanes that come near the limit of one of `rules` or are active."""
@@ -96,8 +90,8 @@ class Machine:
         if counts.size == 0:
             return []
         slots, sign = self._slots_of(streams, compiled)[:, rules], compiled.sign[rules]
-        limit = self.limits(streams, compiled, rules)
-        lane, rule = np.nonzero((_reach(made, starts, sign) > limit) | (self._state.mode[slots] != threshold.IDLE))
+        limits = self._limits(slots, compiled, rules)
+        lane, rule = np.nonzero((_reach(made, starts, sign) > limits) | (self._state.mode[slots] != threshold.IDLE))
         if lane.size == 0:
             return []
         slot, lane_counts = slots[lane, rule], counts[lane]
@@ -105,7 +99,8 @@ class Machine:
         values = made.series.values[point] * np.repeat(sign[rule], lane_counts)
         if made.is_outside is not None:
             values[made.is_outside[point]] = -np.inf
-        at, limit, clear = made.series.at[point], limit[lane, rule], compiled.clear[rules][rule]
+        at, clear = made.series.at[point], compiled.clear[rules][rule]
+        limit = limits[lane if len(limits) > 1 else 0, rule]
         readings = made.laid.readings
         gap_ns = np.full(len(at), UNKNOWN_GAP_NS) if made.is_sparse else readings.gap_ns[at]
         lanes = threshold.Lanes(

@@ -44,6 +44,7 @@ class Compiled(NamedTuple):
     limit: NDArray[np.float32]
     clear: NDArray[np.float32]
     dwell_ns: NDArray[np.int64]
+    is_guarded: NDArray[np.bool_]
 
 
 def compile_rules(rules: tuple[Rule, ...], features: list[Feature]) -> Compiled | None:
@@ -62,4 +63,5 @@ def compile_rules(rules: tuple[Rule, ...], features: list[Feature]) -> Compiled 
         np.array([rule.limit for rule in rules], dtype=np.float32) * sign,
         np.array([rule.clear for rule in rules], dtype=np.float32) * sign,
         np.array([round(min(rule.for_s, LONGEST_DWELL_S) * NS_PER_S) for rule in rules], dtype=np.int64),
+        np.array([rule.guard is not None for rule in rules]),
     )

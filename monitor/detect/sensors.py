@@ -145,6 +145,10 @@ class Reach:
         self._compiled: dict[int, Compiled | None] = {}
         self._machine = Machine(streams, rules, self._compiled_of)
 
+    def takes(self, rule: Rule) -> bool:
+        """Whether it is a health rule that checks that."""
+        return _checks_range(rule)
+
     def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
         """Judge one column; streams within range cost a look at their extremes."""
         del totals
@@ -155,7 +159,7 @@ class Reach:
             rules = np.flatnonzero(compiled.feature_of == number)
             least, most = feature.parameters
             is_near = (column.lows < least) | (column.highs > most)
-            is_near |= self._machine.is_active(column.streams, compiled, rules).any(axis=1)
+            is_near |= np.isnan(self._machine.quiet_range(column.streams, compiled, rules)[1])  # an active lane
             if is_near.any():
                 near = column.take(_of_streams(column, is_near))
                 found += self._machine.judge(near, compiled, rules, _reach_of(near, feature, phases), _no_note)

@@ -19,8 +19,7 @@ from monitor.model.batch import Finding, Totals
 from monitor.model.limit import CondensationRule, Rule, StatisticRule, ThresholdRule
 
 
-def judges_readings(rule: Rule) -> bool:
-    """Whether the rule judges the values of its channel, measured or derived, as they are."""
+def _takes(rule: Rule) -> bool:
     return isinstance(rule, ThresholdRule | CondensationRule) or (
         isinstance(rule, StatisticRule) and rule.method == "disagreement"
     )
@@ -33,6 +32,10 @@ class Thresholds:
         self._streams = streams
         self._compiled: dict[int, Compiled | None] = {}
         self._machine = Machine(streams, rules, self._compiled_of)
+
+    def takes(self, rule: Rule) -> bool:
+        """Whether the rule judges the values of its channel, measured or derived, as they are."""
+        return _takes(rule)
 
     def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
         """Judge one column: findings with the row of their reading in its record."""
@@ -69,15 +72,14 @@ class Thresholds:
         self, column: Column, compiled: Compiled, rules: NDArray[np.int64], scope: Scope, phases: Phases
     ) -> Flags:
         """Which segments belong to streams that are active, or come beyond a limit in the batch, bool [segments]."""
-        limits = self._machine.limits(column.streams, compiled, rules)
-        reach = np.where(compiled.sign[rules] > 0, column.highs[:, None], -column.lows[:, None])
-        is_beyond: Flags = np.asarray((reach > limits).any(axis=1))
+        low, high = self._machine.quiet_range(column.streams, compiled, rules)
+        is_beyond: Flags = (column.highs > high) | (column.lows < low)
         if scope.is_bound and is_beyond.any():
             beyond = np.flatnonzero(is_beyond)
             some = column.rows.take(beyond)
             is_watched, _ = phases.watched(some, scope)
             is_beyond[beyond] = np.logical_or.reduceat(is_watched, some.starts)
-        is_beyond |= self._machine.is_active(column.streams, compiled, rules).any(axis=1)
+        is_beyond |= np.isnan(high)
         if not is_beyond.any():
             return is_beyond
         near: Flags = np.isin(column.streams, column.streams[is_beyond])
@@ -85,7 +87,7 @@ class Thresholds:
 
     def _compile(self, panel: Panel) -> Compiled | None:
         if panel.number not in self._compiled:
-            self._compiled[panel.number] = compiled_rules(panel, judges_readings, _feature)
+            self._compiled[panel.number] = compiled_rules(panel, self.takes, _feature)
         return self._compiled[panel.number]
 
     def _compiled_of(self, key: StreamKey) -> Compiled | None:

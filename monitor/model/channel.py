@@ -29,7 +29,7 @@ COMPUTED_DIFFERENTIAL = "differential.computed"
 PHYSICAL_RANGE: dict[str, tuple[float, float]] = {
     # What a sensor of the quantity can have measured, in the channel's unit: beyond, it is the sensor that is wrong.
     "temperature": (-90.0, 150.0),  # coldest air on Earth -89.2 degC; above 150 degC no logger works
-    "humidity": (-2.0, 105.0),  # capacitive sensors read a little below 0 in dry gas and up to 105 % in fog
+    "humidity": (-5.0, 105.0),  # sensors accurate to 2 or 3 % read below 0 in dry gas, and up to 105 % in fog
     "pressure": (1_000.0, 400_000.0),  # 31 km to 4 bar, above any container's relief valve
     "differential": (-100_000.0, 300_000.0),  # a vacuum inside, and as above
     "acceleration": (-10_000.0, 10_000.0),  # the largest range of piezoelectric sensors in loggers
