@@ -5,7 +5,8 @@ in which windows fill. Only the engine is timed, in processor time: decoding and
 
 quiet_samples_per_s: no stream comes near a limit. storm_samples_per_s: every stream with a limit crosses one every 10
 readings; the time to build the alert objects is measured apart, on the very findings told, and taken off
-(storm_with_alerts_per_s has it in). ratio_to_rowwise: quiet against the plain loop of `detect_rowwise` over 50 loggers.
+(storm_with_alerts_per_s has it in). ratio_to_rowwise: quiet against the plain loop of `detect_rowwise` over 50 loggers,
+which raises and clears what the engine does for readings (`tests/unit/test_detect_rowwise.py`).
 cost_ratio_100k_to_100: a sample's cost with 100 000 loggers, 1 000 others in each batch, over that with 100 loggers of
 10 blocks each, after as many blocks of each logger. state_mb_10k: what tracemalloc says is held after 3 blocks each of
 10 000 loggers. snapshot_core_pct: processor time of a snapshot and of its writing into SQLite every 10 s, the larger of

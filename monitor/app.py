@@ -123,6 +123,7 @@ class Daemon:
                 "dropped": sum(session.dropped for session in self._sessions),
             },
             "consumers": self._consumers(),
+            "provisional": list(self.watch.judge.forks),
             "started_anew": self.watch.judge.started_anew.copy(),
             "unknown_channels": sorted(self.watch.judge.unknown_channels.copy()),
         }

@@ -88,15 +88,29 @@ class NaiveLeak:
 
 @dataclass
 class Teller:
-    """A logger's readings in the order of time: (time, the columns it tells)."""
+    """A logger's readings in the order of time: (time, the columns it tells); a run for each time it turned back."""
 
-    rows: list[tuple[int, Row]] = field(default_factory=list)
+    runs: list[list[tuple[int, Row]]] = field(default_factory=lambda: [[]])
 
-    def sample(self, point_ns: int, max_age_ns: int, column: str) -> float:
-        """The last value of a column at or before the point, NaN when it is too old."""
-        for time_ns, row in reversed(self.rows):
-            if point_ns - max_age_ns <= time_ns <= point_ns and not math.isnan(row.get(column, math.nan)):
-                return row[column]
+    @property
+    def last_ns(self) -> int:
+        return self.runs[-1][-1][0]
+
+    def take(self, time_ns: int, row: Row, reach_ns: int, before_ns: int | None) -> None:
+        """`before_ns`: the reading before in the block; the first of a block is held against the last one kept."""
+        if self.runs[-1] and time_ns < (self.last_ns if before_ns is None else before_ns) - reach_ns:
+            self.runs.append([])
+        if not self.runs[-1] or time_ns > self.last_ns:
+            self.runs[-1].append((time_ns, row))
+
+    def sample(self, point_ns: int, max_age_ns: int, every_ns: int, column: str) -> float:
+        """The last value of a column at or before the point, NaN when it is too old; the latest run that tells."""
+        for run in reversed(self.runs):
+            known = [(time_ns, row) for time_ns, row in run if point_ns - max_age_ns <= time_ns <= point_ns]
+            is_passed = run is self.runs[-1] or run[-1][0] // every_ns * every_ns >= point_ns
+            if known and is_passed:
+                values = [row[column] for _, row in known if not math.isnan(row.get(column, math.nan))]
+                return values[-1] if values else math.nan
         return math.nan
 
 
@@ -112,6 +126,7 @@ class NaiveGrid:
         self.tellers: dict[str, Teller] = {}
         self.done: int | None = None
         self.told: dict[tuple[int, str], tuple[float, int]] = {}
+        self.reach_ns = every_ns + max_age_ns
 
     def block(self, block: Block) -> None:
         """Take a block."""
@@ -123,15 +138,18 @@ class NaiveGrid:
         teller = self.tellers.setdefault(block.logger, Teller())
         if self.done is None:
             self.done = int(block.times_ns[0]) // self.every_ns - 1
+        before_ns = None
         for time_ns, row in zip(block.times_ns.tolist(), rows, strict=True):
-            if not teller.rows or time_ns > teller.rows[-1][0]:
-                teller.rows.append((time_ns, row or {}))
-        self._finish(min(each.rows[-1][0] // self.every_ns for each in self.tellers.values()), block.pos)
+            if before_ns is not None and time_ns < before_ns - self.reach_ns:
+                self._finish_told(block.pos)  # before it turns back
+            teller.take(time_ns, row or {}, self.reach_ns, before_ns)
+            before_ns = time_ns
+        self._finish_told(block.pos)
 
     def tick(self, tick: Tick) -> None:
         """Take a tick."""
         if self.tellers and tick.is_connected and tick.is_drained:
-            newest = max(each.rows[-1][0] // self.every_ns for each in self.tellers.values())
+            newest = max(each.last_ns // self.every_ns for each in self.tellers.values())
             self._finish(min(newest, (tick.now_ns - self.max_age_ns) // self.every_ns), tick.pos)
 
     def _columns(self, row: Row) -> Row | None:
@@ -150,6 +168,9 @@ class NaiveGrid:
             return {"inside": _finite(row["pressure.inside"])} if "pressure.inside" in row and not is_whole else None
         return {"x": _finite(row["temperature.air"])} if "temperature.air" in row else None
 
+    def _finish_told(self, pos: int) -> None:
+        self._finish(min(each.last_ns // self.every_ns for each in self.tellers.values()), pos)
+
     def _finish(self, until: int, pos: int) -> None:
         assert self.done is not None
         for point in range(self.done + 1, until + 1):
@@ -160,7 +181,10 @@ class NaiveGrid:
 
     def _values(self, point_ns: int) -> dict[str, float]:
         def known(column: str) -> dict[str, float]:
-            samples = {name: each.sample(point_ns, self.max_age_ns, column) for name, each in self.tellers.items()}
+            samples = {
+                name: each.sample(point_ns, self.max_age_ns, self.every_ns, column)
+                for name, each in self.tellers.items()
+            }
             return {name: value for name, value in samples.items() if not math.isnan(value)}
 
         if self.kind == "margin":

@@ -37,7 +37,7 @@ class NaiveStuck(NaiveLane):
     def reading(self, reading: Reading) -> float | None:
         """Take the next reading."""
         how, _ = self.follow(reading)
-        was_stuck, value = self.is_stuck and how != "first", self.value
+        was_stuck, value = self.is_stuck, self.value
         self.value = reading.value
         is_same = reading.value == value or abs(reading.value - value) <= self.tolerance
         if how != "next" or not is_same:
@@ -219,7 +219,14 @@ class NaiveClock:
         self.is_firing = is_wrong
         if is_wrong:
             self.start_ns = int(block.times_ns[0])
+            if self.unset_ns is not None and self._is_unset(block):
+                self.start_ns = min(self.start_ns, self.unset_ns)
         return ["fired" if is_wrong else "cleared"]
+
+    def _is_unset(self, block: Block) -> bool:
+        if self.unset_ns is None:
+            return False
+        return max(int(block.times_ns[-1]) - self.unset_ns, 0) / 1e9 >= self.rule.for_s
 
     def _is_wrong(self, block: Block) -> bool:
         times_ns, wrong = block.times_ns.tolist(), False
@@ -231,8 +238,7 @@ class NaiveClock:
             self.synced, self.unset_ns = block, None
         elif self.unset_ns is None:
             self.unset_ns = times_ns[0]
-        if self.unset_ns is not None:
-            wrong |= max(times_ns[-1] - self.unset_ns, 0) / 1e9 >= self.rule.for_s
+        wrong |= self._is_unset(block)
         wrong |= any(after <= before for before, after in pairwise(times_ns))
         last = self.last
         if last is not None and last.boot == block.boot and (last.clk == 2) == (block.clk == 2):

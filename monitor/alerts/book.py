@@ -8,9 +8,10 @@ from itertools import count
 from typing import Any
 
 from monitor.alerts.reconcile import Change, Told
+from monitor.alerts.wording import ended
 from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING, OPEN_STATES, Alert, alert_id, in_json
 from monitor.model.batch import Finding
-from monitor.model.clock import NS_PER_S, rfc3339
+from monitor.model.clock import rfc3339
 
 ALERT_TABLES = """
 CREATE TABLE IF NOT EXISTS alerts(
@@ -45,7 +46,6 @@ DROP TABLE alerts_before;
 DROP TABLE transitions_before;
 """
 MAX_LISTED = 10_000
-UNTIL = " until "  # begins what is added to the message of an alert that ended
 
 
 def exceedance_id(finding: Finding) -> str:
@@ -87,9 +87,10 @@ class AlertBook:
         key, body = row[0], json.loads(row[1])
         body["peak"] = in_json(finding.peak)
         if finding.change == "cleared":
-            end(body, finding.time_ns)
-            self._change(key, "cleared_ns = ?", (finding.time_ns,), body)
-            self._transition(key, CLEARED, finding.time_ns, body)
+            end(body, finding)
+            self._change(key, "cleared_ns = ?", (cleared_ns(finding),), body)
+            # Later than the start, whatever the clock did: a store keeps but one point of a series at a time.
+            self._transition(key, CLEARED, max(finding.time_ns, finding.start_ns + 1), body)
         else:
             self._change(key, "cleared_ns = NULL", (), body)
         return True
@@ -182,8 +183,16 @@ class AlertBook:
         )
 
 
-def end(body: dict[str, Any], cleared_ns: int) -> None:
-    """Clear an alert at a time (ns UTC)."""
-    body["state"], body["cleared_at"] = CLEARED, rfc3339(cleared_ns)
-    until = rfc3339(cleared_ns // NS_PER_S * NS_PER_S)
-    body["message"] += f"{UNTIL}{until}, peak {body['peak']:.4g} {body['unit']}"
+def cleared_ns(finding: Finding) -> int:
+    """When an exceedance ended (ns UTC), not before it began, as a reading by a clock that was set back would have it.
+
+    `finding` is its `cleared` one.
+    """
+    return max(finding.start_ns, finding.time_ns)
+
+
+def end(body: dict[str, Any], finding: Finding) -> None:
+    """Clear an alert by the `cleared` finding of its exceedance."""
+    time_ns = cleared_ns(finding)
+    body["state"], body["cleared_at"] = CLEARED, rfc3339(time_ns)
+    body["message"] += ended(body, time_ns, finding.note)

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from monitor.alerts.wording import begun
 from monitor.config import Rules
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id
 from monitor.model.batch import Finding
-from monitor.model.clock import NS_PER_S, rfc3339
-from monitor.model.leg import Logger
-from monitor.model.limit import HealthRule, Rule, ShockRule, ThresholdRule
+from monitor.model.limit import Rule, ShockRule
 
-HEALTH = {
-    "stuck": "does not change",
-    "range": "is outside what a sensor can measure",
-    "nan": "gives no values",
-    "clock": "clock stepped, stands still or is not set",
-    "clipped": "event reached the sensor's rails: its peak is a lower bound",
-    "battery": "battery is low",
-    "memory": "memory is nearly full",
-    "trigger": "trigger level or range does not fit the limits",
-    "calibration": "calibration is out of date",
-    "silent": "is silent",
-}
 LATEST = " at the latest (clock not set, sent from memory)"
 
 
@@ -46,6 +33,7 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
     container = rules.container(finding.container)
     logger = rules.logger(finding.container, finding.logger)
     rule = next(rule for rule in rules.profile(finding.container).rule if rule.id == finding.rule)
+    judgement = decision(rule, finding.value, finding.uncertainty)
     return Alert(
         id=alert_id(finding.rule, finding.container, finding.logger, finding.channel, finding.start_ns),
         rule=rule.id,
@@ -66,12 +54,12 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
         limit=rule.limit,
         unit=rule.unit,
         uncertainty=finding.uncertainty,
-        decision=decision(rule, finding.value, finding.uncertainty),
+        decision=judgement,
         clock_uncertainty_s=origin.clock_uncertainty_s,
         phase=rules.phase_at(finding.container, finding.start_ns),
         profile_digest=rules.profile_digest(finding.container),
         evidence=Evidence(finding.pos, finding.boot, finding.seq),
-        message=_message(rule, finding, logger) + (LATEST if origin.is_latest else ""),
+        message=begun(rule, finding, logger, judgement) + (LATEST if origin.is_latest else ""),
     )
 
 
@@ -85,16 +73,3 @@ def decision(rule: Rule, value: float, uncertainty: float | None) -> str:
     if uncertainty is not None and beyond > uncertainty:
         return "exceeded"
     return "within" if beyond <= 0 and rule.guard is not None else "indeterminate"
-
-
-def _message(rule: Rule, finding: Finding, logger: Logger) -> str:
-    what = f"{finding.channel} {finding.axis}" if finding.axis else finding.channel
-    where = f"{finding.container} {logger.place or finding.logger}"
-    since = rfc3339(finding.start_ns // NS_PER_S * NS_PER_S)
-    note = f", {finding.note}" if finding.note else ""
-    if isinstance(rule, HealthRule):
-        return f"{where}: {what} {HEALTH[rule.check]} since {since}{note}"
-    side = "above" if isinstance(rule, ShockRule) or rule.sign > 0 else "below"
-    kind = "" if isinstance(rule, ThresholdRule | ShockRule) else f" {rule.kind}"
-    unit = f" {rule.unit}" if rule.unit else ""
-    return f"{where}: {what}{kind} {finding.value:.4g}{unit}, {side} {rule.limit:.4g}{unit} since {since}{note}"

@@ -11,7 +11,7 @@ from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING
 from monitor.model.clock import rfc3339
 
 REVISED, MERGED = "revised", "merged"  # kinds of transition beside the states of an alert
-WITHDRAWN = "; withdrawn: with all records in order the limit is kept"
+WITHDRAWN = "; withdrawn: judged again with everything that came later, it is no exceedance"
 ONE_WITH = "; one with "
 KEPT = ("id", "severity", "reported_at", "suspect", "merged_into", "state")  # of an alert that is revised
 _END = 1 << 62
@@ -121,5 +121,7 @@ def _identity(told: Told) -> tuple[str, int, int | None]:
 
 def _merged(alert: Told, into: str, why: str, at_ns: int) -> Change:
     body = alert.body | {"state": CLEARED, "merged_into": into, "message": alert.body["message"] + why}
-    body["cleared_at"] = body["cleared_at"] or rfc3339(at_ns)
-    return Change(MERGED, replace(alert, cleared_ns=at_ns if alert.cleared_ns is None else alert.cleared_ns), body)
+    if alert.cleared_ns is not None:
+        return Change(MERGED, alert, body)
+    cleared_ns = max(alert.occurred_ns, at_ns)  # a logger's clock may be ahead
+    return Change(MERGED, replace(alert, cleared_ns=cleared_ns), body | {"cleared_at": rfc3339(cleared_ns)})

@@ -16,6 +16,7 @@ from monitor.cli.output import (
     print_json,
     query,
     require_state,
+    table,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def list_alerts(
 ) -> None:
     """List published alerts, cleared ones included. Example: tcm alerts list --state firing"""
     from monitor.model.alert import STATES
+    from monitor.model.errors import TcmError
 
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"expected one of {', '.join(STATES)}", param_hint="--state")
@@ -45,6 +47,8 @@ def list_alerts(
     rows = ask_daemon(loaded, f"/api/alerts{query(state=state, container=container)}")
     if rows is None:
         rows = _offline(loaded, state, container)
+    if container is not None and not rows and not _is_known(loaded, container):
+        raise TcmError("list alerts", container, "no such container", "tcm phase show lists all")
     if as_json:
         print_json(rows)
     else:
@@ -64,18 +68,32 @@ def _offline(config: Config, state: str | None, container: str | None) -> list[d
     return rows
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """A table of alerts, or a line that says there are none."""
-    from rich import box
-    from rich.table import Table
+def _is_known(config: Config, container: str) -> bool:
+    """Whether a container is registered, or anything came from it."""
+    from contextlib import closing
 
-    if not rows:
+    from monitor.journal import JournalReader
+
+    rows = ask_daemon(config, f"/api/phases{query(container=container)}")
+    if rows is not None:
+        return bool(rows)
+    with closing(JournalReader(config.state_dir)) as reader:
+        return container in config.rules.containers or container in reader.containers()
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """A table of the alerts that count, or a line that says there are none; another says how many were merged."""
+    from rich.text import Text
+
+    counting = [row for row in rows if row["merged_into"] is None]
+    if counting:
+        listed = table("severity", "state", "decision", "rule", "what")
+        for column in listed.columns[:3]:
+            column.no_wrap = True
+        for row in counting:
+            listed.add_row(*(Text(row[key]) for key in ("severity", "state", "decision", "rule", "message")))
+        console().print(listed)
+    else:
         print("no alerts")
-        return
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("severity", "state", "decision"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("what")
-    for row in rows:
-        table.add_row(row["severity"], row["state"], row["decision"], row["message"])
-    console().print(table)
+    if len(counting) < len(rows):
+        print(f"{len(rows) - len(counting)} merged into others or withdrawn are left out; --json has all")

@@ -181,5 +181,5 @@ def _print_summary(summary: dict[str, Any]) -> None:
         f"\n{counts}, {gaps['open'] + gaps['requested']} missing, {gaps['lost']} lost; {len(summary['alerts'])} alerts:"
     )
     for alert in summary["alerts"]:
-        print(f"  {alert['severity']:8} {alert['state']:8} {alert['message']}")
+        print(f"  {alert['severity']:8} {alert['state']:8} {alert['rule']}: {alert['message']}")
     print(f"state kept in {summary['state_dir']}; look again with: tcm replay {summary['state_dir']}")

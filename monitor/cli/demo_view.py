@@ -63,7 +63,7 @@ class LineView:
         """Say what is new."""
         for number, _, alert in self._daemon.transitions(self._told):
             self._told = number
-            self._say(f"{alert['severity']} {alert['state']}: {alert['message']}")
+            self._say(f"{alert['severity']} {alert['state']}: {alert['rule']}: {alert['message']}")
         if elapsed_s >= self._next_s:
             self._next_s = elapsed_s + LINE_EVERY_S
             self._say(f"{elapsed_s:3.0f} s  {headline(self._daemon, self._clock)}")
@@ -131,11 +131,12 @@ def _alert_table(alerts: list[dict[str, Any]], rows: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True)
     for heading in ("alert", "state"):
         table.add_column(heading, width=7)  # of "warning", "cleared"
+    table.add_column("rule", no_wrap=True)
     table.add_column(f"what ({len(alerts)} alerts in all)", no_wrap=True, ratio=1)
     for alert in alerts[-rows:]:
         is_open = alert["state"] in OPEN_STATES
         style = STYLES[alert["severity"]] if is_open else "dim"
-        table.add_row(alert["severity"], alert["state"], alert["message"], style=style)
+        table.add_row(alert["severity"], alert["state"], alert["rule"], Text(alert["message"]), style=style)
     return table
 
 

@@ -40,6 +40,7 @@ def _show_kinds(meanings: dict[str, str], as_json: bool) -> None:
         return
     for kind, meaning in meanings.items():
         print(f"{kind:<14}{meaning}")
+    print("\nKeys and an example of one of them: tcm limits explain KIND")
 
 
 def _show_keys(kind: str, meaning: str, as_json: bool) -> None:
@@ -47,11 +48,12 @@ def _show_keys(kind: str, meaning: str, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from monitor.config.explain import example_of, keys_of
+    from monitor.config.explain import checks, example_of, keys_of
 
     keys = keys_of(kind)
     if as_json:
-        print_json({"kind": kind, "meaning": meaning, "keys": [asdict(key) for key in keys], "rule": example_of(kind)})
+        document = {"kind": kind, "meaning": meaning, "keys": [asdict(key) for key in keys], "rule": example_of(kind)}
+        print_json(document | ({"checks": [asdict(check) for check in checks()]} if kind == "health" else {}))
         return
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("key", no_wrap=True)
@@ -61,5 +63,11 @@ def _show_keys(kind: str, meaning: str, as_json: bool) -> None:
         default = "required" if key.is_required else key.default or "-"
         table.add_row(*(Text(cell) for cell in (key.key, key.meaning, key.unit or "-", default, key.example)))
     print(f"{kind}: {meaning}")
-    console().print(table)
+    out = console()
+    out.print(table)
+    if kind == "health":
+        of_checks = Table("check", "what is wrong", "its keys, beside those of every rule", box=box.SIMPLE_HEAD)
+        for check in checks():
+            of_checks.add_row(check.check, check.meaning, ", ".join(check.keys) or "-")
+        out.print(of_checks)
     print(example_of(kind), end="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import urllib.error
 import urllib.parse
@@ -14,13 +15,14 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from monitor.config import Config
 
 DEFAULT_CONFIG = Path("config/monitor.toml")
 ConfigOption = Annotated[Path, typer.Option("--config", envvar="TCM_CONFIG", help="The configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
-PIPE_WIDTH = 200
+PIPE_WIDTH = 120
 MAX_REASON_BYTES = 4096
 HTTP_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 << 20
@@ -39,10 +41,22 @@ def print_json(document: object) -> None:
 
 
 def console() -> Console:
-    """Where tables go: the terminal's width, or wide enough for whole lines in a pipe."""
+    """Where tables go: as wide as the terminal, in a pipe as COLUMNS says or else `PIPE_WIDTH`."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    is_known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return Console(width=None if is_known else PIPE_WIDTH)
+
+
+def table(*headings: str) -> Table:
+    """A table whose cells are folded where they do not fit: nothing is cut off."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD)
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
 
 
 def fail(error: Exception) -> NoReturn:

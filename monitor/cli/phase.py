@@ -17,6 +17,7 @@ from monitor.cli.output import (
     load,
     print_json,
     query,
+    table,
 )
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ def set_phase(
     at: Annotated[str | None, typer.Option(help="Since when, RFC 3339 with zone; default: now.")] = None,
     by: Annotated[str | None, typer.Option(help="Who says so; default: the login name.")] = None,
     remark: Annotated[str, typer.Option(help="Why, one line.")] = "",
+    new: Annotated[bool, typer.Option("--new", help="Enter it although no leg and no rule has such a phase.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
     """Journal which phase a container is in. Example: tcm phase set C-101 road --at 2026-11-23T06:10:00Z --by Rossi"""
     loaded = load(config)
-    content = {"type": "phase", "container": container, "phase": phase, "by": by or _login_name(), "remark": remark}
+    content: dict[str, Any] = {"type": "phase", "container": container, "phase": phase, "remark": remark}
+    content |= {"by": by or _login_name()} | ({"new": True} if new else {})
     if at is not None:
         content["effective_at"] = at
     body = json.dumps(content).encode()
@@ -90,7 +93,7 @@ def _login_name() -> str:
         raise TcmError("set phase", "--by", f"no login name: {error}", "give one with --by") from None
 
 
-def _set_directly(config: Config, content: dict[str, str]) -> dict[str, Any]:
+def _set_directly(config: Config, content: dict[str, Any]) -> dict[str, Any]:
     """Without a daemon: under the lock of the state directory, by the same checks."""
     from contextlib import closing
 
@@ -120,21 +123,19 @@ def _offline(config: Config, container: str | None) -> list[dict[str, Any]]:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     if not rows:
         print("no containers")
         return
-    table = Table("container", "phase", "since", "said by", box=box.SIMPLE_HEAD)
+    present = table("container", "phase", "since", "said by")
     for row in rows:
-        table.add_row(row["container"], row["phase"], row["since"] or "-", Text(row["by"] or "plan"))
+        present.add_row(row["container"], row["phase"], row["since"] or "-", Text(row["by"] or "plan"))
     out = console()
-    out.print(table)
+    out.print(present)
     entered = [record for row in rows for record in row["records"]]
     if entered:
-        history = Table("container", "entered", "by", "phase", "since", "remark", box=box.SIMPLE_HEAD)
+        history = table("container", "entered", "by", "phase", "since", "remark")
         for record in entered:
             keys = ("container", "entered_at", "by", "phase", "effective_at", "remark")
             history.add_row(*(Text(record[key]) for key in keys))  # a bracket in a remark is no markup

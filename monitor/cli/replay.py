@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, ask_daemon, load, print_json, query
+from monitor.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    ask_daemon,
+    console,
+    load,
+    print_json,
+    query,
+    table,
+)
 
 if TYPE_CHECKING:
     from monitor.config import Config
 
+STREAM = ("rule", "container", "logger", "channel")
 IMPORT_S = 150.0  # a little longer than the daemon gives itself
 
 
@@ -48,9 +59,25 @@ def replay(
         print_json(result)
     else:
         show(result["alerts"])
+        if is_ordered:
+            _show_exposure(result["exposure"])
         print(f"{result['readings']} readings, {result['events']} events in {result['seconds']} s")
     is_alarm = any(alert["severity"] == "alarm" and alert["merged_into"] is None for alert in result["alerts"])
     sys.exit(1 if is_alarm else 0)
+
+
+def _show_exposure(rows: list[dict[str, Any]]) -> None:
+    """A table of the last running totals of each rule and stream; none where no rule sums up anything."""
+    from rich.text import Text
+
+    if not rows:
+        return
+    listed = table(*STREAM, "totals")
+    for row in rows:
+        totals = {name: value for name, value in row.items() if name not in (*STREAM, "at", "provisional")}
+        said = ", ".join(f"{name} {value:g}" for name, value in totals.items() if value is not None)
+        listed.add_row(*(Text(row[key]) for key in STREAM), Text(said))
+    console().print(listed)
 
 
 def import_file(

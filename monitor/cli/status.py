@@ -13,6 +13,7 @@ from monitor.cli.output import (
     load,
     print_json,
     require_state,
+    table,
 )
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 CLOCKS = {0: "not set", 1: "free", 2: "set"}
+MAX_NAMED = 20  # containers that a line lists
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
@@ -53,6 +55,7 @@ def _offline(config: Config) -> dict[str, Any]:
             "dropped": 0,
         },
         "consumers": {},
+        "provisional": reader.watch.provisional(),
     }
     document = head | reader.document(config.rules, SystemClock().now_ns())
     reader.close()
@@ -60,8 +63,7 @@ def _offline(config: Config) -> dict[str, Any]:
 
 
 def _show(document: dict[str, Any]) -> None:
-    from rich import box
-    from rich.table import Table
+    from rich.text import Text
 
     out = console()
     out.print(f"{document['instance']}: {document['state']}", style="bold", highlight=False)
@@ -77,8 +79,9 @@ def _show(document: dict[str, Any]) -> None:
     )
     for name, consumer in document["consumers"].items():
         out.print(f"  {name}: at {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
-    columns = ("container", "phase", "logger", "state", "last seen", "settled to seq", "missing", "clock")
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    if document["provisional"]:
+        out.print(_provisional(document["provisional"]), highlight=False)
+    loggers = table("container", "phase", "logger", "state", "last seen", "settled to seq", "missing", "clock")
     for row in document["loggers"]:
         name = row["logger"] if row["registered"] else f"{row['logger']} (unregistered)"
         settled = "-" if row["upto"] < 0 else row["upto"]
@@ -92,5 +95,11 @@ def _show(document: dict[str, Any]) -> None:
             row["gap_records"],
             CLOCKS.get(row["clock"], "-") + (f", {row['waiting']} wait" if row["waiting"] else ""),
         )
-        table.add_row(*(str(cell) for cell in cells))
-    out.print(table)
+        loggers.add_row(*(Text(str(cell)) for cell in cells))
+    out.print(loggers)
+
+
+def _provisional(containers: list[str]) -> str:
+    more = len(containers) - MAX_NAMED
+    names = ", ".join(containers[:MAX_NAMED]) + (f" and {more} others" if more > 0 else "")
+    return f"provisional, to be judged again once no record is awaited: {names}"

@@ -14,7 +14,7 @@ from monitor.config.settings import MqttSettings, StoreSettings, WebSettings
 class Config:
     """What may change a result is in `rules`, which is journalled; the rest says where things are on this machine.
 
-    `files` tells where a container or consignment is written, ("containers", id) to the file, for messages only.
+    `files` tells where a profile, container or consignment is written, ("containers", id) to the file: for messages.
     """
 
     rules: Rules

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.config.intervals import interval_faults
 from monitor.config.problems import Problem
-from monitor.config.reads import reads, windows
 from monitor.config.settings import Settings
 from monitor.config.source import M, Source
-from monitor.model.channel import covers
-from monitor.model.leg import Consignment, Container, Logger
-from monitor.model.limit import LeakRule, Profile, Rule
+from monitor.model.leg import Consignment, Container
+from monitor.model.limit import LeakRule, Profile
 from monitor.model.topic_filter import overlap
 
 
@@ -37,7 +36,7 @@ def check_across(sources: Sources) -> list[Problem]:
         *_missing_limits(sources),
         *_shared_topics(sources),
         *_strange_loggers(sources),
-        *_short_windows(sources),
+        *_short_times(sources),
         *_missing_volumes(sources),
     ]
 
@@ -148,35 +147,30 @@ def _strange_loggers(sources: Sources) -> Iterator[Problem]:
             yield Problem(sources.settings.file, f"source[{number}].logger", message)
 
 
-def _watched(sources: Sources) -> Iterator[tuple[Source[Container], Container, Source[Profile], Rule]]:
-    """Each container with each rule that it is watched under, of the files that are right."""
-    profiles = {source.name("name"): source for source in sources.profiles}
+def _watched(sources: Sources, profile: Source[Profile]) -> Iterator[tuple[Source[Container], Container]]:
+    """Each container that is watched under the profile, of the files that are right."""
+    default = default_limits(sources)
     for box in sources.containers:
-        profile = profiles.get(box.text("limits") or default_limits(sources) or "")
-        if box.model is not None and profile is not None and profile.model is not None:
-            for rule in profile.model.rule:
-                yield box, box.model, profile, rule
+        if box.model is not None and (box.text("limits") or default) == profile.name("name"):
+            yield box, box.model
 
 
-def _short_windows(sources: Sources) -> Iterator[Problem]:
-    """A window in which no reading falls would never judge anything."""
-    for box, container, profile, rule in _watched(sources):
-        for key, window_s in windows(rule):
-            for logger in container.logger:
-                if logger.interval_s is None or logger.interval_s <= window_s or not _reads_any(rule, logger):
-                    continue
-                where = f"{logger.interval_s:g} s of {logger.id} in {box.file}"
-                message = f"expected at least the interval of the loggers, {where}, got {window_s:g} s"
+def _short_times(sources: Sources) -> Iterator[Problem]:
+    """A window in which no reading falls, or too few, would never judge anything; one line for all loggers."""
+    for profile in sources.profiles:
+        loggers = [(box.file, logger) for box, container in _watched(sources, profile) for logger in container.logger]
+        for rule in profile.model.rule if profile.model is not None else ():
+            for key, message in interval_faults(rule, loggers):
                 yield Problem(profile.file, f"rule.{rule.id}.{key}", message)
-
-
-def _reads_any(rule: Rule, logger: Logger) -> bool:
-    return any(covers(glob, channel) for _, glob in reads(rule) for channel in logger.calibration)
 
 
 def _missing_volumes(sources: Sources) -> Iterator[Problem]:
     """A leak as a flow is the loss of pressure times the volume of gas."""
-    for box, container, profile, rule in _watched(sources):
-        if isinstance(rule, LeakRule) and rule.is_flow and container.free_gas_volume_m3 is None:
-            message = f"missing; rule {rule.id} of {profile.file} limits a leak in {rule.unit}"
-            yield Problem(box.file, "free_gas_volume_m3", message)
+    for profile in sources.profiles:
+        for rule in profile.model.rule if profile.model is not None else ():
+            if not isinstance(rule, LeakRule) or not rule.is_flow:
+                continue
+            for box, container in _watched(sources, profile):
+                if container.free_gas_volume_m3 is None:
+                    message = f"missing; rule {rule.id} of {profile.file} limits a leak in {rule.unit}"
+                    yield Problem(box.file, "free_gas_volume_m3", message)

@@ -175,12 +175,38 @@ for = "1 h"
 severity = "warning"
 
 [[rule]]
+id = "clipped"
+kind = "health"
+check = "clipped"
+severity = "warning"
+
+[[rule]]
 id = "battery"
 kind = "health"
 check = "battery"
 below = "20 %"
 clear = "30 %"
 severity = "warning"
+
+[[rule]]
+id = "memory"
+kind = "health"
+check = "memory"
+above = "90 %"
+clear = "80 %"
+severity = "warning"
+
+[[rule]]
+id = "trigger"
+kind = "health"
+check = "trigger"
+severity = "warning"
+
+[[rule]]
+id = "calibration"
+kind = "health"
+check = "calibration"
+severity = "info"
 
 [[rule]]
 id = "silence"

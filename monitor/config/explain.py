@@ -8,8 +8,10 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from monitor.config.examples import EXAMPLES
+from monitor.config.phases import KNOWN_PHASES
 from monitor.model.limit import Rule, RuleBase
 from monitor.model.quantity import SCALES
+from monitor.model.rules.health import KEYS
 
 MEANINGS = {
     "threshold": "a channel is beyond a limit, for some time",
@@ -23,6 +25,21 @@ MEANINGS = {
     "statistic": "a channel departs from its own past or from the channels beside it",
     "forecast": "the trend of a channel reaches a limit within some time",
 }
+CHECKS = {
+    # check of kind health: what is wrong
+    "stuck": "a channel shows no change for as long as `for`",
+    "range": "a reading lies outside least to most",
+    "nan": "too large a share of the readings is missing",
+    "clock": "the logger's clock steps or is not synchronised",
+    "clipped": "a shock is beyond what the accelerometer can measure",
+    "battery": "the charge is low",
+    "memory": "the logger's memory is nearly full",
+    "trigger": "trigger or range of the accelerometer do not fit the shock rules",
+    "calibration": "the calibration of a channel is past its due date",
+    "silent": "nothing has come from the logger for as long as `for`",
+}
+GUARDED = {"exposure": "only with measure mkt", "cycles": "only with range", "shock": "only with peak, without count"}
+UNGUARDED = ("health", "statistic")  # nobody can say an uncertainty of what they judge
 _TIMES = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
@@ -38,6 +55,15 @@ class Key:
     example: str
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a check of kind health says, and its keys beside those of every rule."""
+
+    check: str
+    meaning: str
+    keys: tuple[str, ...]
+
+
 def models() -> dict[str, type[RuleBase]]:
     """The model of each kind, in the order of the documentation."""
     union = get_args(Rule)[0]
@@ -51,6 +77,11 @@ def keys_of(kind: str) -> list[Key]:
     return [_key(kind, name, field) for name, field in fields.items() if not field.exclude]
 
 
+def checks() -> list[Check]:
+    """The checks of kind health."""
+    return [Check(check, CHECKS[check], keys) for check, keys in KEYS.items()]
+
+
 def example_of(kind: str) -> str:
     """Rules of the kind as they stand in a limits file."""
     return EXAMPLES[kind].lstrip()
@@ -60,8 +91,20 @@ def _key(kind: str, name: str, field: FieldInfo) -> Key:
     example = f'"{kind}"' if name == "kind" else str((field.examples or [""])[0])
     extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     unit = ", ".join(SCALES["time"]) if extra.get("unit") == "time" else str(extra.get("unit", ""))
-    meaning = "kind of the rule" if name == "kind" else f"{field.description}{_choices(field)}"
+    meaning = _meaning(kind, name, field)
     return Key(field.alias or name, meaning, unit, field.is_required(), _default(field, extra.get("unit")), example)
+
+
+def _meaning(kind: str, name: str, field: FieldInfo) -> str:
+    """What the key says, and what of it depends on the kind."""
+    if name == "kind":
+        return "kind of the rule"
+    if name == "phases":
+        return f"{field.description} ({', '.join(KNOWN_PHASES)}, and those of your legs)"
+    if name == "guard" and kind in UNGUARDED:
+        return "no effect: what a rule of this kind judges states no uncertainty"
+    limited = f"; {GUARDED[kind]}" if name == "guard" and kind in GUARDED else ""
+    return f"{field.description}{_choices(field)}{limited}"
 
 
 def _choices(field: FieldInfo) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -108,7 +108,23 @@ def _keys(tables: list[type[BaseModel]], *, required: bool = False) -> str:
     """The keys a table may have, or those it must have, as the user writes them."""
     fields = {field.alias or name: field for table in tables for name, field in table.model_fields.items()}
     fields = {key: field for key, field in fields.items() if not field.exclude}  # what is worked out is not written
-    return ", ".join(key for key, field in fields.items() if field.is_required() or not required)
+    if not required:
+        return ", ".join(fields)
+    needed = [{f.alias or name for name, f in table.model_fields.items() if f.is_required()} for table in tables]
+    return ", ".join(key for key in fields if all(key in keys for keys in needed))  # of every kind
+
+
+def _headings(owner: type[BaseModel]) -> str:
+    """The tables that a file may have, as their headings stand there: [mqtt], [[rule]]."""
+    found = []
+    for name, field in owner.model_fields.items():
+        if any(_tables_in(field.annotation)):
+            found.append(_heading(field.alias or name, get_origin(field.annotation) is tuple))
+    return f"{'one of ' if len(found) > 1 else ''}{', '.join(found)}" if found else ""
+
+
+def _heading(key: str, is_list: bool) -> str:
+    return f"[[{key}]]" if is_list else f"[{key}]"
 
 
 _DATE = "expected a date such as 2027-01-31"
@@ -124,7 +140,6 @@ _EXPECTED = {
     "float_parsing": "expected a number",
     "int_type": "expected a whole number",
     "finite_number": "expected a finite number",
-    "tuple_type": "expected a list",
     "too_short": "expected at least {min_length}",
     "dict_type": "expected a table",
     "model_type": "expected a table",
@@ -151,10 +166,13 @@ def _explain(item: ErrorDetails, place: _Place) -> list[tuple[str, str]]:
         lines = str(item["ctx"]["error"]).split("\n")
         return [(match[1], match[2]) if (match := _KEYED.fullmatch(line)) else ("", line) for line in lines]
     if kind == "extra_forbidden":
-        return [("", f"unknown key; expected one of {_keys(place.owners)}")]
+        return [("", f"unknown key; expected {_known_here(item, place)}")]
     if kind == "missing":
         keys = _keys(place.tables, required=True) if place.tables != place.owners else ""
-        return [("", f"missing; expected this table with {keys}" if keys else "missing; this key is required")]
+        table = _heading(place.key, True) if "." not in place.key and len(place.tables) > 1 else "this table"
+        return [("", f"missing; expected {table} with {keys}" if keys else "missing; this key is required")]
+    if kind == "tuple_type":
+        return [("", f"expected {_list_of(item, place)}")]
     if kind.startswith("union_tag"):
         kinds = ", ".join(get_args(table.model_fields["kind"].annotation)[0] for table in place.tables)
         tag = item.get("ctx", {}).get("tag")
@@ -162,6 +180,21 @@ def _explain(item: ErrorDetails, place: _Place) -> list[tuple[str, str]]:
     if kind in _EXPECTED:
         return [("", f"{_EXPECTED[kind].format_map(item.get('ctx', {}))}, got {got}")]
     return [("", f"{item['msg']}, got {got}")]
+
+
+def _known_here(item: ErrorDetails, place: _Place) -> str:
+    """What may stand in place of an unknown key; of a table in a file: which tables there are."""
+    is_heading = isinstance(item["input"], dict | list) and "." not in place.key
+    headings = _headings(place.owners[0]) if is_heading else ""
+    return headings or f"one of {_keys(place.owners)}"
+
+
+def _list_of(item: ErrorDetails, place: _Place) -> str:
+    """What a list looks like in the file, and what stands there instead."""
+    key, value = place.key.rpartition(".")[2], item["input"]
+    if isinstance(value, dict) and place.tables != place.owners:
+        return f"{_heading(key, True)}, got {_heading(key, False)}"
+    return f'a list such as ["{value}"], got {value!r}' if isinstance(value, str) else f"a list, got {_got(value)}"
 
 
 def _got(value: object) -> str:

@@ -33,13 +33,3 @@ def unmeasured(rule: Rule, channels: Iterable[str]) -> list[tuple[str, str]]:
     if measured.issuperset(inputs_of(COMPUTED_DIFFERENTIAL)):
         measured.add(COMPUTED_DIFFERENTIAL)
     return [(key, glob) for key, glob in reads(rule) if not any(covers(glob, channel) for channel in measured)]
-
-
-def windows(rule: Rule) -> list[tuple[str, float]]:
-    """(key, s) of the rule's windows, in which at least one reading must fall."""
-    keys = ["window_s", "over_s"]
-    if getattr(rule, "scope", "logger") == "container" or getattr(rule, "method", "") == "disagreement":
-        keys.append("max_age_s")
-    fields = type(rule).model_fields
-    given = {key: getattr(rule, key) for key in keys if key in fields}
-    return [(fields[key].alias or key, seconds) for key, seconds in given.items() if seconds is not None]

@@ -18,6 +18,7 @@ from monitor.model.leg import Consignment, Container, Logger
 from monitor.model.limit import Identifier, Profile, Strict
 from monitor.model.phase import PhaseBook, Spans, phase_in
 from monitor.model.rules.accuracy import accuracy_of
+from monitor.model.strict import JOURNALLED
 
 ALL_LOGGERS = "-"  # the logger of an alert that concerns all loggers of a container
 
@@ -122,14 +123,14 @@ class Rules(Strict):
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        """The rules that `to_json` wrote; ConfigError when the text is not that."""
+        """The rules that `to_json` of this version or an earlier one wrote; ConfigError when the text is not that."""
         place = "configuration record"
         try:
             document: Any = json.loads(text)
         except ValueError as error:  # covers both wrong JSON and wrong UTF-8
             raise ConfigError("read rules", place, f"no JSON: {error}") from error
         try:
-            return cls.model_validate(document)
+            return cls.model_validate(document, context=JOURNALLED)
         except ValidationError as error:
             raise ConfigProblems(problems_of(error, cls, document, place)) from error
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from monitor.config.config import Config
+from monitor.config.phases import planned_phases
 from monitor.config.problems import Problem
 from monitor.config.reads import unmeasured
 from monitor.config.rules import Rules
 from monitor.model.leg import DEFAULT_PHASE, Consignment, Container, Logger
 from monitor.model.limit import Profile, Rule, ShockRule
 from monitor.model.rules.accuracy import propagated
-
-KNOWN_PHASES = {"road", "handling", "air", DEFAULT_PHASE, "open"}
 
 
 def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]:
@@ -27,7 +26,9 @@ def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]
     if not config.rules.profiles:
         message = "no limits profile is loaded: readings are stored, but nothing is judged"
         found.append(Problem(config.files.get(("settings", ""), ""), "limits", message))
-    found += [Problem(config.files.get(("settings", ""), ""), key, message) for key, message in _of_rules(config.rules)]
+    for profile in config.rules.profiles.values():
+        file = config.files.get(("profiles", profile.name), profile.name)
+        found += [Problem(file, key, message) for key, message in _of_profile(config.rules, profile)]
     for number, source in enumerate(config.rules.sources, 1):
         if source.container not in config.rules.containers:
             message = f"{source.container} is not registered; its loggers are watched as unknown ones"
@@ -41,21 +42,24 @@ def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]
     return found
 
 
-def _of_rules(rules: Rules) -> Iterator[tuple[str, str]]:
+def _of_profile(rules: Rules, profile: Profile) -> Iterator[tuple[str, str]]:
     """Rules that can never fire: a phase that nobody enters, a channel that nobody measures; and idle guards."""
-    phases = KNOWN_PHASES | {leg.phase for consignment in rules.consignments.values() for leg in consignment.leg}
+    phases = planned_phases(rules)
     loggers = [logger for container in rules.containers.values() for logger in container.logger]
     channels = {channel for logger in loggers for channel in logger.calibration}
-    for profile in rules.profiles.values():
-        for rule in profile.rule:
-            place = f"limits {profile.name}.{rule.id}"
-            strange = sorted(set(rule.phases or ()) - phases)
-            if strange:
-                yield f"{place}.phases", f"no leg has the phase {', '.join(strange)}"
-            for key, glob in unmeasured(rule, channels) if channels else ():
-                yield f"{place}.{key}", f"no registered logger has a calibration record of {glob}; is the name right?"
-            if rule.guard is not None:
-                yield from ((f"{place}.guard", message) for message in _of_guard(rules, profile, rule))
+    for rule in profile.rule:
+        place = f"rule.{rule.id}"
+        strange = sorted(set(rule.phases or ()) - phases)
+        if strange:
+            known = ", ".join(sorted(phases))
+            yield (
+                f"{place}.phases",
+                f"no leg has the phase {', '.join(strange)}: the rule never watches there; known are {known}",
+            )
+        for key, glob in unmeasured(rule, channels) if channels else ():
+            yield f"{place}.{key}", f"no registered logger has a calibration record of {glob}; is the name right?"
+        if rule.guard is not None:
+            yield from ((f"{place}.guard", message) for message in _of_guard(rules, profile, rule))
 
 
 def _of_guard(rules: Rules, profile: Profile, rule: Rule) -> Iterator[str]:

@@ -36,10 +36,10 @@ class Fork:
 
 
 class Before(NamedTuple):
-    """An exceedance that fired before the fork: what the detector knows it by, its end (None: it goes on), its peak."""
+    """An exceedance that fired before the fork: its id, the finding that cleared it (None: it goes on), its peak."""
 
     exceedance: str
-    cleared_ns: int | None
+    ended: Finding | None
     peak: float
 
 

@@ -198,6 +198,11 @@ class Judge:
         order.restore(_snapshot_content(data)["order"])
         return order.heads()
 
+    @staticmethod
+    def provisional(data: bytes) -> list[str]:
+        """The containers that have a fork in a snapshot."""
+        return sorted(name for name, *_ in _snapshot_content(data)["forks"]["forks"])
+
     def take_over(self, container: str, official: Judge) -> None:
         """Go on with a container as another judge left it who was given its records in official order.
 

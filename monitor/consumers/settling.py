@@ -21,8 +21,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from monitor.alerts import AlertBook
-from monitor.alerts.book import UNTIL, end
+from monitor.alerts.book import cleared_ns, end
 from monitor.alerts.reconcile import Told, reconcile
+from monitor.alerts.wording import UNTIL
 from monitor.consumers.forks import Before, Exceedance, Fork, Settled
 from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged, Passed
@@ -39,7 +40,7 @@ from monitor.journal.ordered import (
     scan,
     turn_of,
 )
-from monitor.model.alert import FIRING, alert_id, in_json
+from monitor.model.alert import CLEARED, FIRING, alert_id, in_json
 from monitor.model.phase import PhaseBook
 from monitor.model.record import Record
 
@@ -167,6 +168,7 @@ class Settling:
         fork = self.judge.forks[container]
         phases = phases_of(record for record in self._reader.operators() if record.pos <= upto_pos)
         if run.ordered is None:
+            log.info("%s is judged again in official order: %d records", container, len(run.rows) - run.heads)
             run.ordered, run.phases = OrderedRun(self._judge_at(fork, phases)), phases
             run.firing = run.ordered.judge.firing(container)
         if run.phases != phases:
@@ -197,13 +199,14 @@ class Settling:
         for exceedance, peak in run.firing.items():
             rule, logger, channel, start_ns = exceedance
             last = ends.get(exceedance)
-            cleared_ns = last.time_ns if last is not None and last.change == "cleared" else None
+            ended = last if last is not None and last.change == "cleared" else None
             key = alert_id(rule, container, logger, channel, start_ns)
-            before.append(Before(key, cleared_ns, peak if last is None else last.peak))
+            before.append(Before(key, ended, peak if last is None else last.peak))
         positions = run.positions(run.heads, len(run.rows))
         settled = Settled(container, passed.received_ns, positions, run.ordered.book.told(container), before)
         self.judge.take_over(container, run.ordered.judge)
         del self._runs[container]
+        log.info("%s is settled at record %d: its alerts and totals are official", container, passed.pos)
         return settled
 
 
@@ -226,7 +229,9 @@ def settle(book: AlertBook, settled: Settled) -> None:
 def _continued(alert: Told, before: Before) -> Told:
     """An alert that fired before the fork with its peak and end in official order."""
     body = alert.body | {"state": FIRING, "cleared_at": None, "peak": in_json(before.peak)}
-    body["message"] = body["message"].partition(UNTIL)[0]
-    if before.cleared_ns is not None:
-        end(body, before.cleared_ns)
-    return replace(alert, cleared_ns=before.cleared_ns, body=body)
+    if alert.body["state"] == CLEARED:
+        body["message"] = body["message"].rsplit(UNTIL, 1)[0]
+    if before.ended is None:
+        return replace(alert, cleared_ns=None, body=body)
+    end(body, before.ended)
+    return replace(alert, cleared_ns=cleared_ns(before.ended), body=body)

@@ -178,6 +178,14 @@ class WatchReader:
         self._connection: sqlite3.Connection = open_for_reading(state_dir / "watch.db", WATCH_VERSION)
         self.book, self.results = AlertBook(self._connection), ResultBook(self._connection)
 
+    def provisional(self) -> list[str]:
+        """The containers to be judged again, as the last snapshot has them; without a usable one nobody knows: none."""
+        row = self._connection.execute("SELECT state FROM snapshot").fetchone()
+        try:
+            return [] if row is None else Judge.provisional(row[0])
+        except SnapshotError:
+            return []  # the next start judges the whole journal
+
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()

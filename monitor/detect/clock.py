@@ -61,13 +61,14 @@ class Faults(NamedTuple):
 
     `step_s` float64: by how much more than drift explains the clock differs from that of the synchronised block before
     in the same boot. `unordered` int64: readings not later than the one before, the last one of the block before
-    included. `unset_s` float64: time to the last reading since the clock was last known to be synchronised, at the
-    earliest the first block heard; -1 where it is.
+    included. `unset_s` float64: time to the last reading since `unset_ns` int64, the first reading of the first block
+    after the clock was last known to be synchronised; -1 where it is.
     """
 
     step_s: NDArray[np.float64]
     unordered: Index
     unset_s: NDArray[np.float64]
+    unset_ns: Times
 
     @property
     def is_any(self) -> Flags:
@@ -95,7 +96,7 @@ def clock(stamps: Stamps, memory: ClockMemory) -> tuple[Faults, ClockMemory]:
         ~stamps.is_synced[ends],
         np.where(stamps.is_synced[ends], 0, unset_ns[ends]),
     )
-    return Faults(step_s, stamps.unordered + _is_behind(stamps, memory), unset_s), after
+    return Faults(step_s, stamps.unordered + _is_behind(stamps, memory), unset_s, unset_ns), after
 
 
 def _steps(stamps: Stamps, memory: ClockMemory) -> tuple[NDArray[np.float64], Index]:

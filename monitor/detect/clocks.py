@@ -9,7 +9,7 @@ import numpy as np
 
 from monitor.detect.clock import ClockMemory, Faults, Stamps, clock
 from monitor.detect.gather import offsets
-from monitor.detect.lane import LaneKey, read_columns, read_keys, written
+from monitor.detect.lane import LIMITS_CHANGED, LaneKey, read_columns, read_keys, written
 from monitor.detect.machine import Placed
 from monitor.detect.phases import Phases
 from monitor.detect.readings import Index
@@ -21,6 +21,13 @@ from monitor.model.limit import HealthRule, Rule
 from monitor.model.record import SYNCHRONISED
 
 CHANNEL = "clock"
+
+
+class _Fault(NamedTuple):
+    """What is wrong with a block's times under a rule, and since when."""
+
+    note: str
+    since_ns: int
 
 
 class _Sender(NamedTuple):
@@ -77,8 +84,8 @@ class Clocks:
         for place in np.flatnonzero(touched).tolist():
             block, sender = known[order[place]]
             for rule, digest in sender.rules:
-                note = _note(rule, faults, place, block, phases)
-                found += [(0, finding) for finding in self._change(sender, rule, digest, block, note)]
+                fault = _fault(rule, faults, place, block, phases)
+                found += [(0, finding) for finding in self._change(sender, rule, digest, block, fault)]
         return found
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
@@ -109,7 +116,8 @@ class Clocks:
                 self._firing[key] = state
                 self._is_firing[sender.row] = True
             else:
-                found.append(_cleared(key, state, state.last_ns, state.pos, state.boot, state.seq))
+                ended = _cleared(key, state, max(state.start_ns, state.last_ns), state.pos, state.boot, state.seq)
+                found.append(ended._replace(note=LIMITS_CHANGED))
         return found
 
     def forget(self, container: str) -> None:
@@ -119,23 +127,25 @@ class Clocks:
         self._is_firing[rows] = False
         self._firing = {key: state for key, state in self._firing.items() if key.container != container}
 
-    def _change(self, sender: _Sender, rule: HealthRule, digest: str, block: Block, note: str) -> list[Finding]:
-        """What a block changes for one rule, `note` saying what is wrong with it, "" for nothing."""
+    def _change(
+        self, sender: _Sender, rule: HealthRule, digest: str, block: Block, fault: _Fault | None
+    ) -> list[Finding]:
+        """What a block changes for one rule under which it has a fault, or none."""
         key = LaneKey(sender.container, sender.logger, sender.is_late, CHANNEL, digest, rule.id)
         state, time_ns = self._firing.get(key), int(block.times_ns[0])
         place = block.pos, block.boot, block.seq
         if state is None:
-            if not note:
+            if fault is None:
                 return []
-            self._firing[key] = _Firing(time_ns, time_ns, *place)
+            self._firing[key] = _Firing(fault.since_ns, time_ns, *place)
             self._is_firing[sender.row] = True
             return [
                 Finding(
-                    "fired", rule.id, sender.container, sender.logger, CHANNEL, None, time_ns, time_ns, 1.0, 1.0,
-                    *place, note=note,
+                    "fired", rule.id, sender.container, sender.logger, CHANNEL, None, fault.since_ns, time_ns, 1.0, 1.0,
+                    *place, note=fault.note,
                 )
             ]  # fmt: skip
-        if note:
+        if fault is not None:
             state.last_ns, state.pos, state.boot, state.seq = time_ns, *place
             return []
         del self._firing[key]
@@ -187,10 +197,11 @@ def _stamps(blocks: list[Block], row: Index) -> tuple[Stamps, Index]:
     return stamps, row[starts]
 
 
-def _note(rule: HealthRule, faults: Faults, place: int, block: Block, phases: Phases) -> str:
-    """What is wrong with a block's times under a rule, "" for nothing, as where the rule does not watch."""
-    if rule.phases is not None and phases.at(block.container, int(block.times_ns[0])) not in rule.phases:
-        return ""
+def _fault(rule: HealthRule, faults: Faults, place: int, block: Block, phases: Phases) -> _Fault | None:
+    """What is wrong with a block's times under a rule; None for nothing, as where the rule does not watch."""
+    since_ns = int(block.times_ns[0])
+    if rule.phases is not None and phases.at(block.container, since_ns) not in rule.phases:
+        return None
     step_s, unordered, unset_s = faults.step_s[place], int(faults.unordered[place]), faults.unset_s[place]
     parts = []
     if step_s > rule.step_s:
@@ -199,7 +210,8 @@ def _note(rule: HealthRule, faults: Faults, place: int, block: Block, phases: Ph
         parts.append(f"{unordered} {'reading' if unordered == 1 else 'readings'} not later than the one before")
     if unset_s >= rule.for_s:  # -1 of one that is
         parts.append(f"not synchronised for {unset_s:.0f} s")
-    return ", ".join(parts)
+        since_ns = min(since_ns, int(faults.unset_ns[place]))  # later where time has jumped back
+    return _Fault(", ".join(parts), since_ns) if parts else None
 
 
 def _cleared(key: LaneKey, state: _Firing, time_ns: int, pos: int, boot: int, seq: int) -> Finding:

@@ -6,6 +6,8 @@
     differential.computed                  pressure.inside - pressure.outside, where no differential is measured
     leak.<p>                               pressure_norm for a leak rule, infinite where its valve may be open
 
+Margins and leaks of rules that ask for other inputs are channels of their own: `dew_margin.<air>#<digest>`.
+
 `derivations` says once for each layout what can be derived, `derive` computes it for all rows of a batch; what several
 channels need, the vapour pressure above all, is computed once. A value is NaN where one of its inputs is NaN or absurd.
 """
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detect import humidity
-from monitor.model.channel import COMPUTED_DIFFERENTIAL, covers, place_of, quantity_of
+from monitor.model.channel import COMPUTED_DIFFERENTIAL, covers, field_name, place_of, quantity_of
 from monitor.model.limit import CondensationRule, LeakRule, Rule
 
 REFERENCE_K = 293.15  # Tref, 20 degC
@@ -90,6 +92,11 @@ def surfaces_of(at: Columns, globs: Sequence[str]) -> tuple[int, ...]:
     return tuple(number for channel, number in at.items() if any(covers(glob, channel) for glob in globs))
 
 
+def has_differential(channels: Iterable[str]) -> bool:
+    """Whether an over-pressure is measured."""
+    return any(quantity_of(channel) == "differential" and field_name(channel) for channel in channels)
+
+
 def coldest(surfaces_c: Sequence[Values]) -> Values:
     """Lowest temperature of each row, float32 [N]; a surface that is NaN or absurd does not count."""
     known = [np.where(abs(each) <= humidity.LARGEST_C, each, np.float32(np.nan)) for each in surfaces_c]
@@ -141,7 +148,7 @@ def _of_gas(at: Columns) -> Iterator[Derivation]:
         if quantity_of(channel) == "pressure" and channel != OUTSIDE and temperature is not None:
             yield Derivation(f"pressure_norm.{place}", True, partial(_pressure_norm, gas=(at[channel], temperature)))
     sides = _sides_of(at)
-    if sides is not None and not any(quantity_of(channel) == "differential" for channel in at):
+    if sides is not None and not has_differential(at):
         yield Derivation(COMPUTED_DIFFERENTIAL, True, partial(_difference, sides=sides))
 
 

@@ -73,7 +73,8 @@ class Engine:
         phases = self._phases
         detected, found = Detected(), list[Placed]()
         if self._judges != "arrival":
-            found += self._judge([*batch.blocks, *self._grid.step(batch.blocks)], phases, detected)
+            blocks = [each for block in batch.blocks for each in (block, *self._grid.step((block,)))]
+            found += self._judge(blocks, phases, detected)
             found += self._clocks.step(batch.blocks, phases)
             of_events, totals = self._shocks.step(batch.events)
             found += of_events

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from monitor.detect.lane import LaneKey, lane_key
+from monitor.detect.lane import LIMITS_CHANGED, LaneKey, lane_key
 from monitor.model.batch import Finding
 from monitor.model.limit import HealthRule
 
@@ -98,7 +98,9 @@ class Exceedances:
             if is_in_force(key):
                 self._open[key] = lane
             elif lane.is_firing:
-                found.append(_finding("cleared", key, lane, lane.value, lane.last_ns, lane.pos, lane.boot))
+                last_ns = max(lane.start_ns, lane.last_ns)
+                ended = _finding("cleared", key, lane, lane.value, last_ns, lane.pos, lane.boot)
+                found.append(ended._replace(note=LIMITS_CHANGED))
         return found
 
     def forget(self, container: str) -> None:

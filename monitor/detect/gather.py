@@ -14,6 +14,7 @@ from monitor.detect.derive import derive
 from monitor.detect.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings
 from monitor.detect.streams import Layout, Panel, Streams
 from monitor.model.batch import Block, Derived
+from monitor.model.channel import shown_channel
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _derived(group: _Group, rows: Rows, made: list[NDArray[np.float32]]) -> list
     stored = [i for i, each in enumerate(group.layout.derivations) if each.is_stored]
     if not stored:
         return []
-    channels = tuple(group.layout.derivations[i].channel for i in stored)
+    channels = tuple(shown_channel(group.layout.derivations[i].channel) for i in stored)
     return [Derived(rows.blocks, rows.starts, channels, np.column_stack([made[i] for i in stored]))]
 
 

@@ -17,11 +17,12 @@ import numpy as np
 from monitor.detect import pairs
 from monitor.detect.pairs import Pair, Pairs, Part, pairs_of
 from monitor.detect.rules import RulesView, rules_of
-from monitor.detect.track import LATEST_NS, Points, Track
+from monitor.detect.track import LATEST_NS, MAX_PENDING, Pace, Points, Times, Track
 from monitor.model.batch import Block, Finding, Tick
 
 MAX_TRACKS = 4  # stretches of time that loggers of a container tell of at once: the present, and clocks gone astray
 MAX_GROUPS = 1 << 14  # 2 000 containers of 8 pairs; of invented ones no more is remembered
+MAX_PIECES = 8  # of a block whose times leap; what follows is taken with the last
 MAX_ROUTES = 1 << 14  # of a cache, emptied when full, as a sender may vary its channels for ever
 
 
@@ -131,20 +132,31 @@ class _Origin:
 
 
 def _step(group: _Group, part: Part, block: Block) -> list[Block]:
-    """Take one block into the track of its time; what that completes, there and where its logger was before."""
-    pace, begin_ns = group.pair.pace, int(block.times_ns[0])
-    if abs(begin_ns) >= LATEST_NS:
-        return []
-    track, given_up = _track_at(group, block.logger, pace.point(begin_ns))
+    """Take one block into the tracks of its times; what that completes, there and where its logger was before."""
     origin = _Origin(block.pos, block.container, block.boot, block.seq, block.received_ns)
-    made = _blocks(group.pair, given_up, origin)
+    made: list[Block] = []
     with np.errstate(all="ignore"):  # absurd readings, which end as NaN
-        track.take(block.logger, block.times_ns, part.read(block.values))
-    for each in group.tracks:
-        if each is not track:
-            each.leave(block.logger)
-        made += _blocks(group.pair, each.finish(each.passed()), origin)
+        values = part.read(block.values)
+    for piece in _pieces(block.times_ns, group.pair.pace):
+        times_ns = block.times_ns[piece]
+        track, given_up = _track_at(group, block.logger, group.pair.pace.point(int(times_ns[0])))
+        made += _blocks(group.pair, given_up, origin)
+        track.take(block.logger, times_ns, values[piece])
+        for each in group.tracks:
+            if each is not track:
+                each.leave(block.logger)
+            made += _blocks(group.pair, each.finish(each.passed()), origin)
     return made
+
+
+def _pieces(times_ns: Times, pace: Pace) -> list[Times]:
+    """The rows of a block in pieces, cut where its logger's clock leaps: far back, or to another stretch of time."""
+    rows = np.flatnonzero((times_ns > -LATEST_NS) & (times_ns < LATEST_NS))
+    if rows.size == 0:
+        return []
+    step_ns = np.diff(times_ns[rows])
+    cuts = np.flatnonzero((step_ns < -pace.reach_ns) | (step_ns // pace.every_ns > MAX_PENDING)) + 1
+    return np.split(rows, cuts[: MAX_PIECES - 1])
 
 
 def _track_at(group: _Group, logger: str, point: int) -> tuple[Track, Points | None]:

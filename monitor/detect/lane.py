@@ -11,6 +11,7 @@ from monitor.detect.columns import Columns
 from monitor.detect.streams import StreamKey
 
 Kind = TypeVar("Kind", bound=Columns)
+LIMITS_CHANGED = "ended because the limits were changed"  # note of an end that no reading tells of
 
 
 class LaneKey(NamedTuple):

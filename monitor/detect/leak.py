@@ -64,9 +64,10 @@ def leak(readings: Readings, memory: LeakMemory, p: LeakParameters) -> tuple[Ser
     after = LeakMemory(**memory.arrays() | {"begun": memory.begun | (voids > 0), "voids": voids})
     if lanes.size == 0:
         return Series(np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)), after
-    width_ns = p.width_ns[lanes]
-    closings, means = close_means(rest, width_ns, Means(*(getattr(memory, name)[lanes] for name in Means.dtypes)))
-    if len(lanes) == len(voids):
+    width_ns, is_all = p.width_ns[lanes], len(lanes) == len(voids)
+    columns = (getattr(memory, name) for name in Means.dtypes)
+    closings, means = close_means(rest, width_ns, Means(*(column if is_all else column[lanes] for column in columns)))
+    if is_all:
         after = LeakMemory(**means.arrays(), voids=voids)
     else:
         after = after.take(np.arange(len(voids)))  # what it was made of belongs to others

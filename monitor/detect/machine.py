@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from monitor.detect import threshold
 from monitor.detect.columns import Columns
 from monitor.detect.gather import Column, Laid, offsets, spread
-from monitor.detect.lane import LaneKey, ordered, read_columns, read_keys, written
+from monitor.detect.lane import LIMITS_CHANGED, LaneKey, ordered, read_columns, read_keys, written
 from monitor.detect.panels import Compiled
 from monitor.detect.readings import UNKNOWN_GAP_NS, Flags, Index, Series
 from monitor.detect.rules import RulesView
 from monitor.detect.slots import FIRST_SLOTS, Slots
 from monitor.detect.streams import StreamKey, Streams
 from monitor.model.batch import Finding
+from monitor.model.channel import shown_channel
 from monitor.model.limit import Rule
 from monitor.model.rules.accuracy import propagated
 
@@ -101,15 +102,17 @@ class Machine:
             values[made.is_outside[point]] = -np.inf
         at, clear = made.series.at[point], compiled.clear[rules][rule]
         limit = limits[lane if len(limits) > 1 else 0, rule]
-        readings = made.laid.readings
+        readings, since_ns, ends = made.laid.readings, made.series.since_ns, offsets(lane_counts) + lane_counts - 1
+        times_ns = readings.times_ns[at] if since_ns is None else since_ns[point]
         gap_ns = np.full(len(at), UNKNOWN_GAP_NS) if made.is_sparse else readings.gap_ns[at]
         lanes = threshold.Lanes(
-            values, readings.times_ns[at], gap_ns, offsets(lane_counts), lane_counts, limit, np.minimum(clear, limit),
+            values, times_ns, gap_ns, offsets(lane_counts), lane_counts, limit, np.minimum(clear, limit),
             compiled.dwell_ns[rules][rule],
         )  # fmt: skip
         changes, after = threshold.judge(lanes, self._state.take(slot))
+        after.last_ns[:] = np.where(after.mode == threshold.IDLE, 0, readings.times_ns[at[ends]])
         self._state.put(slot, after)
-        self._last.put(slot, _last_of(column, made, point[lanes.starts + lane_counts - 1], after))
+        self._last.put(slot, _last_of(column, made, point[ends], after))
         if changes.kind.size == 0:
             return []
         return self._findings(column, compiled, made, changes, rules[rule], slot, point, note)
@@ -158,12 +161,12 @@ class Machine:
             (changes.peak * compiled.sign[rule]).tolist(), self._uncertainty[slots[changes.lane]].tolist(),
             detail.tolist(), strict=True,
         )  # fmt: skip
-        found = []
+        found, channel = [], shown_channel(column.panel.channel)
         for kind, number, segment, row, start_ns, time_ns, value, peak, uncertainty, more in rows:
             block, judged_by = column.rows.blocks[segment], compiled.rules[number]
             more = note(judged_by, more) if kind == threshold.FIRED else ""
             finding = Finding(
-                threshold.CHANGES[kind], judged_by.id, block.container, block.logger, column.panel.channel, None,
+                threshold.CHANGES[kind], judged_by.id, block.container, block.logger, channel, None,
                 start_ns, time_ns, value, peak, block.pos, block.boot, block.seq,
                 uncertainty if uncertainty == uncertainty else None, more,
             )  # fmt: skip
@@ -239,8 +242,9 @@ def _last_of(column: Column, made: Made, points: Index, after: threshold.State) 
 
 def _withdrawn(key: LaneKey, state: threshold.State, last: Last, row: int) -> Finding:
     """A firing exceedance of a rule that is no longer in force, cleared at the last reading it saw."""
+    first_ns = int(state.first_ns[row])
     return Finding(
-        threshold.CHANGES[threshold.CLEARED], key.rule, key.container, key.logger, key.channel, None,
-        int(state.first_ns[row]), int(state.last_ns[row]), float(last.value[row]), float(state.peak[row]) * key.sign,
-        int(last.pos[row]), int(last.boot[row]), int(last.seq[row]),
+        threshold.CHANGES[threshold.CLEARED], key.rule, key.container, key.logger, shown_channel(key.channel), None,
+        first_ns, max(first_ns, int(state.last_ns[row])), float(last.value[row]), float(state.peak[row]) * key.sign,
+        int(last.pos[row]), int(last.boot[row]), int(last.seq[row]), note=LIMITS_CHANGED,
     )  # fmt: skip

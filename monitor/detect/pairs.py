@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect.derive import INSIDE, OUTSIDE, Work, coldest, margin, surfaces_of
+from monitor.detect.derive import INSIDE, OUTSIDE, Work, coldest, has_differential, margin, surfaces_of
 from monitor.detect.track import MAX_AGE_POINTS, Pace
-from monitor.model.channel import COMPUTED_DIFFERENTIAL, covers, field_name, quantity_of
+from monitor.model.channel import ALL_LOGGERS, COMPUTED_DIFFERENTIAL, covers, field_name
 from monitor.model.clock import NS_PER_S
 from monitor.model.limit import CondensationRule, Rule, StatisticRule
 
-ALL_LOGGERS = "-"  # the logger of what concerns a container as a whole
 EVERY_S, MAX_AGE_S = 60.0, 600.0  # of the over-pressure, as no rule says them: the default of those that do
 
 Samples = NDArray[np.float32]
@@ -80,7 +79,7 @@ class Differential:
 
     def reader(self, channels: tuple[str, ...]) -> Reader | None:
         """Pressure inside where the logger lacks the other side, and pressure outside; None when it has neither."""
-        is_whole = OUTSIDE in channels or any(quantity_of(channel) == "differential" for channel in channels)
+        is_whole = OUTSIDE in channels or has_differential(channels)
         told = OUTSIDE if OUTSIDE in channels else INSIDE
         if told not in channels or (told == INSIDE and is_whole):
             return None
@@ -103,8 +102,9 @@ class Differential:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Largest less smallest reading of one channel that several loggers have."""
+    """Largest less smallest reading of one channel that several loggers have; `name`: as it is judged."""
 
+    name: str
     channel: str
     pace: Pace
 
@@ -121,23 +121,27 @@ class Disagreement:
         column = samples[:, :, 0]
         range_ = np.fmax.reduce(column, axis=1) - np.fmin.reduce(column, axis=1)
         is_known = (~np.isnan(column)).sum(axis=1) >= 2
-        return [Made(ALL_LOGGERS, f"disagreement.{self.channel}", np.where(is_known, range_, np.float32(np.nan)))]
+        return [Made(ALL_LOGGERS, self.name, np.where(is_known, range_, np.float32(np.nan)))]
 
 
 Pair = Margin | Differential | Disagreement
 
 
 class Pairs(NamedTuple):
-    """What a profile asks of several loggers: `fixed`, and disagreements of each channel that a glob covers."""
+    """What a profile asks of several loggers: `fixed`, and disagreements of each channel that a rule's glob covers."""
 
     fixed: tuple[Pair, ...]
-    globs: tuple[tuple[str, Pace], ...]
+    disagreements: tuple[tuple[StatisticRule, Pace], ...]
 
     def of(self, channels: tuple[str, ...]) -> tuple[Part, ...]:
         """The parts that a logger with these channels has."""
-        wanted = dict.fromkeys(
-            (*self.fixed, *(Disagreement(c, pace) for c in channels for glob, pace in self.globs if _fits(glob, c)))
+        of_rules = (
+            Disagreement(rule.disagreement_of(channel), channel, pace)
+            for channel in channels
+            for rule, pace in self.disagreements
+            if covers(rule.channel, channel) and field_name(channel) is not None
         )
+        wanted = dict.fromkeys((*self.fixed, *of_rules))
         readers = ((pair, pair.reader(channels)) for pair in wanted)
         needs_outside = OUTSIDE not in channels
         return tuple(
@@ -149,22 +153,22 @@ class Pairs(NamedTuple):
     def asks(self, pair: Pair) -> bool:
         """Whether the profile asks for it."""
         if isinstance(pair, Disagreement):
-            return any(_fits(glob, pair.channel) and pace == pair.pace for glob, pace in self.globs)
+            return any(rule.judges(pair.name) and pace == pair.pace for rule, pace in self.disagreements)
         return pair in self.fixed
 
 
 def pairs_of(rules: tuple[Rule, ...]) -> Pairs:
     """What rules over several loggers need."""
     fixed: dict[Pair, None] = {}
-    globs: dict[tuple[str, Pace], None] = {}
+    disagreements: list[tuple[StatisticRule, Pace]] = []
     for rule in rules:
         if isinstance(rule, CondensationRule) and rule.scope == "container":
             fixed[Margin(rule.channel, rule.air, rule.surfaces, _pace(rule.every_s, rule.max_age_s, 2))] = None
         elif isinstance(rule, StatisticRule) and rule.method == "disagreement":
-            globs[rule.channel, _pace(rule.every_s, rule.max_age_s, 1)] = None
+            disagreements.append((rule, _pace(rule.every_s, rule.max_age_s, 1)))
     if any(rule.judges(COMPUTED_DIFFERENTIAL) for rule in rules):
         fixed[Differential(_pace(EVERY_S, MAX_AGE_S, 2))] = None
-    return Pairs(tuple(fixed), tuple(globs))
+    return Pairs(tuple(fixed), tuple(disagreements))
 
 
 def written(pair: Pair) -> list[Any]:
@@ -187,7 +191,7 @@ def _own(pair: Pair) -> tuple[Any, ...]:
         case Margin():
             return pair.channel, pair.air, pair.surfaces
         case Disagreement():
-            return (pair.channel,)
+            return pair.name, pair.channel
     return ()
 
 
@@ -195,10 +199,6 @@ def _pace(every_s: float, max_age_s: float, columns: int) -> Pace:
     """A pace of at least 1 ns; a reading counts at no more than 1000 points, so that no record makes millions."""
     every_ns = max(1, round(every_s * NS_PER_S))
     return Pace(every_ns, min(round(max_age_s * NS_PER_S), MAX_AGE_POINTS * every_ns), columns)
-
-
-def _fits(glob: str, channel: str) -> bool:
-    return covers(glob, channel) and field_name(channel) is not None
 
 
 def _unknown(rows: int, columns: int) -> Samples:

@@ -7,7 +7,9 @@ counts half. A cycle of range r does (r / ref_range)**exponent / ref_cycles.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -77,6 +79,76 @@ def push(state: DamageMemory, lanes: Index, value: Values, p: DamageParameters) 
         _close(state, lanes, depth, p)
 
 
+def push_all(state: DamageMemory, lane: int, points: list[float], p: DamageParameters) -> Floats:
+    """Add turning points to the residue of a single lane one after the other: its total after each, float64 [points].
+
+    The same as `push` to the last bit: ranges are powered by NumPy all at once, as Python's own power may round
+    differently, and sums are taken in the same order.
+    """
+    depth = int(state.depth[lane])
+    residue, halves = state.points[lane, :depth].tolist(), state.halves[lane, :depth].tolist()
+    sizes, closings = _push_points(residue, points)
+    new = _half(np.array(sizes), p, np.full(len(sizes), lane))
+    totals, closed = _push_halves(halves, float(state.closed[lane]), iter(new.tolist()), closings)
+    rest = [0.0] * (RESIDUE - len(residue))
+    state.points[lane], state.halves[lane] = residue + rest, halves + rest
+    state.depth[lane], state.closed[lane] = len(residue), closed
+    return np.array(totals)
+
+
+def _push_points(residue: list[float], points: list[float]) -> tuple[list[float], list[int]]:
+    """Add points to a residue: the ranges that come into it, one after the other, and how many each point closes."""
+    sizes, closings = [], []
+    for value in points:
+        if len(residue) == RESIDUE:
+            del residue[0]
+        sizes.append(abs(value - residue[-1]) if residue else 0.0)
+        residue.append(value)
+        closed = 0
+        while len(residue) >= 3 and abs(value - residue[-2]) >= abs(residue[-2] - residue[-3]):
+            closed += 1
+            if len(residue) == 3:
+                del residue[0]
+            else:
+                del residue[-3:-1]
+                sizes.append(abs(value - residue[-2]))
+        closings.append(closed)
+    return sizes, closings
+
+
+def _push_halves(
+    halves: list[float], closed: float, new: Iterator[float], closings: list[int]
+) -> tuple[list[float], float]:
+    """Do to the halves of a residue what `_push_points` did to it: the total after each point, and what is closed."""
+    totals, sums = [], list(accumulate(halves))
+    for count in closings:
+        if len(halves) == RESIDUE:
+            closed += _drop_half(halves, sums)
+        _append_half(halves, sums, next(new))
+        for _ in range(count):
+            if len(halves) == 3:
+                closed += _drop_half(halves, sums)
+                continue
+            closed += 2 * halves[-2]
+            del halves[-3:], sums[-3:]
+            _append_half(halves, sums, next(new))
+        totals.append(closed + sums[-1])
+    return totals, closed
+
+
+def _drop_half(halves: list[float], sums: list[float]) -> float:
+    """Take out the first range, which is returned; `sums` are the halves up to each."""
+    dropped = halves[1]
+    halves[:2] = [0.0]
+    sums[:] = accumulate(halves)
+    return dropped
+
+
+def _append_half(halves: list[float], sums: list[float], half: float) -> None:
+    halves.append(half)
+    sums.append(sums[-1] + half if sums else half)
+
+
 def _close(state: DamageMemory, lanes: Index, depth: Index, p: DamageParameters) -> None:
     """Count the last but one range as a whole cycle and take out its two points."""
     last = state.points[lanes, depth - 1]
@@ -102,7 +174,11 @@ def _drop_first(state: DamageMemory, lanes: Index) -> None:
 def _set_point(state: DamageMemory, lanes: Index, place: Index, value: Values, p: DamageParameters) -> None:
     """Set a turning point of the residue, and the damage of half a cycle of the range that leads to it."""
     before = state.points[lanes, np.maximum(place - 1, 0)]
-    size = np.abs(value.astype(np.float64) - before) / p.ref_range[lanes]
-    half = size ** p.exponent[lanes] / (2 * p.ref_cycles[lanes])
+    half = _half(np.abs(value.astype(np.float64) - before), p, lanes)
     state.points[lanes, place] = value
     state.halves[lanes, place] = np.where(place > 0, half, 0)
+
+
+def _half(size: Floats, p: DamageParameters, lanes: Index) -> Floats:
+    """The damage of half a cycle of each range, [k]; nothing for a range of 0."""
+    return np.asarray((size / p.ref_range[lanes]) ** p.exponent[lanes] / (2 * p.ref_cycles[lanes]))

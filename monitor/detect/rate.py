@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect.buckets import Chain, Opened, bucket_numbers, chain, find_opened
+from monitor.detect.buckets import HELD, Chain, Opened, bucket_numbers, chain, find_opened
 from monitor.detect.columns import Columns
 from monitor.detect.readings import UNKNOWN_GAP_NS, Flags, Index, Readings, Series, Times, Values, continuity
 
@@ -57,13 +57,14 @@ def stays_within(
     least the window less one interval apart.
     """
     told = _remember(readings, memory, p)
-    largest, smallest = (
-        pick(pick.reduceat(told.first, told.links.begin), pick.reduceat(readings.values, readings.starts))
-        for pick in (np.maximum, np.minimum)
-    )
+    is_held = np.arange(HELD) >= HELD - memory.held[:, None]
+    largest = np.where(is_held, memory.first, -np.inf).max(axis=1)
+    smallest = np.where(is_held, memory.first, np.inf).min(axis=1)
+    largest = np.maximum(largest, np.maximum.reduceat(readings.values, readings.starts))
+    smallest = np.minimum(smallest, np.minimum.reduceat(readings.values, readings.starts))
     least_ns = p.over_ns - np.maximum.reduceat(_interval_ns(readings), readings.starts)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # as in `_series`
-        most = (largest.astype(np.float64) - smallest) * (NS_PER_H / np.maximum(least_ns, 1))
+        most = (largest - smallest) * (NS_PER_H / np.maximum(least_ns, 1))
         return (most <= high) & (-most >= low) & (least_ns > 0), told.after
 
 

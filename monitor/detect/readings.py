@@ -63,13 +63,15 @@ class Series(NamedTuple):
 
     A reading may make one value or none; one for which nothing is known makes none. `detail` float64 [m] is what the
     message of an alert tells besides, for families with a `note`; `totals` are the kernel's running totals at each
-    reading [n], for families that have them.
+    reading [n], for families that have them; `since_ns` int64 [m] is when what a value tells of began (None: with its
+    reading), from which the machine counts.
     """
 
     values: Values
     at: Index
     detail: NDArray[np.float64] | None = None
     totals: tuple[Index, ...] = ()
+    since_ns: Times | None = None
 
 
 class Continuity(NamedTuple):

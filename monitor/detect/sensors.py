@@ -51,7 +51,7 @@ class Stuck(Family):
     def kernel(self, readings: Readings, memory: Any, parameters: Any) -> tuple[Series, Any]:
         """1 when stuck, 0 at the end, with the seconds without change as detail."""
         series, after = stuck(readings, memory, parameters)
-        return Series((series.values > 0).astype(np.float32), series.at, series.values.astype(np.float64)), after
+        return series._replace(values=(series.values > 0).astype(np.float32)), after
 
     def note(self, rule: Rule, detail: float) -> str:
         """For how long."""
@@ -66,6 +66,18 @@ class Stuck(Family):
         if busy.size == 0:
             return []
         return super().step(column if busy.size == len(column.streams) else column.take(busy), phases, totals)
+
+    def _make(
+        self, column: Column, compiled: Compiled, number: int, phases: Phases, totals: list[Totals]
+    ) -> Made | None:
+        """As the family's; a point stands for the time since which nothing has changed."""
+        made = super()._make(column, compiled, number, phases, totals)
+        if made is None or made.series.detail is None:
+            return made
+        held_s = np.nan_to_num(made.series.detail)  # NaN where it does not watch
+        held_ns = np.rint(held_s * NS_PER_S).astype(np.int64)  # exact up to 2**53 ns, 104 days
+        since_ns = made.laid.readings.times_ns[made.series.at] - held_ns
+        return made._replace(series=made.series._replace(since_ns=since_ns))
 
     def _compile(self, panel: Panel) -> Compiled | None:
         """As the family's; the kernel counts the time, so the machine does not."""
@@ -128,7 +140,8 @@ class Missing(Family):
         compiled = self._compile(column.panel)
         if compiled is None:
             return []
-        is_wanted = self._memory.take(self._memory.slots(column.streams, len(compiled.features))[:, 0]).is_used.copy()
+        slots = self._memory.slots(column.streams, len(compiled.features))
+        is_wanted: Flags = np.any(self._memory.rows.is_used[slots], axis=1)  # features have phases of their own
         if not column.is_valid.all():
             is_wanted |= ~np.logical_and.reduceat(column.is_valid, column.rows.starts)
         if not is_wanted.any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from monitor.detect.lane import LaneKey, read_keys
+from monitor.detect.lane import LIMITS_CHANGED, LaneKey, read_keys
 from monitor.detect.shock_rules import Judged, ShockRules
 from monitor.detect.shock_signals import Signals
 from monitor.detect.shock_totals import Meter, Moment, Tally
@@ -89,8 +89,9 @@ class Tallies:
             tally = Tally.from_list(values)
             if self._rules.find(key) is None:
                 place = (tally.pos, tally.boot, tally.seq)
-                last = Moment(tally.last_ns, tally.amount)
-                found += [_finding("cleared", key, None, tally, last, place)] if tally.is_firing else []
+                last = Moment(max(tally.start_ns, tally.last_ns), tally.amount)
+                ended = _finding("cleared", key, None, tally, last, place)._replace(note=LIMITS_CHANGED)
+                found += [ended] if tally.is_firing else []
             elif key in self._tallies or self._has_room():
                 self._tallies[key] = tally
                 (self._firing.add if tally.is_firing else self._firing.discard)(key)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from monitor.detect.derive import Derivation, derivations
 from monitor.detect.rules import RulesView, rules_of
 from monitor.model.batch import Block
-from monitor.model.channel import field_name
+from monitor.model.channel import ALL_LOGGERS, field_name
 from monitor.model.limit import Rule
 
-# 100 000 loggers of 8 judged channels, and as many again: at about 250 B of names and 45 B of state for each of 4 rules
-# 430 MB at worst, when senders invent names for ever.
-MAX_STREAMS = 1 << 20
+# 100 000 loggers of 7 judged channels, and some. A stream costs what its rules remember, too: one of an invented name
+# under the rules for flight hardware 4.3 kB, so that senders who invent names for ever could take 3.4 GB.
+MAX_STREAMS = 800_000
+MAX_STREAMS_OF_SENDER = 128  # a record's 64 channels and what is derived of them: 550 kB for the names that one invents
 MAX_SENDERS = 1 << 18  # 100 000 loggers, their late lanes, and some; about 400 B each
 MAX_LAYOUTS = 1 << 12  # of a cache, emptied when full, as a sender may vary its channels for ever
 MAX_ROUTES_OF_SENDER = 8
@@ -54,10 +55,18 @@ class Layout:
 
 @dataclass(slots=True)
 class _Sender:
-    """A logger's lane: by channels, its layout and the stream of each judged column."""
+    """A logger's lane: by channels and whether they are computed, its layout and the stream of each judged column."""
 
     profile: tuple[Rule, ...]
-    routes: dict[tuple[str, ...], tuple[Layout, NDArray[np.int64]]] = field(default_factory=dict)
+    streams: int = 0
+    routes: dict[tuple[tuple[str, ...], bool], tuple[Layout, NDArray[np.int64]]] = field(default_factory=dict)
+
+
+class _Plan(NamedTuple):
+    """Blocks with the same channels under the same profile: derivations, (column, channel) of all that rules judge."""
+
+    derivations: tuple[Derivation, ...]
+    judged: tuple[tuple[int, str], ...]
 
 
 _UNJUDGED = Layout(-1, (), ())
@@ -75,39 +84,42 @@ class Streams:
         self._senders: dict[tuple[str, str, bool], _Sender] = {}
         self._known: dict[StreamKey, int] = {}
         self._of_container: dict[str, list[int]] = {}
-        self._panels: dict[tuple[int, str], Panel | None] = {}
-        self._layouts: dict[tuple[int, tuple[str, ...], bool], Layout] = {}
+        self._panels: dict[tuple[int, str], Panel] = {}
+        self._plans: dict[tuple[int, tuple[str, ...], bool], _Plan] = {}
+        self._layouts: dict[tuple[int, tuple[str, ...], bool, tuple[int, ...]], Layout] = {}
         self._layout_count = 0
 
     def route(self, block: Block) -> tuple[Layout, NDArray[np.int64]]:
         """The layout of `block` and the stream of each of its judged columns."""
-        key = (block.container, block.logger, block.is_late)
-        sender = self._senders.get(key)
+        sender = self._sender(block.container, block.logger, is_late=block.is_late)
         if sender is None:
-            if len(self._senders) >= MAX_SENDERS:
-                self.refused += 1
-                return _UNJUDGED, _NONE
-            sender = self._senders[key] = _Sender(rules_of(self._rules, block.container))
-        route = sender.routes.get(block.channels)
+            self.refused += 1
+            return _UNJUDGED, _NONE
+        name = block.channels, block.is_computed
+        route = sender.routes.get(name)
         if route is None:
             if len(sender.routes) >= MAX_ROUTES_OF_SENDER:
                 sender.routes.clear()
-            route = sender.routes[block.channels] = self._find_route(block, sender.profile)
+            route = sender.routes[name] = self._find_route(block, sender.profile)
         return route
 
     def find(self, key: StreamKey) -> tuple[int, Panel] | None:
         """A stream's number and panel, new where it must be; None when no rule judges it or there is no room."""
-        panel = self._panel(rules_of(self._rules, key.container), key.channel)
-        if panel is None:
-            return None
+        profile = rules_of(self._rules, key.container)
         number = self._known.get(key)
         if number is None:
-            if len(self.keys) >= self._max_streams:
+            if not any(rule.judges(key.channel) for rule in profile):
+                return None
+            sender = self._sender(key.container, key.logger, is_late=key.is_late)
+            if sender is None or not self._has_room(key, sender):
                 self.refused += 1
                 return None
+            sender.streams += 1
             number = self._known[key] = len(self.keys)
             self.keys.append(key)
             self._of_container.setdefault(key.container, []).append(number)
+        panel = self._panel(profile, key.channel)
+        assert panel is not None  # a rule judges it, or it had no number
         return number, panel
 
     def of(self, container: str) -> NDArray[np.int64]:
@@ -118,36 +130,56 @@ class Streams:
         """The panel of a stream, None when no rule judges it."""
         return self._panel(rules_of(self._rules, key.container), key.channel)
 
-    def _find_route(self, block: Block, profile: tuple[Rule, ...]) -> tuple[Layout, NDArray[np.int64]]:
-        layout = self._layout(profile, block.channels, is_computed=block.is_computed)
-        judged, numbers = [], []
-        for column, panel in layout.judged:
-            found = self.find(StreamKey(block.container, block.logger, block.is_late, panel.channel))
-            if found is not None:
-                judged.append((column, panel))
-                numbers.append(found[0])
-        if len(judged) < len(layout.judged):  # no room for some of its streams
-            layout = Layout(self._next_layout(), layout.derivations, tuple(judged))
-        return layout, np.array(numbers, dtype=np.int64)
+    def _sender(self, container: str, logger: str, *, is_late: bool) -> _Sender | None:
+        """A logger's lane, new where it must be; None when there is no room."""
+        key = container, logger, is_late
+        sender = self._senders.get(key)
+        if sender is None and len(self._senders) < MAX_SENDERS:
+            sender = self._senders[key] = _Sender(rules_of(self._rules, container))
+        return sender
 
-    def _layout(self, profile: tuple[Rule, ...], channels: tuple[str, ...], *, is_computed: bool) -> Layout:
+    def _has_room(self, key: StreamKey, sender: _Sender) -> bool:
+        """Whether one stream more is judged; what all loggers together tell is named by nobody alone."""
+        is_own = sender.streams < MAX_STREAMS_OF_SENDER or key.logger == ALL_LOGGERS
+        return is_own and len(self.keys) < self._max_streams
+
+    def _find_route(self, block: Block, profile: tuple[Rule, ...]) -> tuple[Layout, NDArray[np.int64]]:
+        plan = self._plan(profile, block.channels, is_computed=block.is_computed)
+        found = [
+            (column, self.find(StreamKey(block.container, block.logger, block.is_late, channel)))
+            for column, channel in plan.judged
+        ]
+        taken = [(column, stream) for column, stream in found if stream is not None]
+        judged = tuple((column, panel) for column, (_, panel) in taken)
+        numbers = np.array([number for _, (number, _) in taken], dtype=np.int64)
+        return self._layout(profile, block, plan, judged), numbers
+
+    def _plan(self, profile: tuple[Rule, ...], channels: tuple[str, ...], *, is_computed: bool) -> _Plan:
         """Of what a logger sends only measured channels are judged; derived ones where the detector made them."""
         name = (id(profile), channels, is_computed)  # a sender keeps its profile alive, and with it the id
+        plan = self._plans.get(name)
+        if plan is None:
+            if len(self._plans) >= MAX_LAYOUTS:
+                self._plans.clear()
+            derived = () if is_computed else derivations(channels, profile)
+            measured = (channel if is_computed or field_name(channel) else "" for channel in channels)
+            columns = enumerate((*measured, *(each.channel for each in derived)))
+            judged = tuple((at, each) for at, each in columns if each and any(rule.judges(each) for rule in profile))
+            plan = self._plans[name] = _Plan(derived, judged)
+        return plan
+
+    def _layout(
+        self, profile: tuple[Rule, ...], block: Block, plan: _Plan, judged: tuple[tuple[int, Panel], ...]
+    ) -> Layout:
+        """The layout of senders with the same plan and room for the same of its streams."""
+        name = (id(profile), block.channels, block.is_computed, tuple(column for column, _ in judged))
         layout = self._layouts.get(name)
         if layout is None:
             if len(self._layouts) >= MAX_LAYOUTS:
                 self._layouts.clear()
-            derived = () if is_computed else derivations(channels, profile)
-            measured = (channel if is_computed or field_name(channel) else "" for channel in channels)
-            columns = (*measured, *(each.channel for each in derived))
-            panels = ((column, self._panel(profile, channel)) for column, channel in enumerate(columns))
-            judged = tuple((column, panel) for column, panel in panels if panel is not None)
-            layout = self._layouts[name] = Layout(self._next_layout(), derived, judged)
+            self._layout_count += 1
+            layout = self._layouts[name] = Layout(self._layout_count, plan.derivations, judged)
         return layout
-
-    def _next_layout(self) -> int:
-        self._layout_count += 1
-        return self._layout_count
 
     def _panel(self, profile: tuple[Rule, ...], channel: str) -> Panel | None:
         """The panel of a channel under a profile, None when no rule covers it."""

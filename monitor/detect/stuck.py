@@ -41,8 +41,8 @@ def stuck(readings: Readings, memory: StuckMemory, p: StuckParameters) -> tuple[
     """Seconds without a change, told when they reach `for_ns`, and 0 at the reading that ends such a stretch.
 
     A stretch begins at a reading that differs from the one before by more than the tolerance (an infinity equals
-    itself), or that follows a gap or a time that does not rise. So a stuck channel makes two points, all others none,
-    and any positive value says stuck. float32 [m], s.
+    itself), that follows a gap or a time that does not rise, or that begins a span. So a stuck channel makes two
+    points, all others none, and any positive value says stuck. float32 [m], s; `detail` is the same in float64.
     """
     times_ns, starts, lane = readings.times_ns, readings.starts, readings.lane
     follows = continuity(readings, memory.begun, memory.last_ns, memory.last_span)
@@ -60,11 +60,12 @@ def stuck(readings: Readings, memory: StuckMemory, p: StuckParameters) -> tuple[
     was_long = np.empty_like(is_long)
     was_long[1:] = is_long[:-1]
     was_long[starts] = memory.begun & (memory.last_ns - memory.first_ns >= p.for_ns)
-    at = np.flatnonzero((is_long & ~was_long) | (was_long & ~is_same & ~follows.is_first))
+    at = np.flatnonzero((is_long & ~was_long) | (was_long & ~is_same))
     ends = starts + readings.counts - 1
     begun = np.ones(len(starts), dtype=np.bool_)
     after = StuckMemory(begun, times_ns[ends], readings.span[ends], first_ns[stretch[ends]], readings.values[ends])
-    return Series((held_ns[at] / NS_PER_S).astype(np.float32), at), after
+    held_s = held_ns[at] / NS_PER_S
+    return Series(held_s.astype(np.float32), at, held_s), after
 
 
 def _is_same(readings: Readings, memory: StuckMemory, tolerance: Values) -> NDArray[np.bool_]:
@@ -97,7 +98,8 @@ def pass_over(segments: Segments, memory: StuckMemory, p: StuckParameters) -> tu
     ends = starts + counts - 1
     is_quiet = memory.begun & (times_ns[starts] > memory.last_ns) & (memory.last_ns - memory.first_ns < p.for_ns)
     since_ns = memory.first_ns
-    for probe in range(1, PROBES + 1):
+    is_short = bool((times_ns[ends] - memory.first_ns < p.for_ns).all())  # whatever lies within: only its end counts
+    for probe in range(PROBES if is_short else 1, PROBES + 1):
         change = _last_change(segments, starts + (counts - 1) * probe // PROBES, memory, p)
         change_ns = times_ns[change]
         is_quiet &= (change >= 0) & (change_ns - since_ns <= p.for_ns)

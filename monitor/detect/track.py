@@ -3,6 +3,9 @@
 Point number k lies at k x `every`. A logger's *sample* there is its last reading at or before the point, not older than
 `max_age`. A logger has *passed* a point when it told of a reading there or later; then its sample is known and waits in
 its queue. A point is *done* when all have passed it, or when it is given up; what comes for it then comes too late.
+
+A reading that lies more than `max_age` + `every` before the last one of its logger turns it back: its clock was ahead,
+or is behind for a moment. From there it is waited for, and told anew; a smaller step back is left out.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from monitor.detect.gather import spread
 MAX_PENDING = 4096  # points that wait, 2.8 d at a minute: two blocks of a logger that sends once a day, and some
 MAX_MEMBERS = 64  # with 2 columns and full queues 4 MB a track
 MAX_AGE_POINTS = 1000  # points that one reading may be the sample of; else a record would make millions of them
+MAX_LAID = 1 << 14  # points of one record, 11 d at a minute; what lies before comes too late
 LATEST_NS = 1 << 62  # the year 2116; sums of times and ages stay far below 2**63
 _NEVER = -LATEST_NS
 
@@ -31,6 +35,11 @@ class Pace(NamedTuple):
     every_ns: int
     max_age_ns: int
     columns: int
+
+    @property
+    def reach_ns(self) -> int:
+        """How far back a reading may step and not turn its logger back."""
+        return self.max_age_ns + self.every_ns
 
     def point(self, time_ns: int) -> int:
         """Number of the last point at or before a time."""
@@ -63,22 +72,20 @@ class Member:
 
         Whether any did not.
         """
+        self._turn_back(int(times_ns[0]), pace)
         before = np.maximum.accumulate(np.concatenate(([self.last_ns], times_ns)))[:-1]
         kept = (times_ns > before) & (times_ns < LATEST_NS)
         if not kept.any():
             return False
         times_ns, values = times_ns[kept], values[kept]
-        points, row = _passed(self.last_ns, times_ns, pace)
-        is_open = points > done
-        points, row = points[is_open], row[is_open]
+        points, row = _passed(self.last_ns, times_ns, pace, max(done, pace.point(int(times_ns[-1])) - MAX_LAID))
         number = np.arange(1, len(times_ns) + 1)[:, None]  # 0 is what was held before
         latest = np.maximum.accumulate(np.vstack((np.zeros_like(self.held_ns), number * ~np.isnan(values))), axis=0)
         column = np.arange(pace.columns)
         value_ns = np.vstack((self.held_ns, np.broadcast_to(times_ns[:, None], values.shape)))[latest, column]
         value = np.vstack((self.held, values))[latest, column]
         age_ns = points[:, None] * pace.every_ns - value_ns[row]
-        self.points = np.concatenate((self.points, points))
-        self.samples = np.vstack((self.samples, np.where(age_ns <= pace.max_age_ns, value[row], np.float32(np.nan))))
+        self._queue(points, np.where(age_ns <= pace.max_age_ns, value[row], np.float32(np.nan)))
         self.held_ns, self.held, self.last_ns = value_ns[-1], value[-1], int(times_ns[-1])
         return True
 
@@ -89,7 +96,8 @@ class Member:
         is_asked = place < len(points)
         is_asked[is_asked] = points[place[is_asked]] == self.points[is_asked]
         found[place[is_asked]] = self.samples[is_asked]
-        ahead = points > pace.point(self.last_ns)
+        latest = pace.point(self.last_ns)
+        ahead = (points > latest) & (points <= pace.point(self.last_ns + pace.max_age_ns))
         age_ns = points[ahead, None] * pace.every_ns - self.held_ns
         found[ahead] = np.where(age_ns <= pace.max_age_ns, self.held, np.float32(np.nan))
         return found
@@ -99,6 +107,23 @@ class Member:
         reach = min(until, pace.point(int(self.held_ns.max()) + pace.max_age_ns))
         ahead = np.arange(pace.point(self.last_ns) + 1, reach + 1)
         return np.concatenate((self.points[: np.searchsorted(self.points, until, side="right")], ahead))
+
+    def _turn_back(self, time_ns: int, pace: Pace) -> None:
+        """Go back to a time that lies far before the last reading; what was told stays until it is told anew."""
+        if time_ns >= self.last_ns - pace.reach_ns:
+            return
+        self.last_ns = _NEVER
+        self.held_ns, self.held = np.full_like(self.held_ns, _NEVER), np.full_like(self.held, np.nan)
+
+    def _queue(self, points: Times, samples: Samples) -> None:
+        """Add samples at rising points, in place of what was told there before."""
+        if self.points.size and points.size and points[0] <= self.points[-1]:
+            kept = ~np.isin(self.points, points)
+            points, samples = np.concatenate((self.points[kept], points)), np.vstack((self.samples[kept], samples))
+            order = np.argsort(points)
+            self.points, self.samples = points[order], samples[order]
+            return
+        self.points, self.samples = np.concatenate((self.points, points)), np.vstack((self.samples, samples))
 
     def drop(self, done: int) -> None:
         """Forget the samples of points that are done."""
@@ -135,8 +160,11 @@ class Track:
                 return
             member = self.members[name] = Member.new(self.pace.columns)
         member.is_gone = False
+        before_ns = member.last_ns
         if member.take(times_ns, values, self.pace, self.done):
-            self.newest = max(self.newest, self.pace.point(member.last_ns))
+            is_back = member.last_ns < before_ns
+            others = [self.pace.point(each.last_ns) for each in self.members.values()] if is_back else [self.newest]
+            self.newest = max(self.done, self.pace.point(member.last_ns), *others)
 
     def leave(self, name: str) -> None:
         """Wait for a member no longer, as it tells of another time now; what it told stays."""
@@ -192,8 +220,8 @@ def _arrays(member: Member) -> tuple[NDArray[Any], ...]:
     return member.held_ns, member.held, member.points, member.samples
 
 
-def _passed(last_ns: int, times_ns: Times, pace: Pace) -> tuple[Times, Times]:
-    """Points that readings at rising times pass and that have a sample, and the row of it, 0 for what was held before.
+def _passed(last_ns: int, times_ns: Times, pace: Pace, done: int) -> tuple[Times, Times]:
+    """Points behind `done` that readings at rising times pass and that have a sample, and its row, 0 for what was held.
 
     A row's points lie from its time on to before the next row, while it is young enough; the last row's at its time.
     """
@@ -201,5 +229,6 @@ def _passed(last_ns: int, times_ns: Times, pace: Pace) -> tuple[Times, Times]:
     first = -(-rows_ns // pace.every_ns)
     first[0] = pace.point(last_ns) + 1
     ends_ns = np.minimum(np.append(rows_ns[1:] - 1, rows_ns[-1]), rows_ns + pace.max_age_ns)
+    first = np.maximum(first, done + 1)
     counts = np.maximum(ends_ns // pace.every_ns - first + 1, 0)
     return spread(first, counts), np.repeat(np.arange(len(rows_ns)), counts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.config import Rules
-from monitor.config.warnings import KNOWN_PHASES
+from monitor.config.phases import known_phases
 from monitor.journal import JournalReader
 from monitor.model.clock import NS_PER_S, rfc3339
 from monitor.model.errors import TcmError
@@ -25,6 +25,10 @@ def admit(content: Any, rules: Rules, journal: JournalReader, now_ns: int) -> tu
     record = PhaseRecord.enter(content, now_ns)
     if record.container not in rules.containers and record.container not in journal.containers():
         raise TcmError("enter phase", record.container, "no such container", _registered(rules))
+    known = known_phases(rules) | {PLAN}
+    if record.phase not in known and not content.get("new", False):
+        hint = f'known are {", ".join(sorted(known))}; --new (in JSON "new": true) enters it all the same'
+        raise TcmError("enter phase", record.phase, "no leg and no rule has such a phase", hint)
     entered = sum(row.container == record.container for row in journal.operators())
     if entered >= MAX_CONTAINER_RECORDS:
         raise TcmError("enter phase", record.container, f"it has {entered} operator records, no more are taken")
@@ -46,18 +50,14 @@ def _registered(rules: Rules) -> str:
 
 def _warnings(record: PhaseRecord, rules: Rules) -> list[str]:
     found = []
-    known = sorted(_known_phases(rules))
-    if record.phase not in known:
-        found.append(f"phase {record.phase}: no rule and no leg has it, known are {', '.join(known)}")
+    if record.phase not in known_phases(rules) | {PLAN}:
+        found.append(f"phase {record.phase}: no leg and no rule has it; rules bound to phases do not watch in it")
     if record.container not in rules.containers:
         found.append(f"container {record.container} is not registered; it is watched under the default limits")
     if record.entered_ns - record.effective_ns > RETROACTIVE_NS:
         since = rfc3339(record.effective_ns)
-        found.append(f"readings since {since} that were judged before keep what was told of them; a replay obeys it")
+        found.append(
+            f"readings since {since} that were judged before are judged again at a later tick of the daemon, once no "
+            "record is awaited: what was told of them may be revised or withdrawn then"
+        )
     return found
-
-
-def _known_phases(rules: Rules) -> set[str]:
-    legs = {leg.phase for consignment in rules.consignments.values() for leg in consignment.leg}
-    judged = {phase for profile in rules.profiles.values() for rule in profile.rule for phase in rule.phases or ()}
-    return KNOWN_PHASES | {PLAN} | legs | judged

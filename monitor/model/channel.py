@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -26,6 +27,7 @@ DERIVED: dict[str, tuple[str, str]] = {
 }
 QUANTITIES = UNITS | DERIVED
 COMPUTED_DIFFERENTIAL = "differential.computed"
+ALL_LOGGERS = "-"  # stands for the logger of what concerns a container as a whole; none may bear the name
 PHYSICAL_RANGE: dict[str, tuple[float, float]] = {
     # What a sensor of the quantity can have measured, in the channel's unit: beyond, it is the sensor that is wrong.
     "temperature": (-90.0, 150.0),  # coldest air on Earth -89.2 degC; above 150 degC no logger works
@@ -38,6 +40,7 @@ PHYSICAL_RANGE: dict[str, tuple[float, float]] = {
     "voltage": (-1_000.0, 1_000.0),
 }
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_OWN = "#"  # in no name that loggers or rules may use
 _PLACE = r"[a-z0-9_]{1,64}"
 _CHANNEL = re.compile(rf"([a-z]+)\.({_PLACE})")
 _DERIVED = re.compile(rf"([a-z_]+)\.({_PLACE})")
@@ -45,8 +48,8 @@ _PLACE_GLOB = re.compile(r"[a-z0-9_*?\[\]!-]{1,64}")
 
 
 def is_identifier(text: str) -> bool:
-    """Whether `text` may name a container, a logger, a rule or a consignment."""
-    return IDENTIFIER.fullmatch(text) is not None
+    """Whether `text` may name a container, a logger, a rule or a consignment; "-" alone names all loggers."""
+    return text != ALL_LOGGERS and IDENTIFIER.fullmatch(text) is not None
 
 
 def quantity_of(channel: str) -> str:
@@ -72,16 +75,34 @@ def is_glob(text: str) -> bool:
 
 @lru_cache(maxsize=4096)  # as below
 def covers(glob: str, channel: str) -> bool:
-    """Whether `glob` covers `channel`; letters count as they are, whatever the system does with file names."""
-    return fnmatchcase(channel, glob)
+    """Whether `glob` covers `channel`; letters count as they are, whatever the system does with file names.
+
+    What is computed for one rule (`own_channel`) no glob of another covers.
+    """
+    return _OWN not in channel and fnmatchcase(channel, glob)
+
+
+def own_channel(shown: str, *inputs: object) -> str:
+    """The internal name of what is computed of `inputs` for the rules that ask for just these: `<shown>#<digest>`.
+
+    The digest is 8 hex digits (32 bits) of SHA-256 of the inputs as Python writes them, floats exactly.
+    """
+    return f"{shown}{_OWN}{hashlib.sha256(repr(inputs).encode()).hexdigest()[:8]}"
+
+
+def shown_channel(channel: str) -> str:
+    """A channel as people know it, without what `own_channel` added."""
+    return channel.partition(_OWN)[0]
 
 
 @lru_cache(maxsize=4096)  # a fleet has tens of channel names; a hostile sender must not grow this
 def field_name(channel: str) -> str | None:
     """The channel's field in InfluxDB (`temperature_air_c`), None when no logger can send such a channel.
 
-    An unknown channel stays in the journal and is reported; it is not stored.
+    An unknown channel stays in the journal and is reported; it is not stored. The computed over-pressure is such, too.
     """
+    if channel == COMPUTED_DIFFERENTIAL:
+        return None
     match = _CHANNEL.fullmatch(channel)
     if match is None or match[1] not in UNITS:
         return None

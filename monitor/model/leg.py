@@ -11,6 +11,7 @@ from pydantic import (
     AwareDatetime,
     BeforeValidator,
     Field,
+    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
@@ -18,8 +19,9 @@ from pydantic import (
 
 from monitor.model.channel import UNITS, quantity_of
 from monitor.model.clock import datetime_ns
+from monitor.model.operator import PLAN
 from monitor.model.quantity import UNCERTAINTY_SCALES, format_quantity, parse_quantity
-from monitor.model.strict import Identifier, Seconds, Strict
+from monitor.model.strict import Identifier, Seconds, Strict, is_journalled
 
 DEFAULT_PHASE = "storage"
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -63,6 +65,13 @@ class Leg(Strict):
     carrier: str = ""
     planned_start: Moment
     planned_end: Moment
+
+    @field_validator("phase")
+    @classmethod
+    def _check_phase(cls, phase: str, info: ValidationInfo) -> str:
+        if phase == PLAN and not is_journalled(info):
+            raise ValueError(f"expected a phase such as road, {PLAN!r} is the word that hands back to this plan")
+        return phase
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

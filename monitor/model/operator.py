@@ -17,7 +17,7 @@ MAX_OPERATOR_BYTES = 16 << 10  # of its JSON: 1 100 characters of 6 bytes (an es
 MAX_AHEAD_NS = 24 * 3600 * NS_PER_S  # what is further ahead is a plan, not something that happened
 _CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # they hide or turn around what a reader of the text sees
 _NS_PER_US = 1_000
-_REQUEST_KEYS = ("type", "container", "phase", "effective_at", "by", "remark")
+_REQUEST_KEYS = ("type", "container", "phase", "effective_at", "by", "remark", "new")
 
 
 class PhaseRecord(NamedTuple):
@@ -39,11 +39,14 @@ class PhaseRecord(NamedTuple):
         """The record that a request asks for, entered at `now_ns` (ns UTC), by default effective from then on.
 
         WireError names the key that cannot be used; one that the record does not have is refused, as is an
-        `effective_at` more than 24 h ahead: that belongs in the consignment's plan.
+        `effective_at` more than 24 h ahead: that belongs in the consignment's plan. `new`, by which an
+        operator vouches for a phase that nobody planned, is for the caller.
         """
         strange = sorted(set(_table(content)) - set(_REQUEST_KEYS))
         if strange:
             raise WireError(f"{_shown(strange[0])}: expected one of the keys {', '.join(_REQUEST_KEYS)}")
+        if not isinstance(content.get("new", False), bool):
+            raise WireError(f"new: expected true or false, got {_shown(content['new'])}")
         entered_ns = now_ns // _NS_PER_US * _NS_PER_US
         record = cls.read({"effective_at": rfc3339(entered_ns), **content, "entered_at": rfc3339(entered_ns)})
         if record.effective_ns - entered_ns > MAX_AHEAD_NS:

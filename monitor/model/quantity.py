@@ -70,7 +70,21 @@ SCALES: dict[str, Scale] = {
     **{f"{name} rate": _rate(scale, "h") for name, scale in DIFFERENCES.items()},
     **{f"{name} hours": _hours(scale) for name, scale in DIFFERENCES.items()},
 }
+POSSIBLE: dict[str, tuple[str, str]] = {
+    # dimension: least and most that a limit may be, as the files write it, "" for no bound; beyond, nothing ever lies
+    "temperature": ("-273.15 degC", ""),
+    "dew_point": ("-273.15 degC", ""),
+    "humidity": ("-5 %", "105 %"),  # what sensors read: a little below 0 in dry gas, above 100 % in fog
+    "absolute_humidity": ("0 g/m3", ""),
+    "pressure": ("0 Pa", ""),
+    "pressure_norm": ("0 Pa", ""),
+    "tilt": ("-360 deg", "360 deg"),
+    "share": ("0 %", "100 %"),
+    "hours": ("", "3653 d"),
+    "time": ("", "3653 d"),  # ten years: no journey is as long, a slip of the unit is
+}
 UNCERTAINTY_SCALES = SCALES | {"temperature": _scale(K="1", degC="1")}  # certificates have either
+_COMMA = re.compile(r"\s*[+-]?\d*,\d+[^,]*")
 _TEXT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*((?:[^\d\s.](?:.*\S)?)?)\s*")
 
 
@@ -84,6 +98,8 @@ def parse_quantity(text: object, dimension: str, scales: Mapping[str, Scale] = S
     units = scales[dimension]
     expected = f'expected text such as "25 {next(iter(units))}" with one of the units {", ".join(units)}'
     match = _TEXT.fullmatch(text) if isinstance(text, str) else None
+    if isinstance(text, str) and _COMMA.fullmatch(text):
+        raise ValueError(f"expected a decimal point as in {text.strip().replace(',', '.')!r}, got {text!r}")
     if match is None:
         raise ValueError(f"{expected}, got {text!r}")
     if not match[2]:
@@ -97,6 +113,17 @@ def parse_quantity(text: object, dimension: str, scales: Mapping[str, Scale] = S
         value = float("inf")
     if not isfinite(value):
         raise ValueError(f"{expected}; {match[1]} is too large")
+    return value
+
+
+def possible_quantity(text: object, dimension: str) -> float:
+    """As parse_quantity; ValueError for what a value of `dimension` can never be."""
+    value = parse_quantity(text, dimension)
+    least, most = POSSIBLE.get(dimension, ("", ""))
+    if least and value < parse_quantity(least, dimension):
+        raise ValueError(f"expected {least} or more, got {text!r}")
+    if most and value > parse_quantity(most, dimension):
+        raise ValueError(f"expected at most {most}, got {text!r}")
     return value
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+)
 
 from monitor.model.channel import IDENTIFIER
-from monitor.model.quantity import format_quantity, parse_quantity
+from monitor.model.quantity import format_quantity, parse_quantity, possible_quantity
 
 Identifier = Annotated[str, StringConstraints(pattern=rf"^{IDENTIFIER.pattern}$")]
+JOURNALLED: dict[str, Any] = {"journalled": True}  # context of validation: see is_journalled
 Severity = Literal["info", "warning", "alarm"]
 
 
@@ -19,9 +28,23 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def is_journalled(info: ValidationInfo) -> bool:
+    """Whether this is read back from the journal: what an earlier version took is not refused there for its sense."""
+    return bool(info.context and info.context.get("journalled"))
+
+
+def read_quantity(value: object, dimension: str, info: ValidationInfo) -> float:
+    """Read text with a unit of `dimension`; ValueError, too, for what can never be, but not when it is journalled."""
+    return parse_quantity(value, dimension) if is_journalled(info) else possible_quantity(value, dimension)
+
+
 def reader(dimension: str) -> BeforeValidator:
     """Reads text with a unit of `dimension`."""
-    return BeforeValidator(lambda value: parse_quantity(value, dimension))
+
+    def read(value: object, info: ValidationInfo) -> float:
+        return read_quantity(value, dimension, info)
+
+    return BeforeValidator(read)
 
 
 def writer(dimension: str) -> PlainSerializer:

@@ -30,7 +30,7 @@ def parse_topic(topic: str) -> Topic:
     container, logger, kind = parts[2], parts[3], parts[-1]
     for name in (container, logger):
         if not is_identifier(name):
-            raise WireError(f"topic: expected an identifier [A-Za-z0-9_.-]{{1,64}}, got {name[:80]!r}")
+            raise WireError(f"topic: expected an identifier [A-Za-z0-9_.-]{{1,64}}, not - alone, got {name[:80]!r}")
     if kind not in KINDS or (is_fill and kind == "status"):
         raise WireError(f"topic: expected a kind of env, shock or status (fill: env or shock), got {kind[:80]!r}")
     return Topic(container, logger, kind, is_fill)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,6 +17,15 @@ from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_v1, tcm
 from tests.fleet import START_NS, Logger
 from tests.servers import HOST, Influxd, Mosquitto, free_port, mosquitto
 
+WARM = """[[rule]]
+id = "warm"
+kind = "exposure"
+channel = "temperature.hardware"
+measure = "time"
+above = "25 degC"
+limit = "9 h"
+severity = "info"
+"""
 LENIENT = LIMITS.replace("25 degC", "95 degC").replace('"24 degC"', '"94 degC"').replace("2 g", "15 g")
 
 
@@ -102,6 +113,7 @@ def test_status_with_and_without_a_daemon(journey: DaemonProcess) -> None:
     assert (live["instance"], live["state"], live["problems"]) == ("test", "ready", {})
     assert (live["ingest"]["records"], live["ingest"]["connected"], live["quarantined"]) == (7, True, 1)
     assert live["alerts"] == {"firing": 1, "acknowledged": 0}
+    assert live["provisional"] == []
     assert set(live["consumers"]) == {"watch", "store", "notify"}
     (logger,) = live["loggers"]
     assert (logger["container"], logger["logger"], logger["upto"], logger["state"]) == ("C-1", "L-01", 6, "online")
@@ -111,7 +123,7 @@ def test_status_with_and_without_a_daemon(journey: DaemonProcess) -> None:
         stopped = answer(journey, "status")
         assert stopped["state"] == "stopped"
         assert "not running" in stopped["problems"]["daemon"]
-        for key in ("quarantined", "gaps", "loggers", "alerts"):
+        for key in ("quarantined", "gaps", "loggers", "alerts", "provisional"):
             assert stopped[key] == live[key]
         assert "test: stopped" in journey.tcm("status").stdout
     finally:
@@ -127,14 +139,21 @@ def test_alerts_list_with_and_without_a_daemon(journey: DaemonProcess) -> None:
         ("hot", "firing"),
     ]
     assert answer(journey, "alerts", "list", "--state", "firing") == live[2:]
-    assert answer(journey, "alerts", "list", "--container", "C-2") == []
+    assert answer(journey, "alerts", "list", "--container", "C-1") == live
+    assert answer(journey, "alerts", "list", "--container", "C-1", "--state", "acknowledged") == []
+    unknown = journey.tcm("alerts", "list", "--container", "C-2")
+    assert (unknown.returncode, "C-2: no such container" in unknown.stderr) == (2, True)
     assert journey.tcm("alerts", "list", "--state", "loud").returncode == 2
-    assert "temperature.hardware" in journey.tcm("alerts", "list").stdout
+    with patch.dict(os.environ, {"COLUMNS": "72"}):
+        lines = journey.tcm("alerts", "list").stdout.splitlines()
+    assert "temperature.hardware" in "".join(lines) and max(map(len, lines)) <= 72
+    assert lines[1].split() == ["severity", "state", "decision", "rule", "what"]
     assert journey.stop() == 0
     try:
         done = journey.tcm("alerts", "list", "--json")
         assert json.loads(done.stdout) == live
         assert f"no daemon is running; read from {journey.state_dir}" in done.stderr
+        assert journey.tcm("alerts", "list", "--container", "C-2").returncode == 2
     finally:
         journey.start()
 
@@ -147,13 +166,23 @@ def test_replay_equals_live_in_all_fields(journey: DaemonProcess, tmp_path: Path
     assert replayed["alerts"] == answer(journey, "alerts", "list")
     assert (replayed["readings"], replayed["events"]) == (180, 1)
     assert replayed["totals"] == {"hot": 2, "knock": 1}
-    assert set(replayed) == {
-        *("source", "limits", "readings", "events", "alerts", "totals", "exposure", "seconds")
-    }
+    assert set(replayed) == {*("source", "limits", "readings", "events", "alerts", "totals", "exposure", "seconds")}
     lenient = tmp_path / "lenient.toml"
     lenient.write_text(LENIENT)
     done = tcm("replay", str(journey.state_dir), "--limits", str(lenient), "--json")
     assert (done.returncode, json.loads(done.stdout)["alerts"]) == (0, [])
+
+
+def test_replay_in_official_order_shows_the_totals(journey: DaemonProcess, tmp_path: Path) -> None:
+    """Each rule's and stream's, in a table behind the alerts."""
+    limits = tmp_path / "warm.toml"
+    limits.write_text(LENIENT + WARM)
+    with patch.dict(os.environ, {"COLUMNS": "120"}):
+        done = tcm("replay", str(journey.state_dir), "--ordered", "--limits", str(limits))
+    (row,) = (line for line in done.stdout.splitlines() if "warm" in line)
+    assert row.split()[:4] == ["warm", "C-1", "L-01", "temperature.hardware"]
+    assert "time_above_s " in row
+    assert "warm" not in tcm("replay", str(journey.state_dir), "--limits", str(limits)).stdout
 
 
 def test_replay_of_a_recording(tmp_path: Path) -> None:

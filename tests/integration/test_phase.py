@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -106,7 +108,8 @@ def test_readings_obey_the_phase_at_their_own_time(daemon: DaemonProcess, own_mo
     assert [record["phase"] for record in row["records"]] == ["road", "plan", "road"]
     shown = daemon.tcm("phase", "show", "C-1", "--json")
     assert json.loads(shown.stdout) == [row]
-    assert "left [the/] gate[/b]" in daemon.tcm("phase", "show").stdout
+    with patch.dict(os.environ, {"COLUMNS": "200"}):
+        assert "left [the/] gate[/b]" in daemon.tcm("phase", "show").stdout
     assert "road" in daemon.tcm("status").stdout
     assert daemon.stop() == 0
     offline = daemon.tcm("phase", "show", "--json")
@@ -130,12 +133,16 @@ def test_what_cannot_be_entered_is_refused(daemon: DaemonProcess) -> None:
         (("C-1", "road", "--at", "2026-11-23T06:00:00"), "time zone"),
         (("C-1", "road", "--at", "2093-01-01T00:00:00Z"), "at most 24 h ahead"),
         (("C-1", "on the road"), "phase: expected an identifier"),
+        (("C-1", "raod"), "known are air, handling, open, plan, road, storage"),
     ):
         done = daemon.tcm("phase", "set", *arguments)
         assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
     assert daemon.tcm("phase", "show", "C-9").returncode == 2
     assert daemon.rows("journal.db", "SELECT count(*) FROM records WHERE kind = 'operator'") == [(0,)]
-    status, answer = post(daemon, json.dumps(good | {"phase": "ferry"}).encode(), "application/json; charset=utf-8")
+    ferry = good | {"phase": "ferry"}
+    status, answer = post(daemon, json.dumps(ferry).encode())
+    assert (status, "known are" in answer["error"]) == (400, True)
+    status, answer = post(daemon, json.dumps(ferry | {"new": True}).encode(), "application/json; charset=utf-8")
     assert (status, answer["phase"], answer["warnings"][0].partition(":")[0]) == (200, "ferry", "phase ferry")
     wait_until(lambda: daemon.status()["phases"] == {"C-1": "ferry"}, 20.0, "the phase to be shown")
     assert daemon.answers("/readyz")

@@ -389,6 +389,85 @@ def test_rules_that_do_not_fit_what_they_watch(minimal: Path) -> None:
     assert load_config(minimal).rules.logger("C-1", "L-1").interval_s == 30.0
 
 
+SHORT = """
+[[rule]]
+id = "stuck"
+kind = "health"
+check = "stuck"
+for = "59 s"
+severity = "info"
+[[rule]]
+id = "silent"
+kind = "health"
+check = "silent"
+for = "89 s"
+severity = "info"
+[[rule]]
+id = "clock"
+kind = "health"
+check = "clock"
+severity = "info"
+[[rule]]
+id = "outlier"
+kind = "statistic"
+method = "z-score"
+channel = "temperature.air"
+window = "29 min"
+above = 6
+severity = "info"
+[[rule]]
+id = "soon"
+kind = "forecast"
+channel = "temperature.air"
+within = "30 min"
+above = "25 degC"
+severity = "info"
+[[rule]]
+id = "elsewhere"
+kind = "forecast"
+channel = "humidity.air"
+within = "1 min"
+above = "60 %"
+severity = "info"
+"""
+
+
+def test_times_too_short_for_the_loggers_have_one_line(minimal: Path) -> None:
+    """With the longest interval and how many more; of health too, and of windows that need 30 readings."""
+    write(minimal.parent / "limits" / "basic.toml", PROFILE + SHORT)
+    second = '[[logger]]\nid = "L-2"\ninterval = "90 s"\n'
+    write(minimal.parent / "containers" / "a.toml", BOX + second)
+    found = {key: message for (file, key), message in problems(minimal).items() if file == "basic.toml"}
+    where = str(minimal.parent / "containers" / "a.toml")
+    assert found == {
+        "rule.stuck.for": f"expected at least the interval of the loggers, 60 s of L-1 in {where}, got 59 s",
+        "rule.silent.for": f"expected at least the interval of the loggers, 90 s of L-2 in {where}, got 89 s",
+        "rule.outlier.window": "expected at least 30 intervals (1800 s) of the loggers, "
+        f"60 s of L-1 in {where}, got 1740 s",
+    }
+    change(minimal.parent / "containers" / "a.toml", '"90 s"', '"120 s"')
+    change(minimal.parent / "limits" / "basic.toml", '"89 s"', '"50 s"')
+    message = problems(minimal)["basic.toml", "rule.silent.for"]
+    assert f"120 s of L-2 in {where} and 1 more, got 50 s" in message
+
+
+def test_headings_are_said_as_the_files_write_them(minimal: Path) -> None:
+    """One bracket too few or a plural is the first mistake that people make."""
+    limits = minimal.parent / "limits" / "basic.toml"
+    write(limits, PROFILE.replace("[[rule]]", "[[rules]]"))
+    found = problems(minimal)
+    assert found["basic.toml", "rules"] == "unknown key; expected [[rule]]"
+    assert found["basic.toml", "rule"] == "missing; expected [[rule]] with id, severity, kind"
+    write(limits, PROFILE.replace("[[rule]]", "[rule]"))
+    assert problems(minimal)["basic.toml", "rule"] == "expected [[rule]], got [rule]"
+    write(limits, PROFILE.replace('kind = "threshold"', ""))
+    assert problems(minimal)["basic.toml", "rule.warm.kind"].startswith("missing; expected one of threshold, rate, ")
+    write(limits, PROFILE)
+    write(minimal, MINIMAL + "[[sources]]\n")
+    expected = "unknown key; expected one of [mqtt], [store], [web], [ingest], [[source]]"
+    assert problems(minimal)["monitor.toml", "sources"] == expected
+
+
 GUARDED = """
 [[rule]]
 id = "guarded"
@@ -422,10 +501,14 @@ def test_rules_that_watch_nothing_are_warned_about(minimal: Path) -> None:
     """Of every kind: what nobody measures, derived channels by their inputs, and a guard without an uncertainty."""
     write(minimal.parent / "limits" / "basic.toml", PROFILE + GUARDED)
     write(minimal.parent / "containers" / "a.toml", BOX)
-    found = [(warning.key, warning.message) for warning in warnings_of(load_config(minimal), BEFORE_JOURNEY)]
-    of_rules = [(key.removeprefix("limits basic."), text) for key, text in found if key.startswith("limits basic.")]
+    change(minimal.parent / "limits" / "basic.toml", 'id = "warm"', 'id = "warm"\nphases = ["road", "raod"]')
+    found = [warning for warning in warnings_of(load_config(minimal), BEFORE_JOURNEY) if "rule." in warning.key]
+    assert {Path(warning.file).name for warning in found} == {"basic.toml"}
+    of_rules = [(warning.key.removeprefix("rule."), warning.message) for warning in found]
+    known = "air, handling, open, road, storage"
     unknown = "no registered logger has a calibration record of {}; is the name right?"
     assert of_rules == [
+        ("warm.phases", f"no leg has the phase raod: the rule never watches there; known are {known}"),
         ("guarded.channel", unknown.format("humidity.air")),
         ("guarded.guard", "no effect in C-1: none of its loggers has the calibration records that it needs"),
         ("damp.air", unknown.format("humidity.air")),
@@ -475,6 +558,10 @@ def test_a_consignment_s_legs_follow_each_other(folder: Path) -> None:
     message = problems(folder / "monitor.toml")["exomars-return.toml", "leg.departure-handling.planned_start"]
     assert message == "expected a time not before leg turin-airport ends"
     change(path, "planned_start = 2026-11-23T10:00:00Z", "planned_start = 2026-11-23T11:00:00Z")
+    change(path, 'phase = "road"', 'phase = "plan"')
+    message = problems(folder / "monitor.toml")["exomars-return.toml", "leg.turin-airport.phase"]
+    assert message == "expected a phase such as road, 'plan' is the word that hands back to this plan"
+    change(path, 'phase = "plan"', 'phase = "road"')
     change(path, 'custodian = "owner-a"', 'custodian = "owner-c"')
     message = problems(folder / "monitor.toml")["exomars-return.toml", "leg.turin-airport.custodian"]
     assert message == "expected one of the parties owner-a, owner-b, got 'owner-c'"

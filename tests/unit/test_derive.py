@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from monitor.detect.derive import derivations, derive
+from monitor.model.channel import covers, shown_channel
 from monitor.model.limit import CondensationRule, LeakRule, Rule
 from tests import naive_air
 
@@ -29,13 +30,13 @@ def leak(**keys: Any) -> LeakRule:
 
 
 def derived(channels: tuple[str, ...], rows: list[list[float]], *rules: Rule) -> dict[str, list[float]]:
-    """The derived channels of rows, by name; no reading makes a warning."""
+    """The derived channels of rows, by name as shown; no reading makes a warning."""
     values = np.array(rows, dtype=np.float32).reshape(len(rows), len(channels))
     plan = derivations(channels, rules)
     with np.errstate(all="raise"):
         made = derive(values, plan)
     assert all(column.dtype == np.float32 and column.shape == (len(values),) for column in made)
-    return {each.channel: column.tolist() for each, column in zip(plan, made, strict=True)}
+    return {shown_channel(each.channel): column.tolist() for each, column in zip(plan, made, strict=True)}
 
 
 def stored(channels: tuple[str, ...], *rules: Rule) -> list[str]:
@@ -98,7 +99,7 @@ def test_surface_below_zero_is_held_against_the_frost_point() -> None:
         [-10, 100, math.nan, math.nan],
         [-10, 100, math.inf, -8],
     ]
-    made = derived(channels, rows, rule)["dew_margin.air_hardware_lx"]
+    made = derived(channels, rows, rule)["dew_margin.air"]
     assert made == pytest.approx([0.876, 15.0, math.nan, 0.876], abs=0.005, nan_ok=True)
 
 
@@ -109,6 +110,41 @@ def test_margin_is_that_of_a_rule_where_there_is_one() -> None:
     lid = ("temperature.lid", "humidity.lid", "temperature.hardware")
     assert "dew_margin.lid" in derived(lid, [], condensation(air="lid"))
     assert "dew_margin.lid" not in derived(lid, [])
+
+
+def test_rules_of_other_inputs_have_columns_of_their_own() -> None:
+    """However alike the names of their surfaces are; rules of equal inputs share one, and each judges its own only."""
+    surfaces = [["temperature.wall", "temperature.hardware"], ["temperature.wall_hardware"], ["temperature.w?"],
+                ["temperature.w*"], ["temperature.hardware"]]  # fmt: skip
+    rules = [condensation(id=str(number), surface=each) for number, each in enumerate(surfaces)]
+    rules.append(condensation(id="all", scope="container"))
+    leaks = [leak(id=f"l{n}", **keys) for n, keys in enumerate(
+        [{}, {"cracking": "30 hPa"}, {"cracking": "40 hPa"}, {"temperature": "temperature.wall"},
+         {"cracking": "30 hPa", "differential": "differential.lid"}])]  # fmt: skip
+    every: list[Rule] = [*rules, *leaks]
+    own = [rule.channel for rule in (*rules, *leaks)]
+    assert len(set(own)) == len(own)
+    assert {shown_channel(channel) for channel in own} == {"dew_margin.air", "leak.inside"}
+    assert [[rule.judges(channel) for rule in every].count(True) for channel in own] == [1] * len(own)
+    assert condensation(id="again", below="3 K", surface=surfaces[0]).channel == own[0]
+    channels = (
+        "temperature.wall",
+        "temperature.hardware",
+        "temperature.wall_hardware",
+        "temperature.air",
+        "humidity.air",
+    )
+    values = np.array([[1, 2, 30, 20, 60]], dtype=np.float32)
+    plan = derivations(channels, tuple(rules))
+    made = {each.channel: float(column[0]) for each, column in zip(plan, derive(values, plan), strict=True)}
+    assert made[own[1]] - made[own[0]] == pytest.approx(29, abs=1e-3)
+    assert own[5] not in made
+    assert "dew_margin.air" in [shown_channel(each.channel) for each in plan if each.is_stored]
+
+
+def test_a_glob_covers_no_column_of_another_rule() -> None:
+    own = condensation(surface=["temperature.lid"]).channel
+    assert covers("dew_margin.*", "dew_margin.air") and not covers("dew_margin.*", own)
 
 
 def test_void_of_a_leak() -> None:
@@ -164,9 +200,7 @@ def twin(row: dict[str, float]) -> dict[str, float]:
             made[f"absolute_humidity.{place}"] = 216.679 * vapour_hpa / (row[f"temperature.{place}"] + 273.15)
             surfaces = {"temperature.hardware", "temperature.lid"} & set(row)
             if place == "air" and surfaces:
-                made["dew_margin.air_hardware_lid"] = naive_air.margin_k(
-                    naive_air.coldest_c(row, sorted(surfaces)), vapour_hpa
-                )
+                made["dew_margin.air"] = naive_air.margin_k(naive_air.coldest_c(row, sorted(surfaces)), vapour_hpa)
     over_pa = row.get("differential.inside")
     if over_pa is None and {"pressure.inside", "pressure.outside"} <= set(row):
         over_pa = float(np.float32(row["pressure.inside"]) - np.float32(row["pressure.outside"]))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from monitor.detect.engine import Engine
+from monitor.detect.lane import LIMITS_CHANGED
 from monitor.model.batch import Batch, Block, Finding
 from monitor.model.errors import TcmError
 from tests.views import View
@@ -225,7 +226,9 @@ def test_reconfigure_keeps_unchanged_rules_and_ends_what_the_others_had_fired() 
     engine = Engine(View(AT_ONCE, other))
     engine.step(Batch([block([26, 27, 26], pos=4)]))
     findings = engine.reconfigure(View(AT_ONCE | {"above": "25 degC"}, other))
-    assert findings == [Finding("cleared", "high", "c", "l", CHANNELS[0], None, 0, 120 * S, 26.0, 27.0, 4, 7, 40)]
+    assert findings == [
+        Finding("cleared", "high", "c", "l", CHANNELS[0], None, 0, 120 * S, 26.0, 27.0, 4, 7, 40, note=LIMITS_CHANGED)
+    ]
     after = engine.step(Batch([block([26, 20], [180, 240], pos=5)])).findings
     assert [(f.rule, *told([f])[0]) for f in after] == [
         ("high", "fired", 180, 180), ("high", "cleared", 180, 240), ("other", "cleared", 0, 240),

@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.cli.commands import app
-from monitor.config.explain import MEANINGS, example_of, keys_of, models
+from monitor.config.explain import CHECKS, MEANINGS, UNGUARDED, example_of, keys_of, models
 from monitor.model.errors import ConfigError
-from monitor.model.limit import Profile
+from monitor.model.limit import Profile, ShockRule
+from monitor.model.rules.accuracy import propagated
 
 
 def explain(*words: str) -> str:
@@ -21,7 +22,8 @@ def explain(*words: str) -> str:
 
 
 def test_all_kinds_have_a_line() -> None:
-    lines = explain().splitlines()
+    *lines, blank, more = explain().splitlines()
+    assert (blank, more) == ("", "Keys and an example of one of them: tcm limits explain KIND")
     assert [line.split()[0] for line in lines] == list(MEANINGS) == list(models())
     assert [entry["kind"] for entry in json.loads(explain("--json"))] == list(MEANINGS)
 
@@ -45,6 +47,32 @@ def test_the_examples_load(kind: str) -> None:
     """People copy them."""
     profile = Profile.model_validate({"name": "example", **tomllib.loads(example_of(kind))})
     assert {rule.kind for rule in profile.rule} == {kind}
+
+
+def test_every_check_of_health_is_explained() -> None:
+    """What it says, its keys, and an example."""
+    shown = json.loads(explain("health", "--json"))["checks"]
+    assert [entry["check"] for entry in shown] == list(CHECKS)
+    assert next(entry["keys"] for entry in shown if entry["check"] == "clock") == ["for", "step"]
+    rows = {line.split()[0] for line in explain("health").splitlines() if line.strip()}
+    assert set(CHECKS) <= rows
+    assert {rule["check"] for rule in tomllib.loads(example_of("health"))["rule"]} == set(CHECKS)
+
+
+@pytest.mark.parametrize("kind", MEANINGS)
+def test_guard_is_said_to_have_no_effect_where_it_has_none(kind: str) -> None:
+    """Where no example of the kind has an uncertainty; where some have none, it says which have one."""
+    rules = Profile.model_validate({"name": "example", **tomllib.loads(example_of(kind))}).rule
+    channels = ["shock.a" if isinstance(rule, ShockRule) else rule.channel for rule in rules]
+    known = [propagated(rule, lambda _: 1.0, at, 1.0) is not None for rule, at in zip(rules, channels, strict=True)]
+    (meaning,) = (key.meaning for key in keys_of(kind) if key.key == "guard")
+    assert any(known) == (kind not in UNGUARDED) == (not meaning.startswith("no effect"))
+    assert all(known) == ("only with" not in meaning and kind not in UNGUARDED)
+
+
+def test_the_known_phases_are_named() -> None:
+    (meaning,) = (key.meaning for key in keys_of("threshold") if key.key == "phases")
+    assert "(road, handling, air, storage, open, and those of your legs)" in meaning
 
 
 OTHERS = {"above": {"below", "clear"}, "below": {"above", "clear"}}  # what a key does not stand beside

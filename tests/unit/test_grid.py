@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import cbor2
@@ -13,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.detect.engine import Engine
 from monitor.detect.grid import MAX_TRACKS, Grid
-from monitor.detect.track import MAX_PENDING
-from monitor.model.batch import Block, Tick
+from monitor.detect.track import MAX_LAID, MAX_PENDING
+from monitor.model.batch import Batch, Block, Finding, Tick
+from monitor.model.channel import shown_channel
 from monitor.model.errors import ConfigError
 from monitor.model.leg import Container, Logger
 from monitor.model.limit import Profile
@@ -83,7 +86,7 @@ def tick(now_s: float, pos: int = 99, *, is_connected: bool = True, is_drained: 
 def told(blocks: Sequence[Block]) -> list[tuple[int, str, str, float, float]]:
     """(pos, logger, channel, minute, value) of each computed value."""
     return [
-        (each.pos, each.logger, each.channels[0], (time_ns - T0) / MIN, round(value, 3))
+        (each.pos, each.logger, shown_channel(each.channels[0]), (time_ns - T0) / MIN, round(value, 3))
         for each in blocks
         for time_ns, (value,) in zip(each.times_ns.tolist(), each.values.tolist(), strict=True)
     ]
@@ -102,8 +105,8 @@ def test_margin_is_of_the_coldest_surface_and_the_dampest_air_once_both_have_pas
     assert grid.step([block("a", AIR, [[25, 40]] * 3, minutes(3, 3), 3)])[0].seq == 30
     made = grid.step([block("b", HARDWARE, [[12], [30], [-1]], minutes(4, 3), 4)])
     assert told(made) == [
-        (4, "-", "dew_margin.all_air_hardware_lid", 4, 1.543),
-        (4, "-", "dew_margin.all_air_hardware_lid", 5, 19.543),
+        (4, "-", "dew_margin.air", 4, 1.543),
+        (4, "-", "dew_margin.air", 5, 19.543),
     ]
     assert made[0].is_computed
     assert (made[0].interval_ns, made[0].boot, made[0].seq) == (MIN, 7, 40)
@@ -113,7 +116,7 @@ def test_frost_point_counts_for_a_surface_below_zero() -> None:
     """-10 degC and 100 % over water: the frost point is -8.88, so a surface at -8 is 0.88 K above it."""
     grid = Grid(View(MARGIN))
     made = grid.step([block("a", (*AIR, *HARDWARE), [[-10, 100, -8]], [0])])
-    assert told(made) == [(1, "-", "dew_margin.all_air_hardware_lid", 0, 0.876)]
+    assert told(made) == [(1, "-", "dew_margin.air", 0, 0.876)]
 
 
 def test_pair_needs_both_readings_within_max_age() -> None:
@@ -132,7 +135,7 @@ def test_ticks_end_the_wait_for_a_silent_logger() -> None:
     grid.step([block("b", HARDWARE, [[12]], [0], 1), block("a", AIR, [[25, 40]] * 30, minutes(0, 30), 2)])
     assert grid.tick(tick(60 * 14 - 1)) != []
     assert told(grid.tick(tick(60 * 14 - 1))) == []
-    assert [row[:4] for row in told(grid.tick(tick(60 * 14)))] == [(99, "-", "dew_margin.all_air_hardware_lid", 4)]
+    assert [row[:4] for row in told(grid.tick(tick(60 * 14)))] == [(99, "-", "dew_margin.air", 4)]
     assert [row[3] for row in told(grid.tick(tick(60 * 60)))] == [5, 6, 7, 8, 9, 10]
     assert grid.step([block("b", HARDWARE, [[12]] * 29, minutes(1, 29), 3)]) == []  # too late
 
@@ -194,9 +197,7 @@ def test_a_logger_that_went_to_another_time_is_not_waited_for() -> None:
     grid = Grid(View(MARGIN))
     grid.step([block("b", HARDWARE, [[12]], [0]), block("a", AIR, [[25, 40]] * 4, minutes(0, 4))])
     made = grid.step([block("b", HARDWARE, [[12]], [365 * 86400.0], 7)])
-    assert [row[:4] for row in told(made)] == [
-        (7, "-", "dew_margin.all_air_hardware_lid", minute) for minute in (1, 2, 3)
-    ]
+    assert [row[:4] for row in told(made)] == [(7, "-", "dew_margin.air", minute) for minute in (1, 2, 3)]
 
 
 def test_what_waits_is_bounded() -> None:
@@ -260,7 +261,7 @@ def journal(seed: int) -> list[Block | Tick]:
         rows: list[list[float]] = []
         times_s: list[float] = []
         for _ in range(rng.randint(0, 8)):
-            clocks[logger] += rng.choice([20, 60, 60, 60, 61, 60.5, 250, 1300, 0, -90])
+            clocks[logger] += rng.choice([20, 60, 60, 60, 61, 60.5, 250, 1300, 0, -90, -700])
             times_s.append(clocks[logger])
             rows.append([rng.choice(VALUES[channel.partition(".")[0]]) for channel in channels])
         if rows:
@@ -352,3 +353,112 @@ def test_state_of_a_rule_that_is_gone_is_dropped() -> None:
     other = Grid(View(REDUNDANT))
     other.adopt(grid.snapshot(None))
     assert len(other.snapshot(None)["groups"]) == 1
+
+
+def beyond(view: View, blocks: Sequence[Block], cut: int = 1) -> list[Finding]:
+    """What fired and cleared, so many blocks a batch."""
+    engine, found = Engine(view), list[Finding]()
+    for start in range(0, len(blocks), cut):
+        found += engine.step(Batch(list(blocks[start : start + cut]))).findings
+    return [finding for finding in found if finding.change != "peak"]
+
+
+def apart(first: int, count: int) -> list[Block]:
+    """Two loggers that are 10 K apart."""
+    return [
+        block(name, AIR[:1], [[20 if name == "a" else 30]], [60 * minute], 10 * minute + number)
+        for minute in range(first, first + count)
+        for number, name in enumerate("ab")
+    ]
+
+
+DWELL = REDUNDANT | {"for": "5 min"}
+DAMP = MARGIN | {"surface": ["temperature.hardware"], "for": "5 min"}
+
+
+@pytest.mark.parametrize("others", [{"every": "2 min"}, {"max_age": "5 min"}, {"every": "30 s", "max_age": "20 min"}])
+@pytest.mark.parametrize("rule", [DWELL, DAMP])
+def test_rules_of_another_pace_leave_each_other_in_peace(rule: dict[str, object], others: dict[str, object]) -> None:
+    """Each has a column of its own; rules of equal pace share one. All are shown under the same name."""
+    blocks = [
+        block(name, channels, [row], [60 * minute], 10 * minute + number)
+        for minute in range(20)
+        for number, (name, channels, row) in enumerate(
+            (("a", HARDWARE, [10]), ("b", AIR, [20, 90]), ("c", AIR, [9, 9]))
+        )
+    ]
+    other = rule | others | {"id": "other"}
+    alone = [*beyond(View(rule), blocks), *beyond(View(other), blocks)]
+    assert [finding.rule for finding in alone] == [rule["id"], "other"]
+    together = beyond(View(rule, other), blocks)
+    assert sorted(together) == sorted(alone)
+    assert {finding.channel for finding in together} < {"dew_margin.air", "disagreement.temperature.air"}
+    grid = Grid(View(rule, rule | {"id": "same"}))
+    grid.step(blocks)
+    assert len(grid.snapshot(None)["groups"]) == 1
+
+
+def test_no_logger_shadows_what_all_of_them_tell() -> None:
+    """A block of a logger is not taken for a computed one, whatever it is called and whatever it sends."""
+    hostile = block("-", ("disagreement.temperature.air",), [[1]], [0])
+    plain = beyond(View(REDUNDANT), apart(1, 6))
+    assert [(finding.change, finding.logger, finding.channel) for finding in plain] == [
+        ("fired", "-", "disagreement.temperature.air")
+    ]
+    name = Grid(View(REDUNDANT)).step(apart(1, 6))[0].channels
+    assert beyond(View(REDUNDANT), [hostile, replace(hostile, channels=name), *apart(1, 6)]) == plain
+    over = [block("i", INSIDE, [[100_000]], [60 * m], 10 * m) for m in range(4)]
+    outside = [block("o", OUTSIDE, [[100_000]], [60 * m], 10 * m + 1) for m in range(4)]
+    both = [each for pair in zip(over, outside, strict=True) for each in pair]
+    fake = block("i", ("differential.computed",), [[1]], [0])
+    assert beyond(View(OVER), [fake, *both]) == beyond(View(OVER), both) != []
+
+
+@pytest.mark.parametrize("cut", [2, 4, 1000])
+def test_own_and_computed_over_pressure_do_not_depend_on_the_cut(cut: int) -> None:
+    """A logger that tells of both sides in each third record only: the grid's values stand where they came about."""
+    blocks = []
+    for minute in range(30):
+        high, is_whole = 100_000 + 1000 * (minute > 15), minute % 3 == 0
+        blocks.append(block("o", OUTSIDE, [[100_000]], [60 * minute], 3 * minute))
+        channels, row = ((*INSIDE, *OUTSIDE), [high, 100_000]) if is_whole else (INSIDE, [high])
+        blocks.append(block("a", channels, [row], [60 * minute], 3 * minute + 1))
+    view = View({"id": "d", "kind": "threshold", "channel": "differential.*", "above": "5 hPa"})
+    assert beyond(view, blocks, cut) == beyond(view, blocks) != []
+
+
+@pytest.mark.parametrize("ahead_d", [1, 2, 60])
+@pytest.mark.parametrize("is_within", [False, True])
+@pytest.mark.parametrize("has_ticks", [False, True])
+def test_one_wrong_time_blinds_nobody(ahead_d: int, is_within: bool, has_ticks: bool) -> None:
+    """A record, or a reading in one, that lies days ahead; the next ones are as before, and so is what they make."""
+    grid, made = Grid(View(REDUNDANT)), []
+    for minute in range(120):
+        wrong = minute == 50
+        away_s = 60.0 * minute + 86_400 * ahead_d
+        times_s = ([60.0 * minute, away_s, 60.0 * minute + 30] if is_within else [away_s]) if wrong else [60.0 * minute]
+        made += grid.step([block("a", AIR[:1], [[20]] * len(times_s), times_s, 3 * minute)])
+        made += grid.step([block("b", AIR[:1], [[30]], [60 * minute], 3 * minute + 1)])
+        if has_ticks:
+            made += grid.tick(tick(60 * minute, 3 * minute + 2))
+    told_at = {row[3] for row in told(made) if row[4] == 10}
+    assert told_at >= set(range(1, 120)) - {50}
+
+
+def test_a_wrong_time_behind_loses_nothing_that_waits() -> None:
+    """What a logger told before its clock went back for one reading counts as long as it is not told anew."""
+    grid = Grid(View(REDUNDANT))
+    grid.step([block("b", AIR[:1], [[30]], [0]), block("a", AIR[:1], [[20]] * 100, minutes(0, 100))])
+    grid.step([block("a", AIR[:1], [[25]], [-86_400.0], 2), block("a", AIR[:1], [[20]], [6000], 3)])
+    made = grid.step([block("b", AIR[:1], [[30]] * 100, minutes(1, 100), 4)])
+    assert told(made) == [(4, "-", "disagreement.temperature.air", minute, 10) for minute in range(1, 101)]
+
+
+def test_a_record_lays_out_no_more_points_than_a_maximum() -> None:
+    """20 000 readings 10 min apart on a grid of seconds are 12 million points; the last ones of them are told."""
+    grid = Grid(View(REDUNDANT | {"every": "1 s"}))
+    times_s = [600.0 * row for row in range(20_000)]
+    made = [each for name in "ab" for each in grid.step([block(name, AIR[:1], [[20]] * 20_000, times_s)])]
+    assert sum(len(each.times_ns) for each in made) <= MAX_LAID
+    content = grid.snapshot(None)
+    assert len(cbor2.dumps(content)) < 400_000

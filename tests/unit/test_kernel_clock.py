@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.detect.clocks import Clocks
+from monitor.detect.lane import LIMITS_CHANGED
 from monitor.detect.phases import Phases
 from monitor.model.batch import Block, Finding
 from monitor.model.limit import HealthRule
@@ -88,12 +89,22 @@ def test_time_that_stands_or_runs_backwards_between_blocks_is_flagged() -> None:
 
 
 def test_a_clock_that_is_not_set_is_told_of_after_the_dwell() -> None:
-    """Not synchronised from the first block for an hour: fired; the first synchronised block ends it."""
+    """Not synchronised from the first block for an hour: fired, as from then on; a synchronised block ends it."""
     blocks = [block(k * 120, k * 120, clk=k % 2) for k in range(31)]
     assert told(*blocks, block(3720, 3720)) == [
         ("fired", 3540 + 60, "not synchronised for 3660 s"),
         ("cleared", 3720, ""),
     ]
+    assert [f.start_ns for f in run(*blocks, block(3720, 3720))] == [0, 0]
+    synced = [replace(each, clk=2) if k < 10 else each for k, each in enumerate(blocks)]
+    assert [f.start_ns // S for f in run(*synced, *(block(k * 120, k * 120, clk=0) for k in range(31, 50)))] == [1200]
+
+
+def test_a_clock_that_is_not_set_and_jumps_back_is_at_fault_from_then_on() -> None:
+    """Whatever is wrong with a block, its start is no later than its first reading."""
+    view = View(CLOCK | {"for": "0 s", "phases": ["road"]}, spans=((0, "road"), (300 * S, "air")))
+    (fired,) = run(block(500, 5, clk=0), block(20, 5, clk=0, boot=8), view=view)
+    assert (fired.start_ns, fired.time_ns) == (20 * S, 20 * S)
 
 
 def test_the_time_unset_goes_on_over_boots() -> None:
@@ -186,4 +197,5 @@ def test_a_rule_that_is_withdrawn_ends_what_it_fired() -> None:
     other = Clocks(View(CLOCK | {"step": "3 s"}))
     (cleared,) = other.adopt(clocks.snapshot(None))
     assert (cleared.change, cleared.rule, cleared.start_ns, cleared.pos) == ("cleared", "clock", 0, 4)
+    assert (cleared.time_ns, cleared.note) == (0, LIMITS_CHANGED)
     assert other.snapshot(None)["firing"] == []

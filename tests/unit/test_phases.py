@@ -304,11 +304,16 @@ def test_a_container_has_to_be_known(tmp_path: Path) -> None:
         admit(ENTRY | {"container": "X"}, TRIP, reader, NOW_NS)
     assert admit(ENTRY, TRIP, reader, NOW_NS) == (PhaseRecord.enter(ENTRY, NOW_NS), [])
     journal.append([Usable(T0, "tcm/v1/X/L/up/env", *arrival_of("X"))])
-    _, warnings = admit(ENTRY | {"container": "X", "phase": "raod"}, TRIP, reader, NOW_NS)
+    _, warnings = admit(ENTRY | {"container": "X", "phase": "raod", "new": True}, TRIP, reader, NOW_NS)
     assert [text.partition(":")[0].partition(" is not")[0] for text in warnings] == ["phase raod", "container X"]
     _, (late,) = admit(ENTRY | {"effective_at": rfc3339(T0 - 3600 * S)}, TRIP, reader, NOW_NS)
     assert "were judged before" in late
     assert admit(ENTRY | {"phase": "plan"}, TRIP, reader, NOW_NS)[1] == []
+    for said in ({}, {"new": False}):
+        with pytest.raises(TcmError, match=r"raod: no leg and no rule .*known are air, .*plan, .*road, .*--new"):
+            admit(ENTRY | {"phase": "raod"} | said, TRIP, reader, NOW_NS)
+    with pytest.raises(WireError, match="new: expected true or false, got 1"):
+        admit(ENTRY | {"phase": "raod", "new": 1}, TRIP, reader, NOW_NS)
 
 
 def arrival_of(container: str) -> tuple[Any, ...]:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.config.problems import problems_of
-from monitor.config.rules import canonical_json
+from monitor.config.rules import Rules, canonical_json
 from monitor.detect.rules import rule_digest
 from monitor.model.channel import QUANTITIES, UNITS, derived_field_name, field_name
 from monitor.model.limit import Profile, Rule
-from monitor.model.quantity import SCALES, format_quantity, parse_quantity
+from monitor.model.quantity import POSSIBLE, SCALES, format_quantity, parse_quantity
 from monitor.model.rules.accuracy import propagated
 
 HARDWARE = "temperature.hardware"
@@ -106,7 +106,7 @@ WRONG = [
     (THRESHOLD | {"above": "25 K"}, "above", "one of the units degC; 'K' is no unit of temperature"),
     (THRESHOLD | {"above": 25}, "above", 'expected text such as "25 degC"'),
     (THRESHOLD | {"below": "20 degC"}, "above", "expected exactly one of the keys above and below"),
-    (THRESHOLD | {"clear": "26 degC"}, "clear", "expected a level at or below the limit 25, got 26"),
+    (THRESHOLD | {"clear": "26 degC"}, "clear", "expected a level at or below the limit 25 degC, got 26 degC"),
     (THRESHOLD | {"for": "-1 s"}, "for", "expected 0 or more"),
     (THRESHOLD | {"phases": []}, "phases", "expected at least 1, got an empty list"),
     (THRESHOLD | {"guard": "precision"}, "guard", "expected 'accuracy'"),
@@ -118,7 +118,33 @@ WRONG = [
     ({"kind": "rate", "channel": HARDWARE, "over": "1 h"}, "above", "expected exactly one of the keys above and below"),
     (TIME | {"limit": "12 K h"}, "limit", "one of the units h, min, d; 'K h' is no unit of hours"),
     (HOURS | {"limit": "12 h"}, "limit", "one of the units K h, K min, K d; 'h' is no unit of temperature hours"),
-    (TIME | {"limit": "-1 h"}, "limit", "expected 0 or more"),
+    (TIME | {"limit": "-1 h"}, "limit", "expected more than 0, got '-1 h'"),
+    (TIME | {"limit": "0 h"}, "limit", "expected more than 0, got '0 h'"),
+    (TIME | {"limit": "4000 d"}, "limit", "expected at most 3653 d, got '4000 d'"),
+    (TIME | {"above": "-300 degC"}, "above", "expected -273.15 degC or more, got '-300 degC'"),
+    (THRESHOLD | {"above": "-300 degC"}, "above", "expected -273.15 degC or more, got '-300 degC'"),
+    (THRESHOLD | {"above": "25,5 degC"}, "above", "expected a decimal point as in '25.5 degC', got '25,5 degC'"),
+    (THRESHOLD | {"channel": "humidity.air", "above": "500 %"}, "above", "expected at most 105 %, got '500 %'"),
+    (THRESHOLD | {"for": "11000 d"}, "for", "expected at most 3653 d"),
+    (THRESHOLD | {"channel": "pressure.inside", "above": "5 hPa", "clear": "6 hPa"}, "clear",
+     "expected a level at or below the limit 5 hPa, got 6 hPa"),
+    (THRESHOLD | {"phases": ["road", "air", "road"]}, "phases", "expected each phase once, road stands there 2 times"),
+    (THRESHOLD | {"phases": "road"}, "phases", "expected a list such as [\"road\"], got 'road'"),
+    ({"kind": "rate", "channel": HARDWARE, "over": "1 h", "below": "5 K/h"}, "below",
+     "expected less than 0, a fall is negative: -5 K/h, got '5 K/h'"),
+    (RATE | {"above": "-5 K/h"}, "above", "expected more than 0, a rise is positive: 5 K/h, got '-5 K/h'"),
+    (RATE | {"above": "0 K/h"}, "above", "expected more than 0"),
+    (RANGE | {"min_range": "2 K"}, "min_range", "expected only with damage"),
+    (CONDENSATION | {"max_age": "20 min"}, "max_age", 'expected only with scope "container"'),
+    (CONDENSATION | {"every": "20 s"}, "every", 'expected only with scope "container"'),
+    (CONDENSATION | {"scope": "container", "max_age": "1 d"}, "max_age", "expected at most 1000 times every, 60 s"),
+    (LEAK | {"above": "-300 Pa/d"}, "above", "expected more than 0, as a loss is positive, got '-300 Pa/d'"),
+    (LEAK | {"differential": "differential.hold"}, "differential", "expected only with cracking"),
+    (BATTERY | {"below": "150 %"}, "below", "expected at most 100 %"),
+    (BATTERY | {"clear": "-1 %"}, "clear", "expected 0 % or more"),
+    ({"kind": "health", "check": "range", "channel": "humidity.*", "most": "200 %"}, "most", "expected at most 105 %"),
+    (ZSCORE | {"max_age": "1 h"}, "max_age", "expected only with method disagreement"),
+    (DISAGREE | {"every": "100 ms"}, "max_age", "expected at most 1000 times every, 0.1 s"),
     (TIME | {"window": "24 h"}, "window", "expected only with measure mkt"),
     (TIME | {"below": "1 degC"}, "above", "expected exactly one of the keys above and below"),
     (TIME | {"per": "day"}, "per", "expected 'journey' or 'leg'"),
@@ -181,7 +207,7 @@ def test_what_is_wrong_is_said_of_its_key(keys: dict[str, Any], key: str, messag
     assert message in found.get(key, ""), found
 
 
-LEVEL = st.floats(-1e6, 1e6, allow_nan=False)
+LEVEL = st.floats(-200.0, 1e6, allow_nan=False)
 POSITIVE = st.floats(1e-3, 1e6)
 SECONDS = POSITIVE.map(lambda x: f"{x!r} s")
 QUANTITY = st.sampled_from(sorted(QUANTITIES))
@@ -192,13 +218,25 @@ def _text(values: st.SearchStrategy[float], dimension: str) -> st.SearchStrategy
     return st.builds(lambda value, unit: f"{value!r} {unit}", values, units)
 
 
+def _levels(quantity: str) -> st.SearchStrategy[float]:
+    """What a limit of the quantity may be; those with several units have 0 or nothing as a bound."""
+    bounds = POSSIBLE.get(quantity, ("", ""))
+    least, most = (parse_quantity(text, quantity) if text else None for text in bounds)
+    return st.floats(-1e6 if least is None else least, 1e6 if most is None else most)
+
+
+def _rates(side: str) -> st.SearchStrategy[float]:
+    return POSITIVE if side == "above" else POSITIVE.map(lambda rate: -rate)
+
+
 @st.composite
 def _levelled(draw: st.DrawFn, dimension: str = "") -> dict[str, Any]:
     """A channel, a limit on one side and perhaps a clear level on its right side."""
     quantity = draw(QUANTITY)
     dimension = f"{quantity} {dimension}" if dimension else quantity
     side = draw(st.sampled_from(["above", "below"]))
-    levels = sorted((draw(LEVEL), draw(LEVEL)), reverse=side == "above")
+    possible = _rates(side) if dimension.endswith("rate") else _levels(quantity)
+    levels = sorted((draw(possible), draw(possible)), reverse=side == "above")
     unit = draw(st.sampled_from(sorted(SCALES[dimension])))
     keys = {"channel": f"{quantity}.*", side: f"{levels[0]!r} {unit}", "clear": f"{levels[1]!r} {unit}"}
     keys |= {"for": draw(SECONDS)}
@@ -221,9 +259,9 @@ RULES = st.one_of(
     _kind("threshold", _levelled()),
     _kind("rate", _levelled("rate"), over=SECONDS),
     _kind("exposure", channel=HARDWARE, measure="time", below=_text(LEVEL, "temperature"), per=PER,
-          limit=_text(POSITIVE, "hours")),
-    _kind("exposure", channel="humidity.air", measure="degree-hours", above=_text(LEVEL, "humidity"), per=PER,
-          limit=_text(POSITIVE, "humidity hours")),
+          limit=_text(st.floats(1e-3, 3e3), "hours")),
+    _kind("exposure", channel="humidity.air", measure="degree-hours", per=PER,
+          above=_text(_levels("humidity"), "humidity"), limit=_text(POSITIVE, "humidity hours")),
     _kind("exposure", channel=HARDWARE, measure="mkt", limit=_text(LEVEL, "temperature"), window=SECONDS),
     _kind("cycles", channel=HARDWARE, range=K, per=PER),
     _kind("cycles", channel=HARDWARE, damage=POSITIVE, min_range=K, ref_range=K, ref_cycles=POSITIVE,
@@ -231,12 +269,14 @@ RULES = st.one_of(
     _kind("shock", axis="x", peak=G, lowpass=_text(POSITIVE, "frequency"), min_duration=SECONDS),
     _kind("shock", axis="y", peak=G, count=st.integers(1, 10**6), within=SECONDS),
     _kind("shock", axis="resultant", dose=POSITIVE, ref=G, exponent=POSITIVE, floor=G),
-    _kind("condensation", below=K, surface=["temperature.wall_*", HARDWARE], max_age=SECONDS, every=SECONDS, air="hold",
-          scope=st.sampled_from(["logger", "container"]), **{"for": SECONDS}),
+    _kind("condensation", below=K, surface=["temperature.wall_*", HARDWARE], air="hold", scope="container",
+          max_age=st.floats(1e-3, 1e3).map(lambda seconds: f"{seconds!r} s"),
+          every=st.just("1 s"), **{"for": SECONDS}),
+    _kind("condensation", below=K, scope="logger"),
     _kind("leak", above=_text(POSITIVE, "pressure loss"), cracking=_text(POSITIVE, "pressure"), window="2 d"),
     _kind("leak", above=_text(POSITIVE, "gas flow"), clear="0 Pa m3/s"),
     _kind("health", check="stuck", channel="temperature.*", tolerance=K, **{"for": SECONDS}),
-    _kind("health", check="range", channel="pressure.*", least="-1 Pa", most=_text(POSITIVE, "pressure")),
+    _kind("health", check="range", channel="pressure.*", least="1e-6 Pa", most=_text(POSITIVE, "pressure")),
     _kind("health", check="memory", above="90 %", clear="8e1 %"),
     _kind("health", check="clock", step=SECONDS),
     _kind("statistic", method="z-score", channel=HARDWARE, window=SECONDS, above=POSITIVE),
@@ -281,6 +321,29 @@ def test_digests_of_rules_from_before_stay() -> None:
     assert rule_digest(threshold) == hashlib.sha256(text.encode()).hexdigest()[:16]
     text = '{"id":"a","severity":"warning","kind":"shock","axis":"z","peak_g":"2.0 g","lowpass_hz":"100.0 Hz"}'
     assert rule_digest(rule(id="a", **SHOCK | {"lowpass": "100 Hz"})) == hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+SENSELESS: list[dict[str, Any]] = [
+    {"kind": "rate", "channel": HARDWARE, "over": "1 h", "below": "5 K/h"},
+    THRESHOLD | {"above": "-300 degC", "phases": ["road", "road"]},
+    TIME | {"limit": "0 h"},
+    RANGE | {"min_range": "2 K"},
+    CONDENSATION | {"max_age": "20 d"},
+    LEAK | {"above": "-3 Pa/d", "differential": "differential.hold"},
+    BATTERY | {"below": "150 %"},
+    DISAGREE | {"every": "1 ms"},
+]
+
+
+def test_the_journal_gives_back_what_an_earlier_version_took() -> None:
+    """A rule that a file may no longer have does not keep a replay from reading the journal."""
+    for keys in SENSELESS:
+        assert faults(**keys)
+    tables = [{"id": f"r{number}", "severity": "info"} | keys for number, keys in enumerate(SENSELESS)]
+    document = {"profiles": {"p": {"name": "p", "rule": tables}}}
+    read = Rules.from_json(json.dumps(document).encode())
+    assert len(read.profiles["p"].rule) == len(SENSELESS)
+    assert Rules.from_json(read.to_json()) == read
 
 
 def test_which_channels_a_rule_judges() -> None:

@@ -82,6 +82,35 @@ def test_a_stuck_sensor_is_told_of_after_an_hour() -> None:
     ]  # fmt: skip
     (fired, _, _) = (f for each in [Judge(View(STUCK))] for b in blocks for f in each.step([b]))
     assert fired.note == "unchanged for 3600 s"
+    assert (fired.start_ns // S, fired.time_ns // S) == (60, 61 * 60)
+
+
+def test_a_stuck_sensor_was_so_since_its_first_reading_of_the_kind() -> None:
+    """Fired and cleared tell of that, also after a restart; at the earliest the phase in which the rule watches."""
+    for spans, since_min in (((), 10), (((30 * 60 * S, "road"), (200 * 60 * S, "air")), 30)):
+        judge = Judge(View(STUCK | ({"phases": ["road"]} if spans else {}), spans=spans))
+        found = judge.step([block([20.0] * 10 + [21.5] * 90)])
+        judge = judge.restarted()
+        found += judge.step([block([21.5] * 20 + [20.0, 21.0], list(range(100, 122)))])
+        assert [(f.change, f.start_ns / S / 60, f.time_ns / S / 60) for f in found] == [
+            ("fired", since_min, since_min + 60), ("cleared", since_min, 120),
+        ]  # fmt: skip
+
+
+def test_a_stuck_sensor_under_a_rule_that_is_withdrawn() -> None:
+    """Cleared at the last reading that told of it, not where it began."""
+    judge, other = Judge(View(STUCK)), Judge(View(STUCK | {"for": "2 h"}))
+    judge.step([block([21.5] * 90)])
+    (cleared,) = other.families[0].adopt(judge.snapshot()[0])
+    assert (cleared.start_ns, cleared.time_ns) == (0, 3600 * S)
+
+
+def test_a_stuck_sensor_is_not_stuck_in_the_next_span() -> None:
+    """Without a reading in the air, of two spans on the road the second begins afresh, and ends what was told of."""
+    spans = ((0, "road"), (120 * 60 * S, "air"), (121 * 60 * S, "road"))
+    values, minutes = [20.0] * 120 + [20.0, 21.0] * 5, [*range(120), *range(121, 131)]
+    found = told(View(STUCK | {"phases": ["road"]}, spans=spans), block(values, list(minutes)))
+    assert [each[1:3] for each in found] == [("fired", 60), ("cleared", 121)]
 
 
 def test_a_coarse_sensor_in_quiet_air_is_not_stuck() -> None:
@@ -104,6 +133,19 @@ def test_a_sensor_that_gives_nothing_is_told_of_after_an_hour(share: float, fire
     assert [change for _, change, *_ in found] == (["fired", "cleared"] if fires else [])
     if share == 1:
         assert [minute for _, _, minute, _ in found] == [90, 359]  # when 30 of the last 60 rows are values again
+
+
+@pytest.mark.parametrize("first", ["road", "air"])
+@pytest.mark.parametrize("rows", [1, 80])
+def test_missing_values_are_those_of_each_rules_own_phases(first: str, rows: int) -> None:
+    """Of two rules in different phases each fires and clears, whichever comes first and however it was cut."""
+    rules = [
+        NAN | {"id": phase, "phases": [phase], "for": "0 s"} for phase in (first, {"road": "air"}.get(first, "road"))
+    ]
+    values = [nan] * 5 + [20.0] * 75
+    blocks = [block(values[i : i + rows], list(range(20 + i, 20 + i + rows))) for i in range(0, 80, rows)]
+    found = told(View(*rules, spans=((0, "road"), (600 * S, "air"))), *blocks)
+    assert [each[:3] for each in found] == [("air", "fired", 20), ("air", "cleared", 29)]
 
 
 def test_readings_that_no_sensor_gives_are_told_of_at_once() -> None:
@@ -159,6 +201,8 @@ RULES = (
     STUCK | {"id": "near", "for": "2 min", "channel": "temperature.*", "tolerance": "0.2 K"},
     NAN | {"for": "2 min"},
     NAN | {"id": "nan-road", "for": "1 min", "phases": ["road", "storage"]},
+    NAN | {"id": "nan-air", "for": "0 s", "phases": ["air"]},
+    STUCK | {"id": "stuck-road", "for": "90 s", "phases": ["road", "storage"]},
     RANGE | {"for": "1 min"},
     RANGE | {"id": "own", "channel": "temperature.*", "most": "25.05 degC", "phases": ["road"]},
     {"kind": "statistic", "method": "z-score", "id": "z", "channel": "temperature.*", "window": "30 min", "above": 2},

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.detect.lane import LIMITS_CHANGED
 from monitor.detect.shock import ShockJudge
 from monitor.model.batch import Event, Finding, Tick
 from monitor.model.leg import IDENTITY, Container, Logger
@@ -226,13 +227,14 @@ def test_running_totals_are_told_once_for_each_event() -> None:
 
 
 def test_tallies_outlive_a_configuration_that_leaves_their_rule_as_it_is() -> None:
-    """A rule that was changed starts anew, and what fired under it is cleared at its last event."""
+    """A rule that was changed starts anew, and what fired under it is cleared at its last event, saying why."""
     before = ShockJudge(View(COUNT, DOSE | {"dose": 2.0}))
     items: list[Item] = [event(0), event(1), event(2)]
     judge(before, items)
     after = ShockJudge(View(COUNT, DOSE | {"dose": 2.5}))
     (cleared,) = after.adopt(before.snapshot())
-    assert (cleared.change, cleared.rule, cleared.value, cleared.time_ns) == ("cleared", "r1", 3.0, T0 + 2 * S)
+    assert (cleared.change, cleared.rule, cleared.value) == ("cleared", "r1", 3.0)
+    assert (cleared.time_ns, cleared.note) == (cleared.start_ns, LIMITS_CHANGED)
     found = judge(after, [event(3)])
     assert [(f.change, f.rule, f.value) for f in found] == [("peak", "r0", 4.0)]
 

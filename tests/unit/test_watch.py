@@ -312,8 +312,10 @@ def test_a_configuration_in_the_journal_changes_the_rules_from_there_on(station:
     """What fires under a rule that is gone ends; the new limit judges what follows, also behind a restart."""
     station.run(readings(26.0))
     station.run(rules(HOT | {"above": "30 degC"}), readings(29.0, 31.0, seq=1, t0=T0 + 10 * S))
-    told = [(body["state"], body["limit"], body["value"]) for _, _, body in station.watch.book.transitions(0, 99)]
+    bodies = [body for _, _, body in station.watch.book.transitions(0, 99)]
+    told = [(body["state"], body["limit"], body["value"]) for body in bodies]
     assert told == [("firing", 25.0, 26.0), ("cleared", 25.0, 26.0), ("firing", 30.0, 31.0)]
+    assert bodies[1]["message"].endswith("Z, peak 26 degC, ended because the limits were changed")
     station.start()
     station.run(readings(20.0, seq=2, t0=T0 + 30 * S))
     assert Counter(alert["state"] for alert in station.alerts()) == {"cleared": 2}

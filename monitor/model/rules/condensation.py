@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from monitor.model.channel import is_glob, place_of, quantity_of
-from monitor.model.rules.base import Clear, Dwell, LevelRule, key, level_default
+from monitor.model.channel import is_glob, own_channel, quantity_of
+from monitor.model.rules.base import Clear, Dwell, LevelRule, grid_faults, key, level_default
 from monitor.model.strict import Seconds
 
 Scope = Literal["logger", "container"]
@@ -23,7 +22,6 @@ def _check_surfaces(surfaces: tuple[str, ...]) -> tuple[str, ...]:
 
 
 HARDWARE = "temperature.hardware"
-_NO_PLACE = re.compile(r"[^a-z0-9_]")  # a glob's signs
 
 
 class CondensationRule(LevelRule):
@@ -62,12 +60,18 @@ class CondensationRule(LevelRule):
         """A difference of temperatures."""
         return "temperature difference"
 
+    def senseless(self, written: Mapping[str, Any]) -> Iterator[str]:
+        """As of every rule; and keys of the scope container."""
+        yield from super().senseless(written)
+        yield from grid_faults(self, is_on_grid=self.scope == "container", with_what='scope "container"')
+
     @property
     def channel(self) -> str:
-        """The derived channel of the margin: its own for other surfaces, and for all loggers together."""
-        scope = "all_" if self.scope == "container" else ""
-        surfaces = "".join(f"_{_NO_PLACE.sub('x', place_of(surface))}" for surface in self.surfaces)
-        return f"dew_margin.{scope}{self.air}{'' if self.surfaces == (HARDWARE,) else surfaces}"
+        """The derived channel of the margin, an own one for other surfaces, and for all loggers together."""
+        shown = f"dew_margin.{self.air}"
+        if self.scope == "container":
+            return own_channel(shown, self.surfaces, self.every_s, self.max_age_s)
+        return shown if self.surfaces == (HARDWARE,) else own_channel(shown, self.surfaces)
 
     def judges(self, channel: str) -> bool:
         """Whether `channel` is the margin that the rule judges."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ValidationInfo, field_serializer, field_validator, model_validator
 
@@ -59,11 +60,13 @@ class CyclesRule(RuleBase):
         missing = [name for name in _MINER if getattr(self, name) is None]
         if self.damage is not None and missing:
             raise ValueError("\n".join(f"{name}: missing; damage needs it" for name in missing))
-        if self.range_limit is not None:
-            strange = [name for name in _MINER[1:] if getattr(self, name) is not None]
-            if strange:
-                raise ValueError("\n".join(f"{name}: expected only with damage" for name in strange))
         return self
+
+    def senseless(self, written: Mapping[str, Any]) -> Iterator[str]:
+        """As of every rule; and keys of the damage."""
+        yield from super().senseless(written)
+        if self.range_limit is not None and self.damage is None:
+            yield from (f"{name}: expected only with damage" for name in _MINER if getattr(self, name) is not None)
 
     @property
     def limit(self) -> float:

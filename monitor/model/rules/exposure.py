@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import ValidationInfo, field_serializer, field_validator, model_validator
 
 from monitor.model.channel import covers, quantity_of
-from monitor.model.quantity import format_quantity, inside_unit, parse_quantity
+from monitor.model.quantity import format_quantity, inside_unit
 from monitor.model.rules.base import ChannelGlob, RuleBase, key
-from monitor.model.strict import Seconds
+from monitor.model.strict import Seconds, is_journalled, read_quantity
 
 Measure = Literal["time", "degree-hours", "mkt"]
 Per = Literal["journey", "leg"]
@@ -41,7 +41,12 @@ class ExposureRule(RuleBase):
         float | None, key("base: what lies below counts (not with mkt)", '"10 degC"', "of the channel")
     ] = None
     limit: Annotated[
-        float, key("the most that may accumulate", '"12 h"', "time: h, min, d; degree-hours: K h; mkt: degC")
+        float,
+        key(
+            "the most that may accumulate",
+            '"12 h"',
+            "time: h, min, d; degree-hours: any difference x h, min, d such as K h, % h; mkt: degC",
+        ),
     ]
     per: Annotated[Per, key("what the total starts anew with (not with mkt)", '"leg"')] = "journey"
     window_s: Annotated[
@@ -53,16 +58,16 @@ class ExposureRule(RuleBase):
     def _read_base(cls, value: object, info: ValidationInfo) -> float | None:
         if value is None or "channel" not in info.data:
             return None
-        return parse_quantity(value, quantity_of(info.data["channel"]))
+        return read_quantity(value, quantity_of(info.data["channel"]), info)
 
     @field_validator("limit", mode="before")
     @classmethod
     def _read_limit(cls, value: object, info: ValidationInfo) -> float:
         if not {"channel", "measure"} <= info.data.keys():
             return 0.0  # the other key's own error is reported already
-        limit = parse_quantity(value, _limit_dimension(info.data["channel"], info.data["measure"]))
-        if limit < 0 and info.data["measure"] != "mkt":
-            raise ValueError(f"expected 0 or more, got {value!r}")
+        limit = read_quantity(value, _limit_dimension(info.data["channel"], info.data["measure"]), info)
+        if limit <= 0 and info.data["measure"] != "mkt" and not is_journalled(info):
+            raise ValueError(f"expected more than 0, got {value!r}")
         return limit
 
     @field_serializer("above", "below", when_used="json-unless-none")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     FieldSerializationInfo,
+    ModelWrapValidatorHandler,
     ValidationInfo,
     field_serializer,
     field_validator,
@@ -15,9 +16,9 @@ from pydantic import (
 )
 
 from monitor.model.channel import QUANTITIES, UNITS, covers, is_glob, quantity_of
-from monitor.model.quantity import format_quantity, inside_unit, parse_quantity
-from monitor.model.rules.base import Dwell, RuleBase, key
-from monitor.model.strict import Seconds, reader, writer
+from monitor.model.quantity import format_quantity, inside_unit
+from monitor.model.rules.base import Dwell, RuleBase, clear_fault, key
+from monitor.model.strict import Seconds, read_quantity, reader, writer
 
 Check = Literal["stuck", "range", "nan", "clock", "clipped", "battery", "memory", "trigger", "calibration", "silent"]
 KEYS: dict[str, tuple[str, ...]] = {
@@ -87,24 +88,26 @@ class HealthRule(RuleBase):
         quantity = quantity_of(info.data["channel"])
         if quantity not in QUANTITIES:
             raise ValueError(f"expected only with a channel of one quantity, got channel {info.data['channel']!r}")
-        return parse_quantity(value, f"{quantity} difference" if info.field_name == "tolerance" else quantity)
+        dimension = f"{quantity} difference" if info.field_name == "tolerance" else quantity
+        return read_quantity(value, dimension, info)
 
     @field_serializer("tolerance", "least", "most", when_used="json-unless-none")
     def _write_value(self, value: float, info: FieldSerializationInfo) -> str:
         quantity = quantity_of(self.channel)
         return format_quantity(value, f"{quantity} difference" if info.field_name == "tolerance" else quantity)
 
-    @model_validator(mode="after")
-    def _check_keys(self) -> Self:
-        faults = [*self._strange_keys(), *self._missing_keys()]
-        if not faults and (self.clear - self.limit) * self.sign > 0:
-            side = "at or below" if self.sign > 0 else "at or above"
-            faults.append(f"clear: expected a level {side} the limit {self.limit:g}, got {self.clear:g}")
-        if self.least is not None and self.most is not None and self.least >= self.most:
-            faults.append(f"least: expected less than most, {self.most:g}, got {self.least:g}")
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        rule = handler(data)
+        faults = [*rule._strange_keys(), *rule._missing_keys()]
+        if not faults:
+            faults += filter(None, [clear_fault(rule, data)])
+        if rule.least is not None and rule.most is not None and rule.least >= rule.most:
+            faults.append(f"least: expected less than most, {data['most']}, got {data['least']}")
         if faults:
             raise ValueError("\n".join(faults))
-        return self
+        return rule
 
     def _strange_keys(self) -> Iterator[str]:
         """Keys that mean nothing with this check."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from monitor.model.channel import is_glob, place_of, quantity_of
+from monitor.model.channel import is_glob, own_channel, place_of, quantity_of
 from monitor.model.quantity import PASCAL_M3_PER_S, PASCAL_PER_DAY, SCALES
 from monitor.model.rules.base import Clear, LevelRule, key, level_default
 from monitor.model.strict import Pascal, Seconds
 
+AIR = "temperature.air"
 DAY_S = 86_400.0
 _GLOB_SIGNS = set("*?[]!")
 
@@ -39,9 +40,7 @@ class LeakRule(LevelRule):
     pressure: Annotated[str, _one_of("pressure"), key("absolute pressure of the gas", '"pressure.inside"')] = (
         "pressure.inside"
     )
-    temperature: Annotated[str, _one_of("temperature"), key("temperature of the gas", '"temperature.air"')] = (
-        "temperature.air"
-    )
+    temperature: Annotated[str, _one_of("temperature"), key("temperature of the gas", '"temperature.air"')] = AIR
     differential: Annotated[
         str, _one_of("differential"), key("over-pressure that opens the valve (with cracking)", '"differential.inside"')
     ] = "differential.inside"
@@ -80,16 +79,23 @@ class LeakRule(LevelRule):
         """A loss of pressure or a flow of gas."""
         return PASCAL_M3_PER_S if data["is_flow"] else PASCAL_PER_DAY
 
-    @model_validator(mode="after")
-    def _check_loss(self) -> Self:
-        if self.clear < 0:
-            raise ValueError(f"clear: expected 0 or more, as a loss is positive, got {self.clear:g}")
-        return self
+    def senseless(self, written: Mapping[str, Any]) -> Iterator[str]:
+        """As of every rule; a loss is positive, and the over-pressure says when the valve opens."""
+        yield from super().senseless(written)
+        if self.above <= 0:
+            yield f"above: expected more than 0, as a loss is positive, got {written['above']!r}"
+        elif self.clear < 0:
+            yield f"clear: expected 0 or more, as a loss is positive, got {written['clear']!r}"
+        if self.cracking is None and self.differential != type(self).model_fields["differential"].default:
+            yield "differential: expected only with cracking"
 
     @property
     def channel(self) -> str:
-        """The internal channel of the loss."""
-        return f"leak.{place_of(self.pressure)}"
+        """The internal channel of the loss, an own one for gas at another place, and with a valve."""
+        shown = f"leak.{place_of(self.pressure)}"
+        if self.cracking is not None:
+            return own_channel(shown, self.temperature, self.differential, self.cracking)
+        return shown if self.temperature == AIR else own_channel(shown, self.temperature)
 
     @property
     def for_s(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -32,6 +32,14 @@ class RateRule(LevelRule):
     def dimension_of(cls, data: Mapping[str, Any]) -> str | None:
         """A rate of the channel's quantity."""
         return f"{quantity_of(data['channel'])} rate" if "channel" in data else None
+
+    def senseless(self, written: Mapping[str, Any]) -> Iterator[str]:
+        """As of every rule; and a rate of the wrong sign, beyond which a steady value lies for ever."""
+        yield from super().senseless(written)
+        if self.above is not None and self.above <= 0:
+            yield f"above: expected more than 0, a rise is positive: 5 {self.unit}, got {written['above']!r}"
+        if self.below is not None and self.below >= 0:
+            yield f"below: expected less than 0, a fall is negative: -5 {self.unit}, got {written['below']!r}"
 
     def judges(self, channel: str) -> bool:
         """Whether the rule's glob covers `channel`."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from monitor.model.channel import covers, quantity_of
-from monitor.model.rules.base import NUMBER, ChannelGlob, Clear, Dwell, LevelRule, key, level_default
+from monitor.model.channel import covers, own_channel, quantity_of, shown_channel
+from monitor.model.rules.base import NUMBER, ChannelGlob, Clear, Dwell, LevelRule, grid_faults, key, level_default
 from monitor.model.strict import Number, Seconds
 
 Method = Literal["z-score", "cusum", "disagreement"]
@@ -40,7 +40,9 @@ class StatisticRule(LevelRule):
     clear: Annotated[Clear, key("level that ends the alert; default: the limit itself", "3", "as above")] = Field(
         default_factory=level_default
     )
-    slack: Annotated[Number, key("cusum: sigmas of each reading that do not add up", "0.5", ge=0)] = DEFAULT_SLACK
+    slack: Annotated[
+        Number, key("cusum: sigmas of each bucket (a 60th of the window) that do not add up", "0.5", ge=0)
+    ] = DEFAULT_SLACK
     for_s: Dwell = 0.0
     max_age_s: Annotated[
         Seconds,
@@ -61,8 +63,6 @@ class StatisticRule(LevelRule):
 
     @model_validator(mode="after")
     def _check_method(self) -> Self:
-        if self.above <= 0:
-            raise ValueError(f"above: expected more than 0, got {self.above:g}")
         if self.method == "disagreement":
             if self.window_s is not None:
                 raise ValueError("window: expected only with method z-score or cusum")
@@ -72,6 +72,14 @@ class StatisticRule(LevelRule):
             raise ValueError("slack: expected only with method cusum")
         return self
 
+    def senseless(self, written: Mapping[str, Any]) -> Iterator[str]:
+        """As of every rule; a distance is positive; and keys of the disagreement."""
+        yield from super().senseless(written)
+        if self.above <= 0:
+            yield f"above: expected more than 0, got {written['above']}"
+        is_on_grid = self.method == "disagreement"
+        yield from grid_faults(self, is_on_grid=is_on_grid, with_what="method disagreement")
+
     @property
     def unit(self) -> str:
         """The unit of limit and value, as shown."""
@@ -79,6 +87,11 @@ class StatisticRule(LevelRule):
 
     def judges(self, channel: str) -> bool:
         """Whether the rule's glob covers `channel`, or with disagreement the channel that it is of."""
-        if self.method == "disagreement":
-            return channel.startswith(DISAGREEMENT) and covers(self.channel, channel.removeprefix(DISAGREEMENT))
-        return covers(self.channel, channel)
+        if self.method != "disagreement":
+            return covers(self.channel, channel)
+        of = shown_channel(channel).removeprefix(DISAGREEMENT)
+        return covers(self.channel, of) and channel == self.disagreement_of(of)
+
+    def disagreement_of(self, channel: str) -> str:
+        """The internal channel of the disagreement about a channel, as often and with as old readings as this rule."""
+        return own_channel(f"{DISAGREEMENT}{channel}", self.every_s, self.max_age_s)

@@ -1,0 +1,171 @@
+"""What alerts say: numbers that can be told apart, and one line for each kind of rule."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from monitor.alerts.amounts import amount, amounts, duration
+from monitor.alerts.raising import decision
+from monitor.alerts.wording import begun, ended
+from monitor.model.batch import Finding
+from monitor.model.leg import Logger
+from monitor.model.limit import Rule
+
+S = 10**9
+SIZES = st.floats(1e-4, 1e8).flatmap(lambda size: st.sampled_from([size, -size]))
+RULES: TypeAdapter[Rule] = TypeAdapter(Rule)
+TEMPERATURE = {"kind": "threshold", "channel": "temperature.*", "above": "25 degC"}
+SHOCK = {"kind": "shock", "axis": "x"}
+EXPOSURE = {"kind": "exposure", "channel": "temperature.*"}
+HEALTH = {"kind": "health"}
+SINCE = "since 1970-01-01T00:00:01Z"
+
+
+@given(SIZES, SIZES | st.none(), st.sampled_from(["degC", "Pa", "Pa/h", ""]))
+def test_numbers_can_be_read_and_told_apart(value: float, other: float | None, unit: str) -> None:
+    """No exponent, one unit for both, close to the number, and in the order in which their sizes stand."""
+    limit = math.nextafter(value, math.inf) if other is None else other
+    (shown, *one), (shown_limit, *two) = (text.split() for text in amounts(value, limit, unit))
+    assert one == two and "e" not in shown + shown_limit
+    scale = 100.0 if one[:1] in (["hPa"], ["hPa/h"]) else 1.0
+    assert float(shown) * scale == pytest.approx(value, rel=5.1e-5)
+    assert float(shown_limit) * scale == pytest.approx(limit, rel=5.1e-9)
+    sizes = (abs(value / scale), abs(limit / scale))
+    printed = (abs(float(shown)), abs(float(shown_limit)))
+    assert (printed[0] > printed[1], printed[0] < printed[1]) == (sizes[0] > sizes[1], sizes[0] < sizes[1])
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "unit", "expected"),
+    [
+        (99_980.0, 100_000.0, "Pa", ("999.8 hPa", "1000 hPa")),
+        (101_328.0, 101_325.0, "Pa", ("1013.3 hPa", "1013.25 hPa")),
+        (480.0, 500.0, "Pa", ("480 Pa", "500 Pa")),
+        (25.000002, 25.0, "degC", ("25.000002 degC", "25 degC")),
+        (20.0, 15.0, "K h", ("20 K h", "15 K h")),
+        (0.00012, 0.0001, "Pa m3/s", ("0.00012 Pa m3/s", "0.0001 Pa m3/s")),
+        (-0.0, 0.0, "", ("0", "0")),
+        (math.inf, 25.0, "degC", ("inf degC", "25 degC")),
+        (3.4028234663852886e38, 25.0, "degC", ("3.4028e+38 degC", "25 degC")),
+    ],
+)
+def test_amounts(value: float, limit: float, unit: str, expected: tuple[str, str]) -> None:
+    """As people would write them."""
+    assert amounts(value, limit, unit) == expected
+
+
+def test_durations_are_written_as_in_a_limits_file() -> None:
+    """In the largest unit that divides them; a day is 24 h."""
+    seconds = (45.0, 90.0, 1800.0, 86_400.0, 2_592_000.0, 0.5)
+    assert [duration(each) for each in seconds] == ["45 s", "90 s", "30 min", "24 h", "30 d", "0.5 s"]
+    assert amount(0.5612, "K", 2) == "0.56 K"
+
+
+def finding(value: float, channel: str, **changes: Any) -> Finding:
+    """Of a value at 1.2345 s of 1970."""
+    start_ns = S + 234_500_000
+    return Finding("fired", "r", "C", "L", channel, None, start_ns, start_ns, value, value, 1, 1, 1)._replace(**changes)
+
+
+def said(rule: dict[str, Any], found: Finding) -> str:
+    judged = RULES.validate_python({"id": "r", "severity": "info"} | rule)
+    logger = Logger(id=found.logger, place="base") if found.logger == "L" else Logger(id=found.logger)
+    return begun(judged, found, logger, decision(judged, found.value, found.uncertainty))
+
+
+@pytest.mark.parametrize(
+    ("rule", "channel", "value", "expected"),
+    [
+        (TEMPERATURE, "temperature.air", 25.5, "25.5 degC, above 25 degC"),
+        (
+            {"kind": "rate", "channel": "temperature.*", "over": "1 h", "below": "-5 K/h"},
+            "temperature.air",
+            -5.5,
+            "rate -5.5 K/h, below -5 K/h",
+        ),
+        (
+            EXPOSURE | {"channel": "humidity.*", "measure": "time", "above": "50 %", "limit": "30 min"},
+            "humidity.air",
+            0.51,
+            "time above 50 %RH: 0.51 h, beyond the limit of 0.5 h",
+        ),
+        (
+            EXPOSURE | {"measure": "degree-hours", "above": "10 degC", "limit": "15 K h"},
+            "temperature.air",
+            20.0,
+            "20 K h above 10 degC, beyond the limit of 15 K h",
+        ),
+        (
+            EXPOSURE | {"measure": "mkt", "window": "24 h", "limit": "18 degC"},
+            "temperature.air",
+            19.1,
+            "mean kinetic temperature over 24 h 19.1 degC, above 18 degC",
+        ),
+        (
+            {"kind": "cycles", "channel": "temperature.*", "range": "15 K"},
+            "temperature.air",
+            15.3,
+            "range 15.3 K, above 15 K",
+        ),
+        (SHOCK | {"peak": "3 g"}, "shock.a", -7.03, "-7.03 g, beyond 3 g"),
+        (SHOCK | {"peak": "2 g", "count": 5, "within": "1 h"}, "shock.a", 6, "6 events above 2 g within 1 h, limit 5"),
+        (
+            SHOCK | {"dose": 3, "floor": "1 g", "ref": "2 g", "exponent": 4},
+            "shock.a",
+            60.7,
+            "dose 60.7, limit 3",
+        ),
+        (HEALTH | {"check": "battery", "below": "20 %"}, "battery", 12, "is low: 12 %, below 20 %"),
+        (HEALTH | {"check": "memory", "above": "90 %"}, "memory", 96, "is nearly full: 96 %, above 90 %"),
+        (HEALTH | {"check": "clock"}, "clock", 1, "stepped, stands still or is not set"),
+        (HEALTH | {"check": "silent", "for": "1 h"}, "link", 3700, "is silent"),
+    ],
+)
+def test_each_kind_says_what_it_measured(rule: dict[str, Any], channel: str, value: float, expected: str) -> None:
+    """Where, the channel once, value and limit in words."""
+    since = SINCE if rule["kind"] != "shock" else "since 1970-01-01T00:00:01.234Z"
+    assert said(rule, finding(value, channel)) == f"C base: {channel} {expected} {since}"
+
+
+def test_a_note_says_which() -> None:
+    """Of a clock and of a trigger it takes the place of what may be wrong; of others it stands behind."""
+    step = finding(1, "clock", note="stepped by 5 s")
+    assert said(HEALTH | {"check": "clock"}, step) == f"C base: clock: stepped by 5 s {SINCE}"
+    stuck = finding(1, "temperature.air", note="unchanged for 3600 s")
+    assert said(HEALTH | {"check": "stuck", "for": "1 h"}, stuck).endswith(f"does not change {SINCE}, {stuck.note}")
+
+
+def test_a_guarded_value_says_how_near_it_is() -> None:
+    """It is not below the limit: that is what U leaves open."""
+    rule = {"kind": "condensation", "below": "5 K", "guard": "accuracy"}
+    near = finding(5.4231, "dew_margin.air", uncertainty=0.5612)
+    assert "dew_margin.air 5.42 K, within 0.56 K of the limit of 5 K since" in said(rule, near)
+    assert "4.5 K, below 5 K" in said(rule, near._replace(value=4.5))
+
+
+def test_what_concerns_all_loggers_names_them_together() -> None:
+    """There is no logger of that name."""
+    assert said(TEMPERATURE, finding(26, "temperature.air", logger="-")).startswith("all loggers of C: temperature.air")
+
+
+@pytest.mark.parametrize(
+    ("body", "note", "expected"),
+    [
+        ({"kind": "threshold", "unit": "degC"}, "", "00:00:01Z, peak 26 degC"),
+        ({"kind": "threshold", "unit": "degC"}, "why", "00:00:01Z, peak 26 degC, why"),
+        ({"kind": "shock", "unit": "", "channel": "shock.a"}, "", "00:00:01.500Z, peak 26"),
+        ({"kind": "health", "unit": ""}, "", "00:00:01Z"),
+        ({"kind": "health", "unit": "s"}, "", "00:00:01Z"),
+        ({"kind": "health", "unit": "%"}, "", "00:00:01Z, peak 26 %"),
+    ],
+)
+def test_an_end_has_its_peak_where_that_says_something(body: dict[str, Any], note: str, expected: str) -> None:
+    """And why it ended, where no reading says so."""
+    body = {"channel": "temperature.air", "peak": 26.0, "limit": 25.0} | body
+    assert ended(body, S + S // 2, note) == f" until 1970-01-01T{expected}"
