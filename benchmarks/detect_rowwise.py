@@ -106,7 +106,7 @@ class _Derived:
         vapour = vapour_hpa(air_c, row[self.humidity])
         surface_c = min([row[at] for at in self.surfaces if abs(row[at]) <= 100], default=math.nan)
         norm, over_pa = norm_pa(row[self.pressure], air_c), abs(row[self.differential])
-        gas_pa = norm if True else math.nan if over_pa != over_pa else math.inf
+        gas_pa = norm if over_pa <= self.cracking_pa else math.nan if over_pa != over_pa else math.inf
         water_g_m3 = VAPOUR_K_G_M3_HPA * vapour / (air_c + 273.15)
         return dew_point_c(vapour), water_g_m3, margin_k(surface_c, vapour), norm, gas_pa
 

@@ -20,7 +20,7 @@ from tests.naive import NaiveLeak, NaiveMissing, NaiveRate, NaiveStuck, NaiveThr
 
 AIR, HARDWARE, HUMIDITY, PRESSURE, DIFFERENTIAL = range(len(CHANNELS))
 HOUR_NS = 3600 * S
-LOGGERS, BLOCKS = 9, 20  # 40 h of readings each 2 min: a day's window of the leak, 12 h above 25 degC
+LOGGERS, BLOCKS = 10, 20  # 40 h of readings each 2 min: a day's window of the leak, 12 h above 25 degC
 
 
 def _swing(block: Block) -> None:
@@ -55,6 +55,11 @@ def _lose_gas(block: Block) -> None:
     block.values[:, PRESSURE] = 103_000 - lost_pa
 
 
+def _vent(block: Block) -> None:
+    _lose_gas(block)
+    block.values[:, DIFFERENTIAL] = 4_000.0  # beyond the valve's cracking pressure
+
+
 def _pause(block: Block) -> None:
     block.times_ns[:] += 10 * HOUR_NS if block.seq >= 3 else 0
 
@@ -64,7 +69,7 @@ def _nothing(block: Block) -> None:
 
 
 # Two loggers are left to the storm alone.
-FAULTS = (_nothing, _swing, _stand_still, _short_circuit, _come_loose, _become_damp, _lose_gas, _pause)
+FAULTS = (_nothing, _swing, _stand_still, _short_circuit, _come_loose, _become_damp, _lose_gas, _vent, _pause)
 EXPECTED = {
     "temperature-high-warning", "temperature-high-alarm", "temperature-rise", "temperature-fall",
     "temperature-time-above", "temperature-cycle", "humidity-high-warning", "humidity-high-alarm", "differential-high",
