@@ -121,8 +121,8 @@ def test_rules_of_other_inputs_have_columns_of_their_own() -> None:
     leaks = [leak(id=f"l{n}", **keys) for n, keys in enumerate(
         [{}, {"cracking": "30 hPa"}, {"cracking": "40 hPa"}, {"temperature": "temperature.wall"},
          {"cracking": "30 hPa", "differential": "differential.lid"}])]  # fmt: skip
-    every: list[Rule] = [*rules, *leaks]
-    own = [rule.channel for rule in (*rules, *leaks)]
+    every: tuple[CondensationRule | LeakRule, ...] = (*rules, *leaks)
+    own = [rule.channel for rule in every]
     assert len(set(own)) == len(own)
     assert {shown_channel(channel) for channel in own} == {"dew_margin.air", "leak.inside"}
     assert [[rule.judges(channel) for rule in every].count(True) for channel in own] == [1] * len(own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -456,9 +457,13 @@ def test_a_wrong_time_behind_loses_nothing_that_waits() -> None:
 
 def test_a_record_lays_out_no_more_points_than_a_maximum() -> None:
     """20 000 readings 10 min apart on a grid of seconds are 12 million points; the last ones of them are told."""
-    grid = Grid(View(REDUNDANT | {"every": "1 s"}))
-    times_s = [600.0 * row for row in range(20_000)]
-    made = [each for name in "ab" for each in grid.step([block(name, AIR[:1], [[20]] * 20_000, times_s)])]
-    assert sum(len(each.times_ns) for each in made) <= MAX_LAID
-    content = grid.snapshot(None)
-    assert len(cbor2.dumps(content)) < 400_000
+    grid = Grid(View(MARGIN | {"every": "1 s"}))
+    rows, times_s = [[25, 40, 12]] * 20_000, [600.0 * row for row in range(20_000)]
+    record = block("a", (*AIR, *HARDWARE), rows, times_s)
+    tracemalloc.start()
+    made = grid.step([record])
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(len(each.times_ns) for each in made) == MAX_LAID
+    assert made[0].times_ns[-1] == record.times_ns[-1]
+    assert peak_bytes < 16e6
