@@ -13,7 +13,7 @@ from collections.abc import Callable
 from benchmarks.detect_rules import Limit, Maker, Missing, Told, is_sparse, limit_of, maker_of
 from monitor.config import Rules
 from monitor.detect.gather import gap_ns
-from monitor.detect.readings import NO_SPAN, UNKNOWN_GAP_NS
+from monitor.detect.kernels.readings import NO_SPAN, UNKNOWN_GAP_NS
 from monitor.model.batch import Block
 from monitor.model.channel import covers, shown_channel
 from monitor.model.limit import CondensationRule, HealthRule, LeakRule, Rule

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from monitor.detect.readings import NO_SPAN, UNKNOWN_GAP_NS
+from monitor.detect.kernels.readings import NO_SPAN, UNKNOWN_GAP_NS
 from monitor.model.channel import PHYSICAL_RANGE, quantity_of
 from monitor.model.clock import NS_PER_S
 from monitor.model.limit import (

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect.columns import Columns
-from monitor.detect.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings, Series
+from monitor.detect.kernels.columns import Columns
+from monitor.detect.kernels.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings, Series
 
 S = 1_000_000_000
 # Ordinary values close together, so that levels are crossed and turned around at often, and what must not hurt.

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from monitor.detect.readings import UNKNOWN_GAP_NS
+from monitor.detect.kernels.readings import UNKNOWN_GAP_NS
 from tests.lanes import Reading
 
 BUCKETS = 60

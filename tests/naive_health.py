@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect.trend import t999
+from monitor.detect.kernels.trend import t999
 from monitor.model.batch import Block
 from monitor.model.limit import HealthRule
 from monitor.model.phase import phase_in

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from monitor.detect.clock import ClockMemory, Faults, Stamps, clock
 from monitor.detect.gather import offsets
+from monitor.detect.kernels.clock import ClockMemory, Faults, Stamps, clock
+from monitor.detect.kernels.readings import Index
 from monitor.detect.lane import LIMITS_CHANGED, LaneKey, read_columns, read_keys, written
 from monitor.detect.machine import Placed
 from monitor.detect.phases import Phases
-from monitor.detect.readings import Index
 from monitor.detect.rules import RulesView, rule_digest, rules_of
 from monitor.detect.slots import FIRST_SLOTS
 from monitor.detect.streams import MAX_SENDERS

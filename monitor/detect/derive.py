@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect import humidity
+from monitor.detect.kernels import humidity
 from monitor.model.channel import COMPUTED_DIFFERENTIAL, covers, field_name, place_of, quantity_of
 from monitor.model.limit import CondensationRule, LeakRule, Rule
 

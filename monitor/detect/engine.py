@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol
 
 from monitor.detect import snapshot
-from monitor.detect.arrival import Arrivals
+from monitor.detect.across.grid import Grid
+from monitor.detect.arrivals.judge import Arrivals
 from monitor.detect.clocks import Clocks
+from monitor.detect.events.judge import ShockJudge
 from monitor.detect.families import FAMILIES
 from monitor.detect.gather import Column, gather
-from monitor.detect.grid import Grid
 from monitor.detect.machine import Placed
 from monitor.detect.phases import Phases
 from monitor.detect.rules import RulesView
-from monitor.detect.shock import ShockJudge
 from monitor.detect.streams import MAX_STREAMS, Panel, Streams
 from monitor.model.batch import Batch, Block, Detected, Finding, Tick, Totals
 from monitor.model.errors import TcmError

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detect.derive import derive
-from monitor.detect.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings
+from monitor.detect.kernels.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings
 from monitor.detect.streams import Layout, Panel, Streams
 from monitor.model.batch import Block, Derived
 from monitor.model.channel import shown_channel

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect.columns import Columns
+from monitor.detect.kernels.columns import Columns
 from monitor.detect.streams import StreamKey
 
 Kind = TypeVar("Kind", bound=Columns)

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect import threshold
-from monitor.detect.columns import Columns
 from monitor.detect.gather import Column, Laid, offsets, spread
+from monitor.detect.kernels import threshold
+from monitor.detect.kernels.columns import Columns
+from monitor.detect.kernels.readings import UNKNOWN_GAP_NS, Flags, Index, Series
 from monitor.detect.lane import LIMITS_CHANGED, LaneKey, ordered, read_columns, read_keys, written
 from monitor.detect.panels import Compiled
-from monitor.detect.readings import UNKNOWN_GAP_NS, Flags, Index, Series
 from monitor.detect.rules import RulesView
 from monitor.detect.slots import FIRST_SLOTS, Slots
 from monitor.detect.streams import StreamKey, Streams

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect.columns import Columns
+from monitor.detect.kernels.columns import Columns
 from monitor.detect.lane import LaneKey, ordered, read_columns, read_keys, written
 from monitor.detect.panels import Compiled
 from monitor.detect.slots import FIRST_SLOTS, Slots

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detect.gather import Rows
-from monitor.detect.readings import NO_SPAN
+from monitor.detect.kernels.readings import NO_SPAN
 from monitor.detect.rules import RulesView
 from monitor.model.phase import Spans, phase_in
 

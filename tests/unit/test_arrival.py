@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.detect.arrival import Arrivals
+from monitor.detect.arrivals.judge import Arrivals
 from monitor.detect.phases import Phases
 from monitor.model.batch import Finding, Heard, Tick
 from monitor.model.leg import Container, Logger

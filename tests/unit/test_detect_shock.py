@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.detect import shock_signals
-from monitor.detect.shock import ShockJudge
+from monitor.detect.events import signals as shock_signals
+from monitor.detect.events.judge import ShockJudge
 from monitor.model.batch import Event, Finding
 from monitor.model.leg import Container, Logger, Row
 from monitor.model.limit import Profile

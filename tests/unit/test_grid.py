@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.detect.across.grid import MAX_TRACKS, Grid
+from monitor.detect.across.track import MAX_LAID, MAX_PENDING
 from monitor.detect.engine import Engine
-from monitor.detect.grid import MAX_TRACKS, Grid
-from monitor.detect.track import MAX_LAID, MAX_PENDING
 from monitor.model.batch import Batch, Block, Finding, Tick
 from monitor.model.channel import shown_channel
 from monitor.model.errors import ConfigError

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from monitor.detect import humidity
-from monitor.detect.humidity import absolute_humidity, dew_point, dew_point_bounds, frost_point
+from monitor.detect.kernels import humidity
+from monitor.detect.kernels.humidity import absolute_humidity, dew_point, dew_point_bounds, frost_point
 from tests import naive_air
 
 

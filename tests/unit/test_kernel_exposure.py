@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.detect.exposure import ExposureMemory, ExposureParameters, exposure, fields
-from monitor.detect.readings import NO_SPAN
+from monitor.detect.kernels.exposure import ExposureMemory, ExposureParameters, exposure, fields
+from monitor.detect.kernels.readings import NO_SPAN
 from tests.lanes import S, assert_cuts_change_nothing, assert_equals_twins, one_lane, random_lanes, series_judge
 from tests.naive_climate import NaiveExposure
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import signal, stats
 
-from monitor.detect.means import Means
-from monitor.detect.readings import Readings, Series
-from monitor.detect.trend import TrendParameters, t999, trend
+from monitor.detect.kernels.means import Means
+from monitor.detect.kernels.readings import Readings, Series
+from monitor.detect.kernels.trend import TrendParameters, t999, trend
 from tests.lanes import S, assert_cuts_change_nothing, twin_readings
 from tests.naive_health import NaiveTrend, each_lane
 from tests.unit.test_kernel_statistic import f32, long_lanes, streams

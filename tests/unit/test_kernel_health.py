@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from monitor.detect.missing import MissingMemory, missing
-from monitor.detect.reach import ReachParameters, outside
-from monitor.detect.readings import NO_SPAN, Readings, Series
-from monitor.detect.stuck import Segments, StuckMemory, StuckParameters, pass_over, stuck
+from monitor.detect.kernels.missing import MissingMemory, missing
+from monitor.detect.kernels.reach import ReachParameters, outside
+from monitor.detect.kernels.readings import NO_SPAN, Readings, Series
+from monitor.detect.kernels.stuck import Segments, StuckMemory, StuckParameters, pass_over, stuck
 from tests.lanes import assert_cuts_change_nothing, assert_equals_twins, batches, one_lane, random_lanes, series_judge
 from tests.naive_health import NaiveMissing, NaiveReach, NaiveStuck, each_lane
 

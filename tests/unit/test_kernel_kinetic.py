@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.detect.kinetic import KineticMemory, KineticParameters, fields, kinetic
-from monitor.detect.readings import Series
+from monitor.detect.kernels.kinetic import KineticMemory, KineticParameters, fields, kinetic
+from monitor.detect.kernels.readings import Series
 from tests.lanes import S, assert_cuts_change_nothing, assert_equals_twins, one_lane, random_lanes, series_judge
 from tests.naive_climate import NaiveKinetic
 

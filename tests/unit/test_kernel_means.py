@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from monitor.detect.buckets import BUCKETS, width_ns
-from monitor.detect.means import Means, close_means
-from monitor.detect.readings import Readings
+from monitor.detect.kernels.buckets import BUCKETS, width_ns
+from monitor.detect.kernels.means import Means, close_means
+from monitor.detect.kernels.readings import Readings
 from tests.lanes import S, assert_cuts_change_nothing, one_lane, random_lanes, twin_readings
 from tests.naive_climate import NaiveMeans
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import monitor.detect.damage as damage_module
-from monitor.detect.cycles import RangeMemory, RangeParameters, largest_range
-from monitor.detect.damage import damage, fields
-from monitor.detect.rainflow import DamageMemory, DamageParameters
-from monitor.detect.readings import NO_SPAN
+import monitor.detect.kernels.damage as damage_module
+from monitor.detect.kernels.cycles import RangeMemory, RangeParameters, largest_range
+from monitor.detect.kernels.damage import damage, fields
+from monitor.detect.kernels.rainflow import DamageMemory, DamageParameters
+from monitor.detect.kernels.readings import NO_SPAN
 from tests.lanes import assert_cuts_change_nothing, assert_equals_twins, one_lane, random_lanes, series_judge
 from tests.naive_climate import NaiveDamage, NaiveRainflow, NaiveRange
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.detect.rate import RateMemory, RateParameters, rate
+from monitor.detect.kernels.rate import RateMemory, RateParameters, rate
 from tests.lanes import S, assert_cuts_change_nothing, assert_equals_twins, one_lane, random_lanes, series_judge
 from tests.naive_climate import NaiveRate
 

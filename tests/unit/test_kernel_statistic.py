@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from monitor.detect.cusum import CusumMemory, CusumParameters, cusum
-from monitor.detect.means import Means
-from monitor.detect.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings, Series
-from monitor.detect.zscore import ZScoreParameters, z_score
+from monitor.detect.kernels.cusum import CusumMemory, CusumParameters, cusum
+from monitor.detect.kernels.means import Means
+from monitor.detect.kernels.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings, Series
+from monitor.detect.kernels.zscore import ZScoreParameters, z_score
 from tests.lanes import S, Twin, assert_cuts_change_nothing, random_lanes, series_judge, twin_readings
 from tests.naive_health import NaiveCusum, NaiveZScore, each_lane
 

@@ -14,13 +14,13 @@ from firmware_sim import recorder, scenario
 from firmware_sim.codec import Env
 from firmware_sim.plan import LoggerPlan, Made
 from firmware_sim.recorder import Truth
-from monitor.detect.buckets import width_ns
 from monitor.detect.derive import derivations, derive
+from monitor.detect.families.leaks import Leaks
 from monitor.detect.gather import gather
-from monitor.detect.leak import DAY_S, LeakMemory, LeakParameters, leak, slope_weights
-from monitor.detect.leaks import Leaks
+from monitor.detect.kernels.buckets import width_ns
+from monitor.detect.kernels.leak import DAY_S, LeakMemory, LeakParameters, leak, slope_weights
+from monitor.detect.kernels.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings, Series
 from monitor.detect.phases import Phases
-from monitor.detect.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings, Series
 from monitor.detect.streams import Streams
 from monitor.model.batch import Block
 from monitor.model.limit import LeakRule

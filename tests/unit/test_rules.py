@@ -411,7 +411,7 @@ def test_uncertainty_of_what_is_judged(keys: dict[str, Any], channel: str, expec
 
 def test_sensitivities_are_those_of_the_formula() -> None:
     """The constants against differences of the Magnus formula at 20 degC and 70 %RH."""
-    from monitor.detect.humidity import absolute_humidity_at, dew_point, log_pressure
+    from monitor.detect.kernels.humidity import absolute_humidity_at, dew_point, log_pressure
 
     def vapour(temperature_c: float, humidity_pct: float) -> float:
         return float(absolute_humidity_at(log_pressure(temperature_c, humidity_pct), temperature_c))

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.detect.families.sensors import Missing, Reach, Stuck
+from monitor.detect.families.statistic import Cusums, Forecasts, ZScores
 from monitor.detect.gather import gather
 from monitor.detect.phases import Phases
-from monitor.detect.sensors import Missing, Reach, Stuck
-from monitor.detect.statistic import Cusums, Forecasts, ZScores
 from monitor.detect.streams import Streams
 from monitor.model.batch import Block, Finding
 from tests.views import View

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.detect.events.judge import ShockJudge
 from monitor.detect.lane import LIMITS_CHANGED
-from monitor.detect.shock import ShockJudge
 from monitor.model.batch import Event, Finding, Tick
 from monitor.model.leg import IDENTITY, Container, Logger
 from monitor.model.limit import Profile, ShockRule

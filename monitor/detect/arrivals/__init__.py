@@ -1,0 +1,1 @@
+"""Health of loggers by when their records arrive and what their statuses say."""

@@ -1,0 +1,228 @@
+"""Families of health rules that look at each channel: stuck, without values, outside the sensor's range.
+
+Every channel of every logger has such rules, and hardly any of them ever has anything to tell. So each family looks at
+a few numbers of a segment first and runs its kernel on the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from monitor.detect.families.family import Family, compiled_rules
+from monitor.detect.gather import Column, Rows, lay
+from monitor.detect.kernels.missing import MissingMemory, missing
+from monitor.detect.kernels.reach import ReachParameters, outside
+from monitor.detect.kernels.readings import Flags, Index, Readings, Series
+from monitor.detect.kernels.stuck import Segments, StuckMemory, StuckParameters, pass_over, stuck
+from monitor.detect.machine import Machine, Made, Placed
+from monitor.detect.panels import LONGEST_DWELL_S, Compiled, Feature
+from monitor.detect.phases import Phases, Scope
+from monitor.detect.rules import RulesView
+from monitor.detect.streams import Panel, StreamKey, Streams
+from monitor.model.batch import Finding, Totals
+from monitor.model.channel import PHYSICAL_RANGE, quantity_of
+from monitor.model.clock import NS_PER_S
+from monitor.model.limit import HealthRule, Rule
+
+
+class Stuck(Family):
+    """Channels that show no change for as long as the rule says; the value is 1 as long as that lasts."""
+
+    memory_type = StuckMemory
+    is_sparse = True
+
+    def __init__(self, streams: Streams, rules: RulesView) -> None:
+        super().__init__(streams, rules)
+        self._rows: Rows | None = None  # those that `_is_steady` is of: columns of one layout share theirs
+        self._is_steady = np.empty(0, dtype=np.bool_)
+
+    def takes(self, rule: Rule) -> bool:
+        """Whether it is a health rule that checks that."""
+        return isinstance(rule, HealthRule) and rule.check == "stuck"
+
+    def parameters(self, rule: HealthRule) -> tuple[Any, ...]:
+        """What is no change, in the channel's unit, and for how long."""
+        for_ns = round(min(rule.for_s, LONGEST_DWELL_S) * NS_PER_S)
+        tolerance = float(np.float32(rule.tolerance or 0.0))
+        return StuckParameters(tolerance, for_ns)  # type: ignore[arg-type]  # a number for each lane
+
+    def kernel(self, readings: Readings, memory: Any, parameters: Any) -> tuple[Series, Any]:
+        """1 when stuck, 0 at the end, with the seconds without change as detail."""
+        series, after = stuck(readings, memory, parameters)
+        return series._replace(values=(series.values > 0).astype(np.float32)), after
+
+    def note(self, rule: Rule, detail: float) -> str:
+        """For how long."""
+        return f"unchanged for {detail:.0f} s"
+
+    def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
+        """Judge one column; streams that show a change every now and then cost a dozen readings."""
+        compiled = self._compile(column.panel)
+        if compiled is None:
+            return []
+        busy = np.flatnonzero(~self._pass_over(column, compiled))
+        if busy.size == 0:
+            return []
+        return super().step(column if busy.size == len(column.streams) else column.take(busy), phases, totals)
+
+    def _make(
+        self, column: Column, compiled: Compiled, number: int, phases: Phases, totals: list[Totals]
+    ) -> Made | None:
+        """As the family's; a point stands for the time since which nothing has changed."""
+        made = super()._make(column, compiled, number, phases, totals)
+        if made is None or made.series.detail is None:
+            return made
+        held_s = np.nan_to_num(made.series.detail)  # NaN where it does not watch
+        held_ns = np.rint(held_s * NS_PER_S).astype(np.int64)  # exact up to 2**53 ns, 104 days
+        since_ns = made.laid.readings.times_ns[made.series.at] - held_ns
+        return made._replace(series=made.series._replace(since_ns=since_ns))
+
+    def _compile(self, panel: Panel) -> Compiled | None:
+        """As the family's; the kernel counts the time, so the machine does not."""
+        compiled = super()._compile(panel)
+        return None if compiled is None else compiled._replace(dwell_ns=np.zeros_like(compiled.dwell_ns))
+
+    def _pass_over(self, column: Column, compiled: Compiled) -> Flags:
+        """The segments that are dealt with: of streams with one segment, without NaN, not stuck under any rule."""
+        streams, rows = column.streams, column.rows
+        features = compiled.features
+        if any(feature.scope.is_bound for feature in features) or not column.is_valid.all():
+            return np.zeros(len(streams), dtype=np.bool_)
+        if (np.diff(streams) <= 0).any() and len(np.unique(streams)) < len(streams):
+            return np.zeros(len(streams), dtype=np.bool_)
+        segments = Segments(column.values, rows.times_ns, rows.starts, rows.counts)
+        slots = self._memory.slots(streams, len(features))
+        is_quiet, passed = self._steady(rows), []
+        for number, feature in enumerate(features):
+            p = StuckParameters(*(np.full(len(streams), value) for value in feature.parameters))
+            before: Any = self._memory.take(slots[:, number])  # as memory_type says
+            of_feature, after = pass_over(segments, before, p)
+            is_quiet = is_quiet & of_feature
+            passed.append(after)
+        quiet = np.flatnonzero(is_quiet)
+        for number, after in enumerate(passed):
+            self._memory.put(slots[quiet, number], after.take(quiet))
+        return is_quiet
+
+    def _steady(self, rows: Rows) -> Flags:
+        """Whether the times of each segment rise without a gap, bool [segments]."""
+        if self._rows is not rows:
+            spacing_ns = np.diff(rows.times_ns, prepend=0)
+            is_next = (spacing_ns > 0) & (spacing_ns <= np.repeat(rows.gap_ns, rows.counts))
+            is_next[rows.starts] = True
+            self._rows, self._is_steady = rows, np.logical_and.reduceat(is_next, rows.starts)
+        return self._is_steady
+
+
+class Missing(Family):
+    """Channels that give nothing but NaN, or too much of it: the share in % of the rows since the first NaN."""
+
+    memory_type = MissingMemory
+
+    def takes(self, rule: Rule) -> bool:
+        """Whether it is a health rule that checks that."""
+        return isinstance(rule, HealthRule) and rule.check == "nan"
+
+    def parameters(self, rule: HealthRule) -> tuple[Any, ...]:
+        """None: share and time are the machine's business."""
+        del rule
+        return ()
+
+    def kernel(self, readings: Readings, memory: Any, parameters: Any) -> tuple[Series, Any]:
+        """The share at each row, see `missing`."""
+        del parameters
+        return missing(readings, memory)
+
+    def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
+        """Judge one column: the rows of streams with a NaN now or among their last 60."""
+        compiled = self._compile(column.panel)
+        if compiled is None:
+            return []
+        slots = self._memory.slots(column.streams, len(compiled.features))
+        is_wanted: Flags = np.any(self._memory.rows.is_used[slots], axis=1)  # features have phases of their own
+        if not column.is_valid.all():
+            is_wanted |= ~np.logical_and.reduceat(column.is_valid, column.rows.starts)
+        if not is_wanted.any():
+            return []
+        marks = Column(column.panel, column.rows, column.streams, (~column.is_valid).astype(np.float32))
+        return super().step(marks.take(_of_streams(column, is_wanted)), phases, totals)
+
+
+class Reach:
+    """Readings that no working sensor gives: the distance outside its range, in the channel's unit."""
+
+    def __init__(self, streams: Streams, rules: RulesView) -> None:
+        self._streams = streams
+        self._compiled: dict[int, Compiled | None] = {}
+        self._machine = Machine(streams, rules, self._compiled_of)
+
+    def takes(self, rule: Rule) -> bool:
+        """Whether it is a health rule that checks that."""
+        return _checks_range(rule)
+
+    def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
+        """Judge one column; streams within range cost a look at their extremes."""
+        del totals
+        compiled = self._compile(column.panel)
+        found: list[Placed] = []
+        for number, feature in enumerate(compiled.features if compiled else ()):
+            assert compiled is not None  # it has features
+            rules = np.flatnonzero(compiled.feature_of == number)
+            least, most = feature.parameters
+            is_near = (column.lows < least) | (column.highs > most)
+            is_near |= np.isnan(self._machine.quiet_range(column.streams, compiled, rules)[1])  # an active lane
+            if is_near.any():
+                near = column.take(_of_streams(column, is_near))
+                found += self._machine.judge(near, compiled, rules, _reach_of(near, feature, phases), _no_note)
+        return found
+
+    def snapshot(self, container: str | None) -> dict[str, Any]:
+        """The lanes of a container (None: of all) that are pending or firing, for `adopt`."""
+        return {"lanes": self._machine.snapshot(container)}
+
+    def adopt(self, content: dict[str, Any]) -> list[Finding]:
+        """Go on with remembered lanes; those whose rule is no longer in force are dropped, `cleared` if they fired."""
+        return self._machine.adopt(content["lanes"])
+
+    def forget(self, container: str) -> None:
+        """Remember nothing more of a container's streams."""
+        self._machine.forget(container)
+
+    def _compile(self, panel: Panel) -> Compiled | None:
+        if panel.number not in self._compiled:
+            physical = PHYSICAL_RANGE.get(quantity_of(panel.channel), (-np.inf, np.inf))
+
+            def feature_of(rule: Any) -> Feature:
+                least = physical[0] if rule.least is None else rule.least
+                most = physical[1] if rule.most is None else rule.most
+                return Feature((float(np.float32(least)), float(np.float32(most))), Scope(rule.phases))
+
+            self._compiled[panel.number] = compiled_rules(panel, _checks_range, feature_of)
+        return self._compiled[panel.number]
+
+    def _compiled_of(self, key: StreamKey) -> Compiled | None:
+        panel = self._streams.panel_of(key)
+        return None if panel is None else self._compile(panel)
+
+
+def _checks_range(rule: Rule) -> bool:
+    return isinstance(rule, HealthRule) and rule.check == "range"
+
+
+def _reach_of(near: Column, feature: Feature, phases: Phases) -> Made:
+    laid = lay(near)
+    least, most = (np.full(len(laid.streams), bound, dtype=np.float32) for bound in feature.parameters)
+    is_outside = None if not feature.scope.is_bound else ~phases.watched(near.rows, feature.scope)[0][laid.source]
+    series = outside(laid.readings, ReachParameters(least, most))
+    return Made(laid, series, laid.readings.counts, laid.streams, is_outside)
+
+
+def _of_streams(column: Column, is_wanted: Flags) -> Index:
+    """All segments of the streams that any of the wanted segments belongs to."""
+    return np.flatnonzero(np.isin(column.streams, column.streams[is_wanted]))
+
+
+def _no_note(_rule: Rule, _detail: float) -> str:
+    return ""

@@ -1,0 +1,116 @@
+"""The family of rules that judge readings as they are: no kernel, and a look at each segment's extremes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.detect.families.family import compiled_rules
+from monitor.detect.gather import Column, Laid, lay
+from monitor.detect.kernels.readings import Flags, Series
+from monitor.detect.machine import Machine, Made, Placed
+from monitor.detect.panels import Compiled, Feature
+from monitor.detect.phases import Phases, Scope
+from monitor.detect.rules import RulesView
+from monitor.detect.streams import Panel, StreamKey, Streams
+from monitor.model.batch import Finding, Totals
+from monitor.model.limit import CondensationRule, Rule, StatisticRule, ThresholdRule
+
+
+def _takes(rule: Rule) -> bool:
+    return isinstance(rule, ThresholdRule | CondensationRule) or (
+        isinstance(rule, StatisticRule) and rule.method == "disagreement"
+    )
+
+
+class Thresholds:
+    """State of all lanes as of a `Family`, but streams that come near no limit cost a minimum and a maximum."""
+
+    def __init__(self, streams: Streams, rules: RulesView) -> None:
+        self._streams = streams
+        self._compiled: dict[int, Compiled | None] = {}
+        self._machine = Machine(streams, rules, self._compiled_of)
+
+    def takes(self, rule: Rule) -> bool:
+        """Whether the rule judges the values of its channel, measured or derived, as they are."""
+        return _takes(rule)
+
+    def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
+        """Judge one column: findings with the row of their reading in its record."""
+        del totals
+        compiled = self._compile(column.panel)
+        if compiled is None:
+            return []
+        found: list[Placed] = []
+        for number, feature in enumerate(compiled.features):
+            rules = np.flatnonzero(compiled.feature_of == number)
+            segments = np.flatnonzero(self._is_near(column, compiled, rules, feature.scope, phases))
+            if segments.size == 0:
+                continue
+            near = column.take(segments)
+            laid = lay(near)
+            is_outside = _outside(near, laid, feature.scope, phases)
+            made = Made(laid, _as_they_are(laid), laid.readings.counts, laid.streams, is_outside)
+            found += self._machine.judge(near, compiled, rules, made, _no_note)
+        return found
+
+    def snapshot(self, container: str | None) -> dict[str, Any]:
+        """The lanes of a container (None: of all) that are pending or firing, for `adopt`."""
+        return {"lanes": self._machine.snapshot(container)}
+
+    def adopt(self, content: dict[str, Any]) -> list[Finding]:
+        """Go on with remembered lanes; those whose rule is no longer in force are dropped, `cleared` if they fired."""
+        return self._machine.adopt(content["lanes"])
+
+    def forget(self, container: str) -> None:
+        """Remember nothing more of a container's streams."""
+        self._machine.forget(container)
+
+    def _is_near(
+        self, column: Column, compiled: Compiled, rules: NDArray[np.int64], scope: Scope, phases: Phases
+    ) -> Flags:
+        """Which segments belong to streams that are active, or come beyond a limit in the batch, bool [segments]."""
+        low, high = self._machine.quiet_range(column.streams, compiled, rules)
+        is_beyond: Flags = (column.highs > high) | (column.lows < low)
+        if scope.is_bound and is_beyond.any():
+            beyond = np.flatnonzero(is_beyond)
+            some = column.rows.take(beyond)
+            is_watched, _ = phases.watched(some, scope)
+            is_beyond[beyond] = np.logical_or.reduceat(is_watched, some.starts)
+        is_beyond |= np.isnan(high)
+        if not is_beyond.any():
+            return is_beyond
+        near: Flags = np.isin(column.streams, column.streams[is_beyond])
+        return near
+
+    def _compile(self, panel: Panel) -> Compiled | None:
+        if panel.number not in self._compiled:
+            self._compiled[panel.number] = compiled_rules(panel, self.takes, _feature)
+        return self._compiled[panel.number]
+
+    def _compiled_of(self, key: StreamKey) -> Compiled | None:
+        panel = self._streams.panel_of(key)
+        return None if panel is None else self._compile(panel)
+
+
+def _feature(rule: Rule) -> Feature:
+    return Feature((), Scope(rule.phases))
+
+
+def _as_they_are(laid: Laid) -> Series:
+    return Series(laid.readings.values, np.arange(len(laid.readings.values)))
+
+
+def _outside(near: Column, laid: Laid, scope: Scope, phases: Phases) -> Flags | None:
+    """The readings at which the rules do not watch; None when they always do."""
+    if not scope.is_bound:
+        return None
+    is_watched, _ = phases.watched(near.rows, scope)
+    outside: Flags = ~is_watched[laid.source]
+    return outside if outside.any() else None
+
+
+def _no_note(_rule: Rule, _detail: float) -> str:
+    return ""
