@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.common import REPOSITORY, report
 from benchmarks.quality.report import figures_of, table
-from benchmarks.quality.run import Task, run
+from benchmarks.quality.run import Task, run, say_nothing
 
 SCENARIOS = (
     "turin-return", "quiet-storage", "nitrogen-leak", "quiet", "hostile", "rough-road", "long-silence", "departure",
@@ -30,7 +30,7 @@ def main() -> None:
     counts: Counter[tuple[str, str, str]] = Counter()
     rows: list[dict[str, Any]] = []
     logger_days = 0.0
-    with get_context("spawn").Pool(options.processes) as pool:
+    with get_context("spawn").Pool(options.processes, say_nothing) as pool:
         for done, scored in enumerate(pool.imap_unordered(run, tasks), start=1):
             counts += scored.counts
             rows += scored.rows

@@ -38,10 +38,14 @@ class Scored(NamedTuple):
     logger_days: float
 
 
+def say_nothing() -> None:
+    """In a process of its own: hostile messages are meant to be refused, nobody need read of it."""
+    for name in ("monitor", "firmware_sim"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def run(task: Task) -> Scored:
     """Let one scenario happen and score what the monitor said of it."""
-    logging.getLogger("monitor").setLevel(logging.CRITICAL)  # hostile messages are meant to be refused
-    logging.getLogger("firmware_sim").setLevel(logging.CRITICAL)
     limits = read_limits(task.limits)
     with tempfile.TemporaryDirectory(prefix="quality-", dir=MEMORY if MEMORY.is_dir() else None) as name:
         folder = Path(name)
