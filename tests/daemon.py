@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -63,8 +62,8 @@ def run(command: list[str], limit_s: float = 60.0) -> subprocess.CompletedProces
 
 def tcm(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of `tcm` to its end in this process: Python and NumPy need not start anew for each."""
-    out, err, wide = io.StringIO(), io.StringIO(), patch.dict(os.environ, COLUMNS="200")  # no table is folded
-    with patch.object(sys, "argv", ["tcm", *arguments]), redirect_stdout(out), redirect_stderr(err), wide:
+    out, err = io.StringIO(), io.StringIO()
+    with patch.object(sys, "argv", ["tcm", *arguments]), redirect_stdout(out), redirect_stderr(err):
         try:
             main()
             code: Any = 0

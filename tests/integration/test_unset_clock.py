@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from zlib import crc32
 
+import pytest
+
 from monitor.sinks import EmbeddedSink
 from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
@@ -40,8 +42,11 @@ def received_ns(daemon: DaemonProcess, logger: str, kind: str, number: int = 0) 
     return int(daemon.rows("journal.db", statement, logger, kind)[number][0])
 
 
-def test_records_without_a_clock_are_placed_by_their_boot(tmp_path: Path, own_mosquitto_server: Mosquitto) -> None:
+def test_records_without_a_clock_are_placed_by_their_boot(
+    tmp_path: Path, own_mosquitto_server: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Live by the birth; of a boot that comes from memory only once something of it comes live; the bytes as sent."""
+    monkeypatch.setenv("COLUMNS", "200")  # no table is folded
     port = own_mosquitto_server.port
     with running_daemon(tmp_path, own_mosquitto_server.url) as daemon:
         with Logger(port, "L-01", clk=0) as live, Logger(port, "L-02", clk=1) as silent:
