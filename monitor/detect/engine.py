@@ -73,8 +73,7 @@ class Engine:
         phases = self._phases
         detected, found = Detected(), list[Placed]()
         if self._judges != "arrival":
-            blocks = [each for block in batch.blocks for each in (block, *self._grid.step((block,)))]
-            found += self._judge(blocks, phases, detected)
+            found += self._judge(self._grid.step(batch.blocks), phases, detected)
             found += self._clocks.step(batch.blocks, phases)
             of_events, totals = self._shocks.step(batch.events)
             found += of_events

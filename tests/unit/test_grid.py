@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -70,6 +70,11 @@ class View:
         return None
 
 
+def made_by(grid: Grid, blocks: Iterable[Block]) -> list[Block]:
+    """What the blocks complete, in their order."""
+    return [block for block in grid.step(blocks) if block.is_computed]
+
+
 def block(
     logger: str, channels: tuple[str, ...], rows: Sequence[Sequence[float]], times_s: Sequence[float],
     pos: int = 1, *, is_late: bool = False, container: str = "c",
@@ -100,11 +105,11 @@ def minutes(first: int, count: int) -> list[float]:
 def test_margin_is_of_the_coldest_surface_and_the_dampest_air_once_both_have_passed() -> None:
     """25 degC and 40 % is a dew point of 10.46: against 12 degC a margin of 1.54 K; the later record completes it."""
     grid = Grid(View(MARGIN))
-    assert grid.step([block("a", AIR, [[25, 40]] * 3, minutes(0, 3), 1)]) == []
-    made = grid.step([block("b", HARDWARE, [[12]] * 3, minutes(1, 3), 2)])
+    assert made_by(grid, [block("a", AIR, [[25, 40]] * 3, minutes(0, 3), 1)]) == []
+    made = made_by(grid, [block("b", HARDWARE, [[12]] * 3, minutes(1, 3), 2)])
     assert told(made) == []  # points 0 to 2 passed when only the air's logger was known
-    assert grid.step([block("a", AIR, [[25, 40]] * 3, minutes(3, 3), 3)])[0].seq == 30
-    made = grid.step([block("b", HARDWARE, [[12], [30], [-1]], minutes(4, 3), 4)])
+    assert made_by(grid, [block("a", AIR, [[25, 40]] * 3, minutes(3, 3), 3)])[0].seq == 30
+    made = made_by(grid, [block("b", HARDWARE, [[12], [30], [-1]], minutes(4, 3), 4)])
     assert told(made) == [
         (4, "-", "dew_margin.air", 4, 1.543),
         (4, "-", "dew_margin.air", 5, 19.543),
@@ -116,16 +121,16 @@ def test_margin_is_of_the_coldest_surface_and_the_dampest_air_once_both_have_pas
 def test_frost_point_counts_for_a_surface_below_zero() -> None:
     """-10 degC and 100 % over water: the frost point is -8.88, so a surface at -8 is 0.88 K above it."""
     grid = Grid(View(MARGIN))
-    made = grid.step([block("a", (*AIR, *HARDWARE), [[-10, 100, -8]], [0])])
+    made = made_by(grid, [block("a", (*AIR, *HARDWARE), [[-10, 100, -8]], [0])])
     assert told(made) == [(1, "-", "dew_margin.air", 0, 0.876)]
 
 
 def test_pair_needs_both_readings_within_max_age() -> None:
     """A surface that was last seen 10 min before a point counts, 11 min before no longer."""
     grid = Grid(View(MARGIN))
-    grid.step([block("b", HARDWARE, [[12]], [0]), block("a", AIR, [[25, 40]], [30])])
-    grid.step([block("a", AIR, [[25, 40]] * 14, minutes(1, 14), 5)])
-    made = grid.step([block("b", HARDWARE, [[12]], [14.5 * 60], 6)])
+    made_by(grid, [block("b", HARDWARE, [[12]], [0]), block("a", AIR, [[25, 40]], [30])])
+    made_by(grid, [block("a", AIR, [[25, 40]] * 14, minutes(1, 14), 5)])
+    made = made_by(grid, [block("b", HARDWARE, [[12]], [14.5 * 60], 6)])
     assert [row[3] for row in told(made)] == list(range(1, 11))
     assert {row[0] for row in told(made)} == {6}
 
@@ -133,18 +138,18 @@ def test_pair_needs_both_readings_within_max_age() -> None:
 def test_ticks_end_the_wait_for_a_silent_logger() -> None:
     """At now >= point + max_age a point is given up; what the silent logger told last counts while young enough."""
     grid = Grid(View(MARGIN))
-    grid.step([block("b", HARDWARE, [[12]], [0], 1), block("a", AIR, [[25, 40]] * 30, minutes(0, 30), 2)])
+    made_by(grid, [block("b", HARDWARE, [[12]], [0], 1), block("a", AIR, [[25, 40]] * 30, minutes(0, 30), 2)])
     assert grid.tick(tick(60 * 14 - 1)) != []
     assert told(grid.tick(tick(60 * 14 - 1))) == []
     assert [row[:4] for row in told(grid.tick(tick(60 * 14)))] == [(99, "-", "dew_margin.air", 4)]
     assert [row[3] for row in told(grid.tick(tick(60 * 60)))] == [5, 6, 7, 8, 9, 10]
-    assert grid.step([block("b", HARDWARE, [[12]] * 29, minutes(1, 29), 3)]) == []  # too late
+    assert made_by(grid, [block("b", HARDWARE, [[12]] * 29, minutes(1, 29), 3)]) == []  # too late
 
 
 @pytest.mark.parametrize("state", [{"is_connected": False}, {"is_drained": False}])
 def test_nothing_is_given_up_while_it_may_lie_in_a_queue(state: dict[str, bool]) -> None:
     grid = Grid(View(MARGIN))
-    grid.step([block("b", HARDWARE, [[12]], [0], 1), block("a", AIR, [[25, 40]] * 30, minutes(0, 30), 2)])
+    made_by(grid, [block("b", HARDWARE, [[12]], [0], 1), block("a", AIR, [[25, 40]] * 30, minutes(0, 30), 2)])
     assert grid.tick(tick(86400, **state)) == []
 
 
@@ -153,20 +158,20 @@ def test_over_pressure_is_computed_for_a_logger_that_knows_the_inside_only() -> 
     grid = Grid(View(OVER))
     outside = [block(name, OUTSIDE, [[pressure]] * 9, minutes(0, 9), 2) for name, pressure in
                (("o1", 101_000), ("o2", 101_020), ("o3", 90_000))]  # fmt: skip
-    assert grid.step(outside) == []
-    grid.step([block("i", INSIDE, [[102_000]], [0], 1), *outside])
+    assert made_by(grid, outside) == []
+    made_by(grid, [block("i", INSIDE, [[102_000]], [0], 1), *outside])
     whole = ("pressure.inside", "differential.inside")
-    assert grid.step([block("w", whole, [[102_000, 900]] * 9, minutes(0, 9), 3)]) == []
-    made = grid.step([block("i", INSIDE, [[102_000]] * 3, minutes(1, 3), 4)])
+    assert made_by(grid, [block("w", whole, [[102_000, 900]] * 9, minutes(0, 9), 3)]) == []
+    made = made_by(grid, [block("i", INSIDE, [[102_000]] * 3, minutes(1, 3), 4)])
     assert told(made) == [(4, "i", "differential.computed", minute, 1000) for minute in (1, 2, 3)]
 
 
 def test_disagreement_is_the_range_of_what_two_or_more_tell() -> None:
     grid = Grid(View(REDUNDANT))
     temperature = AIR[:1]
-    grid.step([block(name, temperature, [[20]], [0]) for name in "abc"])
+    made_by(grid, [block(name, temperature, [[20]], [0]) for name in "abc"])
     told_c = {"a": 20, "b": 21.5, "c": 20.5}
-    made = grid.step([block(name, temperature, [[value]] * 2, minutes(1, 2), 5) for name, value in told_c.items()])
+    made = made_by(grid, [block(name, temperature, [[value]] * 2, minutes(1, 2), 5) for name, value in told_c.items()])
     assert told(made) == [(5, "-", "disagreement.temperature.air", minute, 1.5) for minute in (1, 2)]
 
 
@@ -174,9 +179,9 @@ def test_containers_without_such_rules_and_late_blocks_have_no_part() -> None:
     own: dict[str, object] = {"id": "m", "kind": "condensation", "below": "5 K"}
     everything = (*AIR, *HARDWARE, *INSIDE)
     rows = [[25, 40, 12, 101_000]] * 3
-    assert Grid(View(own)).step([block("a", everything, rows, minutes(0, 3))]) == []
-    assert Grid(View(MARGIN)).step([block("a", everything, rows, minutes(0, 3), container="unlimited")]) == []
-    assert Grid(View(MARGIN)).step([block("a", everything, rows, minutes(0, 3), is_late=True)]) == []
+    assert made_by(Grid(View(own)), [block("a", everything, rows, minutes(0, 3))]) == []
+    assert made_by(Grid(View(MARGIN)), [block("a", everything, rows, minutes(0, 3), container="unlimited")]) == []
+    assert made_by(Grid(View(MARGIN)), [block("a", everything, rows, minutes(0, 3), is_late=True)]) == []
 
 
 def test_a_clock_gone_astray_leaves_the_others_in_peace() -> None:
@@ -184,10 +189,10 @@ def test_a_clock_gone_astray_leaves_the_others_in_peace() -> None:
     year = 365 * 86400.0
     grid, made = Grid(View(MARGIN)), []
     for number in range(20):
-        made += grid.step([block("b", HARDWARE, [[12]], [60 * number], 3 * number)])
-        made += grid.step([block("a", AIR, [[25, 40]], [60 * number], 3 * number + 1)])
+        made += made_by(grid, [block("b", HARDWARE, [[12]], [60 * number], 3 * number)])
+        made += made_by(grid, [block("a", AIR, [[25, 40]], [60 * number], 3 * number + 1)])
         away_s = (number % 7) * year + 60 * number
-        made += grid.step([block("w", HARDWARE, [[5]], [away_s if number % 7 else 6e9], 3 * number + 2)])
+        made += made_by(grid, [block("w", HARDWARE, [[5]], [away_s if number % 7 else 6e9], 3 * number + 2)])
     assert {row[3:] for row in told(made)} >= {(minute, 1.543) for minute in range(1, 19)}
     (group,) = grid.snapshot("c")["groups"]
     assert len(group[2]) <= MAX_TRACKS
@@ -196,17 +201,17 @@ def test_a_clock_gone_astray_leaves_the_others_in_peace() -> None:
 def test_a_logger_that_went_to_another_time_is_not_waited_for() -> None:
     """What waits for it is done by the record that shows that it is gone, as far as its last reading reaches."""
     grid = Grid(View(MARGIN))
-    grid.step([block("b", HARDWARE, [[12]], [0]), block("a", AIR, [[25, 40]] * 4, minutes(0, 4))])
-    made = grid.step([block("b", HARDWARE, [[12]], [365 * 86400.0], 7)])
+    made_by(grid, [block("b", HARDWARE, [[12]], [0]), block("a", AIR, [[25, 40]] * 4, minutes(0, 4))])
+    made = made_by(grid, [block("b", HARDWARE, [[12]], [365 * 86400.0], 7)])
     assert [row[:4] for row in told(made)] == [(7, "-", "dew_margin.air", minute) for minute in (1, 2, 3)]
 
 
 def test_what_waits_is_bounded() -> None:
     """A logger that runs ahead of a silent one is not waited for over 4096 points; its queue stays as small."""
     grid = Grid(View(MARGIN))
-    grid.step([block("b", HARDWARE, [[12]], [0])])
+    made_by(grid, [block("b", HARDWARE, [[12]], [0])])
     for hour in range(200):
-        grid.step([block("a", AIR, [[25, 40]] * 60, minutes(60 * hour, 60), hour)])
+        made_by(grid, [block("a", AIR, [[25, 40]] * 60, minutes(60 * hour, 60), hour)])
         ((_, _, (track,)),) = grid.snapshot("c")["groups"]
         assert track["newest"] - track["done"] <= MAX_PENDING
         if hour == 100:
@@ -226,7 +231,7 @@ def test_hostile_readings_raise_nothing() -> None:
             for value in (math.inf, -math.inf, math.nan, 3e38):
                 values = np.full((len(times_ns), 4), value, dtype=np.float32)
                 for logger in "ab":
-                    grid.step([Block(number, "c", logger, 1, 1, False, channels, times_ns, values, MIN)])
+                    made_by(grid, [Block(number, "c", logger, 1, 1, False, channels, times_ns, values, MIN)])
                 grid.tick(tick(1e6))
 
 
@@ -278,10 +283,10 @@ def feed(grid: Grid, items: Sequence[Block | Tick]) -> list[Block]:
         if isinstance(item, Block):
             waiting.append(item)
         else:
-            made += grid.step(waiting)
+            made += made_by(grid, waiting)
             waiting = []
             made += grid.tick(item)
-    return made + grid.step(waiting)
+    return made + made_by(grid, waiting)
 
 
 def values_of(blocks: Sequence[Block], kind: str) -> dict[tuple[int, str], tuple[float, int]]:
@@ -350,7 +355,7 @@ def test_cuts_and_restarts_change_nothing(seed: int, data: st.DataObject) -> Non
 
 def test_state_of_a_rule_that_is_gone_is_dropped() -> None:
     grid = Grid(View(MARGIN, REDUNDANT))
-    grid.step([block("a", AIR, [[25, 40]], [0])])
+    made_by(grid, [block("a", AIR, [[25, 40]], [0])])
     other = Grid(View(REDUNDANT))
     other.adopt(grid.snapshot(None))
     assert len(other.snapshot(None)["groups"]) == 1
@@ -395,7 +400,7 @@ def test_rules_of_another_pace_leave_each_other_in_peace(rule: dict[str, object]
     assert sorted(together) == sorted(alone)
     assert {finding.channel for finding in together} < {"dew_margin.air", "disagreement.temperature.air"}
     grid = Grid(View(rule, rule | {"id": "same"}))
-    grid.step(blocks)
+    made_by(grid, blocks)
     assert len(grid.snapshot(None)["groups"]) == 1
 
 
@@ -406,7 +411,7 @@ def test_no_logger_shadows_what_all_of_them_tell() -> None:
     assert [(finding.change, finding.logger, finding.channel) for finding in plain] == [
         ("fired", "-", "disagreement.temperature.air")
     ]
-    name = Grid(View(REDUNDANT)).step(apart(1, 6))[0].channels
+    name = made_by(Grid(View(REDUNDANT)), apart(1, 6))[0].channels
     assert beyond(View(REDUNDANT), [hostile, replace(hostile, channels=name), *apart(1, 6)]) == plain
     over = [block("i", INSIDE, [[100_000]], [60 * m], 10 * m) for m in range(4)]
     outside = [block("o", OUTSIDE, [[100_000]], [60 * m], 10 * m + 1) for m in range(4)]
@@ -438,8 +443,8 @@ def test_one_wrong_time_blinds_nobody(ahead_d: int, is_within: bool, has_ticks: 
         wrong = minute == 50
         away_s = 60.0 * minute + 86_400 * ahead_d
         times_s = ([60.0 * minute, away_s, 60.0 * minute + 30] if is_within else [away_s]) if wrong else [60.0 * minute]
-        made += grid.step([block("a", AIR[:1], [[20]] * len(times_s), times_s, 3 * minute)])
-        made += grid.step([block("b", AIR[:1], [[30]], [60 * minute], 3 * minute + 1)])
+        made += made_by(grid, [block("a", AIR[:1], [[20]] * len(times_s), times_s, 3 * minute)])
+        made += made_by(grid, [block("b", AIR[:1], [[30]], [60 * minute], 3 * minute + 1)])
         if has_ticks:
             made += grid.tick(tick(60 * minute, 3 * minute + 2))
     told_at = {row[3] for row in told(made) if row[4] == 10}
@@ -449,9 +454,9 @@ def test_one_wrong_time_blinds_nobody(ahead_d: int, is_within: bool, has_ticks: 
 def test_a_wrong_time_behind_loses_nothing_that_waits() -> None:
     """What a logger told before its clock went back for one reading counts as long as it is not told anew."""
     grid = Grid(View(REDUNDANT))
-    grid.step([block("b", AIR[:1], [[30]], [0]), block("a", AIR[:1], [[20]] * 100, minutes(0, 100))])
-    grid.step([block("a", AIR[:1], [[25]], [-86_400.0], 2), block("a", AIR[:1], [[20]], [6000], 3)])
-    made = grid.step([block("b", AIR[:1], [[30]] * 100, minutes(1, 100), 4)])
+    made_by(grid, [block("b", AIR[:1], [[30]], [0]), block("a", AIR[:1], [[20]] * 100, minutes(0, 100))])
+    made_by(grid, [block("a", AIR[:1], [[25]], [-86_400.0], 2), block("a", AIR[:1], [[20]], [6000], 3)])
+    made = made_by(grid, [block("b", AIR[:1], [[30]] * 100, minutes(1, 100), 4)])
     assert told(made) == [(4, "-", "disagreement.temperature.air", minute, 10) for minute in range(1, 101)]
 
 
@@ -461,7 +466,7 @@ def test_a_record_lays_out_no_more_points_than_a_maximum() -> None:
     rows, times_s = [[25, 40, 12]] * 20_000, [600.0 * row for row in range(20_000)]
     record = block("a", (*AIR, *HARDWARE), rows, times_s)
     tracemalloc.start()
-    made = grid.step([record])
+    made = made_by(grid, [record])
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert sum(len(each.times_ns) for each in made) == MAX_LAID

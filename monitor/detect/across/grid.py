@@ -44,16 +44,19 @@ class Grid:
         self._groups: dict[tuple[str, Pair], _Group] = {}
 
     def step(self, blocks: Iterable[Block]) -> list[Block]:
-        """What the blocks complete, in their order. Late ones have no part in it."""
-        made: list[Block] = []
+        """The blocks, each followed by those that it completes. Late ones have no part in it."""
+        found: list[Block] = []
         for block in blocks:
-            if self._pairs_of(block.container) is None or block.is_late or block.is_computed or not len(block.times_ns):
+            found.append(block)
+            parts = self._routes.get((block.container, block.channels))
+            parts = self._parts(block) if parts is None else parts
+            if not parts or block.is_late or not len(block.times_ns):
                 continue
-            for part in self._parts(block):
+            for part in parts:
                 group = self._group(block.container, part)
                 if group is not None:
-                    made += _step(group, part, block)
-        return made
+                    found += _step(group, part, block)
+        return found
 
     def tick(self, tick: Tick) -> list[Block]:
         """Give up waiting where `max_age` has run out, unless what is awaited may lie in a queue.

@@ -13,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detect.kernels.columns import Columns
-from monitor.detect.kernels.readings import Continuity, Flags, Index, Readings, Series, Times, Values, continuity
+from monitor.detect.kernels.readings import (
+    Continuity,
+    Flags,
+    Index,
+    Readings,
+    Series,
+    Times,
+    Values,
+    continuity,
+    per_reading,
+)
 
 NS_PER_S = 1e9
 NS_PER_H = 3.6e12
@@ -71,8 +81,12 @@ def exposure(readings: Readings, memory: ExposureMemory, p: ExposureParameters) 
         np.ones(len(ends), dtype=np.bool_), readings.times_ns[ends], readings.span[ends], readings.values[ends],
         *(total[ends] for total in running),
     )  # fmt: skip
-    total = np.where(np.repeat(p.is_area, readings.counts), running.area, running.beyond_ns)
-    total_h = total / np.repeat(np.where(p.is_area, US_PER_H, NS_PER_H), readings.counts)
+    is_area = per_reading(p.is_area, readings)
+    if len(is_area) == 1:
+        total = running.area if is_area[0] else running.beyond_ns
+    else:
+        total = np.where(is_area, running.area, running.beyond_ns)
+    total_h = total / per_reading(np.where(p.is_area, US_PER_H, NS_PER_H), readings)
     return Series(total_h.astype(np.float32), np.arange(len(total_h)), totals=running), after
 
 
@@ -91,8 +105,8 @@ def accumulate(readings: Readings, memory: ExposureMemory, p: ExposureParameters
     follows = continuity(readings, memory.begun, memory.last_ns, memory.last_span)
     level, sign = p.level.astype(np.float32).astype(np.float64), p.sign.astype(np.float64)
     excess = readings.values.astype(np.float64)
-    excess -= np.repeat(level, readings.counts)
-    excess *= np.repeat(sign, readings.counts)
+    excess -= per_reading(level, readings)
+    excess *= per_reading(sign, readings)
     before = np.empty_like(excess)
     before[1:] = excess[:-1]
     before[readings.starts] = (memory.value - level) * sign

@@ -134,7 +134,9 @@ def add_to_open(readings: Readings, rows: Means, slots: Index, widths_ns: Times)
     earliest_ns, latest_ns = (each.reduceat(readings.times_ns, starts) for each in (np.minimum, np.maximum))
     number = rows.number[slots, -1]
     is_open: Flags = (earliest_ns // widths_ns == number) & (latest_ns // widths_ns == number) & rows.begun[slots]
-    is_open &= (readings.span[starts] == rows.last_span[slots]) & ~np.logical_or.reduceat(_changes(readings), starts)
+    is_open &= readings.span[starts] == rows.last_span[slots]
+    if (readings.span != readings.span[0]).any():
+        is_open &= ~np.logical_or.reduceat(_changes(readings), starts)
     is_open &= np.isfinite(np.minimum.reduceat(readings.values, starts))
     is_open &= np.isfinite(np.maximum.reduceat(readings.values, starts))
     lanes = np.flatnonzero(is_open)

@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from monitor.detect.kernels.buckets import HELD, Chain, Opened, bucket_numbers, chain, find_opened
 from monitor.detect.kernels.columns import Columns
-from monitor.detect.kernels.readings import UNKNOWN_GAP_NS, Flags, Index, Readings, Series, Times, Values, continuity
+from monitor.detect.kernels.readings import (
+    UNKNOWN_GAP_NS,
+    Flags,
+    Index,
+    Readings,
+    Series,
+    Times,
+    Values,
+    continuity,
+    per_reading,
+)
 
 NS_PER_H = 3_600_000_000_000
 
@@ -62,7 +72,8 @@ def stays_within(
     smallest = np.where(is_held, memory.first, np.inf).min(axis=1)
     largest = np.maximum(largest, np.maximum.reduceat(readings.values, readings.starts))
     smallest = np.minimum(smallest, np.minimum.reduceat(readings.values, readings.starts))
-    least_ns = p.over_ns - np.maximum.reduceat(_interval_ns(readings), readings.starts)
+    gap_ns = np.maximum.reduceat(readings.gap_ns, readings.starts)  # 2.5 intervals; where none was declared, not quiet
+    least_ns = np.where(gap_ns == UNKNOWN_GAP_NS, 0, p.over_ns - gap_ns // 5 * 2)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # as in `_series`
         most = (largest - smallest) * (NS_PER_H / np.maximum(least_ns, 1))
         return (most <= high) & (-most >= low) & (least_ns > 0), told.after
@@ -101,7 +112,7 @@ def _interval_ns(readings: Readings) -> Times:
 
 def _series(readings: Readings, since_ns: Times, since: Values, p: RateParameters) -> Series:
     span_ns = readings.times_ns - since_ns
-    is_known = (span_ns + _interval_ns(readings) >= np.repeat(p.over_ns, readings.counts)) & (span_ns > 0)
+    is_known = (span_ns + _interval_ns(readings) >= per_reading(p.over_ns, readings)) & (span_ns > 0)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         # inf - inf is no change to tell; 6e38 in an hour is infinite; nothing is known of a span of 0
         change = (readings.values.astype(np.float64) - since) * (NS_PER_H / span_ns)

@@ -58,6 +58,13 @@ class Readings(_Readings):
         return Continuity(spacing_ns, is_first, spacing_ns > self.gap_ns, is_back)
 
 
+def per_reading(of_lanes: Column, readings: Readings) -> Column:
+    """A column [L] at each reading [n]; one number for all where it is the same for all lanes, as it mostly is."""
+    is_one = bool((of_lanes == of_lanes[0]).all())
+    column: Any = of_lanes[:1] if is_one else np.repeat(of_lanes, readings.counts)
+    return column  # type: ignore[no-any-return]  # of the type that it was made of
+
+
 class Series(NamedTuple):
     """Values to be judged, lane by lane, in order: float32 [m], never NaN; `at` int64 [m] is the reading of each.
 
