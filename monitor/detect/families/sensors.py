@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from monitor.detect.families.family import Family, compiled_rules
+from monitor.detect.families.family import Family
+from monitor.detect.families.thresholds import Thresholds, no_note
 from monitor.detect.gather import Column, Rows, lay
 from monitor.detect.kernels.missing import MissingMemory, missing
 from monitor.detect.kernels.reach import ReachParameters, outside
 from monitor.detect.kernels.readings import Flags, Index, Readings, Series
 from monitor.detect.kernels.stuck import Segments, StuckMemory, StuckParameters, pass_over, stuck
-from monitor.detect.machine import Machine, Made, Placed
+from monitor.detect.machine import Made, Placed
 from monitor.detect.panels import LONGEST_DWELL_S, Compiled, Feature
 from monitor.detect.phases import Phases, Scope
 from monitor.detect.rules import RulesView
-from monitor.detect.streams import Panel, StreamKey, Streams
-from monitor.model.batch import Finding, Totals
+from monitor.detect.streams import Panel, Streams
+from monitor.model.batch import Totals
 from monitor.model.channel import PHYSICAL_RANGE, quantity_of
 from monitor.model.clock import NS_PER_S
 from monitor.model.limit import HealthRule, Rule
@@ -150,17 +151,19 @@ class Missing(Family):
         return super().step(marks.take(_of_streams(column, is_wanted)), phases, totals)
 
 
-class Reach:
+class Reach(Thresholds):
     """Readings that no working sensor gives: the distance outside its range, in the channel's unit."""
-
-    def __init__(self, streams: Streams, rules: RulesView) -> None:
-        self._streams = streams
-        self._compiled: dict[int, Compiled | None] = {}
-        self._machine = Machine(streams, rules, self._compiled_of)
 
     def takes(self, rule: Rule) -> bool:
         """Whether it is a health rule that checks that."""
-        return _checks_range(rule)
+        return isinstance(rule, HealthRule) and rule.check == "range"
+
+    def feature(self, panel: Panel, rule: Any) -> Feature:
+        """The range of the rule, else of any sensor of the quantity."""
+        physical = PHYSICAL_RANGE.get(quantity_of(panel.channel), (-np.inf, np.inf))
+        least = physical[0] if rule.least is None else rule.least
+        most = physical[1] if rule.most is None else rule.most
+        return Feature((float(np.float32(least)), float(np.float32(most))), Scope(rule.phases))
 
     def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
         """Judge one column; streams within range cost a look at their extremes."""
@@ -175,40 +178,8 @@ class Reach:
             is_near |= np.isnan(self._machine.quiet_range(column.streams, compiled, rules)[1])  # an active lane
             if is_near.any():
                 near = column.take(_of_streams(column, is_near))
-                found += self._machine.judge(near, compiled, rules, _reach_of(near, feature, phases), _no_note)
+                found += self._machine.judge(near, compiled, rules, _reach_of(near, feature, phases), no_note)
         return found
-
-    def snapshot(self, container: str | None) -> dict[str, Any]:
-        """The lanes of a container (None: of all) that are pending or firing, for `adopt`."""
-        return {"lanes": self._machine.snapshot(container)}
-
-    def adopt(self, content: dict[str, Any]) -> list[Finding]:
-        """Go on with remembered lanes; those whose rule is no longer in force are dropped, `cleared` if they fired."""
-        return self._machine.adopt(content["lanes"])
-
-    def forget(self, container: str) -> None:
-        """Remember nothing more of a container's streams."""
-        self._machine.forget(container)
-
-    def _compile(self, panel: Panel) -> Compiled | None:
-        if panel.number not in self._compiled:
-            physical = PHYSICAL_RANGE.get(quantity_of(panel.channel), (-np.inf, np.inf))
-
-            def feature_of(rule: Any) -> Feature:
-                least = physical[0] if rule.least is None else rule.least
-                most = physical[1] if rule.most is None else rule.most
-                return Feature((float(np.float32(least)), float(np.float32(most))), Scope(rule.phases))
-
-            self._compiled[panel.number] = compiled_rules(panel, _checks_range, feature_of)
-        return self._compiled[panel.number]
-
-    def _compiled_of(self, key: StreamKey) -> Compiled | None:
-        panel = self._streams.panel_of(key)
-        return None if panel is None else self._compile(panel)
-
-
-def _checks_range(rule: Rule) -> bool:
-    return isinstance(rule, HealthRule) and rule.check == "range"
 
 
 def _reach_of(near: Column, feature: Feature, phases: Phases) -> Made:
@@ -222,7 +193,3 @@ def _reach_of(near: Column, feature: Feature, phases: Phases) -> Made:
 def _of_streams(column: Column, is_wanted: Flags) -> Index:
     """All segments of the streams that any of the wanted segments belongs to."""
     return np.flatnonzero(np.isin(column.streams, column.streams[is_wanted]))
-
-
-def _no_note(_rule: Rule, _detail: float) -> str:
-    return ""

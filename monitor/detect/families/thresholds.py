@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,6 @@ from monitor.model.batch import Finding, Totals
 from monitor.model.limit import CondensationRule, Rule, StatisticRule, ThresholdRule
 
 
-def _takes(rule: Rule) -> bool:
-    return isinstance(rule, ThresholdRule | CondensationRule) or (
-        isinstance(rule, StatisticRule) and rule.method == "disagreement"
-    )
-
-
 class Thresholds:
     """State of all lanes as of a `Family`, but streams that come near no limit cost a minimum and a maximum."""
 
@@ -35,7 +30,13 @@ class Thresholds:
 
     def takes(self, rule: Rule) -> bool:
         """Whether the rule judges the values of its channel, measured or derived, as they are."""
-        return _takes(rule)
+        is_difference = isinstance(rule, StatisticRule) and rule.method == "disagreement"
+        return is_difference or isinstance(rule, ThresholdRule | CondensationRule)
+
+    def feature(self, panel: Panel, rule: Rule) -> Feature:
+        """What is computed of a stream of the panel: nothing."""
+        del panel
+        return Feature((), Scope(rule.phases))
 
     def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
         """Judge one column: findings with the row of their reading in its record."""
@@ -53,7 +54,7 @@ class Thresholds:
             laid = lay(near)
             is_outside = _outside(near, laid, feature.scope, phases)
             made = Made(laid, _as_they_are(laid), laid.readings.counts, laid.streams, is_outside)
-            found += self._machine.judge(near, compiled, rules, made, _no_note)
+            found += self._machine.judge(near, compiled, rules, made, no_note)
         return found
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
@@ -87,16 +88,12 @@ class Thresholds:
 
     def _compile(self, panel: Panel) -> Compiled | None:
         if panel.number not in self._compiled:
-            self._compiled[panel.number] = compiled_rules(panel, self.takes, _feature)
+            self._compiled[panel.number] = compiled_rules(panel, self.takes, partial(self.feature, panel))
         return self._compiled[panel.number]
 
     def _compiled_of(self, key: StreamKey) -> Compiled | None:
         panel = self._streams.panel_of(key)
         return None if panel is None else self._compile(panel)
-
-
-def _feature(rule: Rule) -> Feature:
-    return Feature((), Scope(rule.phases))
 
 
 def _as_they_are(laid: Laid) -> Series:
@@ -112,5 +109,6 @@ def _outside(near: Column, laid: Laid, scope: Scope, phases: Phases) -> Flags | 
     return outside if outside.any() else None
 
 
-def _no_note(_rule: Rule, _detail: float) -> str:
+def no_note(_rule: Rule, _detail: float) -> str:
+    """Nothing more to say than the value."""
     return ""

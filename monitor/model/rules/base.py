@@ -179,3 +179,22 @@ class LevelRule(RuleBase):
     def unit(self) -> str:
         """The unit of limit and value, as shown."""
         return dimension_unit(self._dimension)
+
+
+class UpperRule(RuleBase):
+    """A rule on what is limited from above and ends by itself: counts, sums, sizes of events."""
+
+    @property
+    def clear(self) -> float:
+        """The limit itself."""
+        return self.limit  # type: ignore[attr-defined,no-any-return]  # of each, a key or a property
+
+    @property
+    def sign(self) -> int:
+        """+1: beyond is above."""
+        return 1
+
+    @property
+    def for_s(self) -> float:
+        """0: there is no dwell."""
+        return 0.0

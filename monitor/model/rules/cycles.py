@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, field_serializer, field_validator, model_va
 
 from monitor.model.channel import covers, quantity_of
 from monitor.model.quantity import format_quantity, inside_unit, parse_quantity
-from monitor.model.rules.base import ChannelGlob, RuleBase, key
+from monitor.model.rules.base import ChannelGlob, UpperRule, key
 from monitor.model.rules.exposure import Per
 from monitor.model.strict import Number
 
@@ -17,7 +17,7 @@ _RANGES = ("range_limit", "min_range", "ref_range")
 _MINER = ("min_range", "ref_range", "ref_cycles", "exponent")
 
 
-class CyclesRule(RuleBase):
+class CyclesRule(UpperRule):
     """Swings counted by rainflow (ASTM E1049): the largest range, or Miner's damage, is beyond its limit.
 
     A cycle of range r does the damage (r / ref_range)^exponent / ref_cycles; ranges below `min_range` do none.
@@ -72,21 +72,6 @@ class CyclesRule(RuleBase):
     def limit(self) -> float:
         """The largest range in the channel's difference unit, or the damage."""
         return next(limit for limit in (self.range_limit, self.damage) if limit is not None)
-
-    @property
-    def clear(self) -> float:
-        """The limit itself."""
-        return self.limit
-
-    @property
-    def sign(self) -> int:
-        """+1: ranges and damage are limited from above."""
-        return 1
-
-    @property
-    def for_s(self) -> float:
-        """0: a count has no dwell."""
-        return 0.0
 
     @property
     def unit(self) -> str:

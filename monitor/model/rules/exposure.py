@@ -8,7 +8,7 @@ from pydantic import ValidationInfo, field_serializer, field_validator, model_va
 
 from monitor.model.channel import covers, quantity_of
 from monitor.model.quantity import format_quantity, inside_unit
-from monitor.model.rules.base import ChannelGlob, RuleBase, key
+from monitor.model.rules.base import ChannelGlob, UpperRule, key
 from monitor.model.strict import Seconds, is_journalled, read_quantity
 
 Measure = Literal["time", "degree-hours", "mkt"]
@@ -22,7 +22,7 @@ def _limit_dimension(channel: str, measure: str) -> str:
     return f"{quantity_of(channel)} hours" if measure == "degree-hours" else quantity_of(channel)
 
 
-class ExposureRule(RuleBase):
+class ExposureRule(UpperRule):
     """What accumulates over a journey or a leg is beyond `limit`: time or degree-hours beyond a base, or the MKT.
 
     `limit` is inside in h, in the channel's difference unit times h ("K h"), or in degC.
@@ -111,21 +111,6 @@ class ExposureRule(RuleBase):
     def base_sign(self) -> int:
         """+1 when what lies above the base counts, -1 when what lies below does."""
         return -1 if self.below is not None else 1
-
-    @property
-    def clear(self) -> float:
-        """The limit itself: a total does not go back, but a new leg or window may."""
-        return self.limit
-
-    @property
-    def sign(self) -> int:
-        """+1: totals are limited from above."""
-        return 1
-
-    @property
-    def for_s(self) -> float:
-        """0: a total has no dwell."""
-        return 0.0
 
     @property
     def unit(self) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from monitor.model.channel import quantity_of
-from monitor.model.rules.base import RuleBase, key
+from monitor.model.rules.base import UpperRule, key
 from monitor.model.strict import Acceleration, Count, Hertz, Number, Seconds
 
 
@@ -15,7 +15,7 @@ def _floor(data: dict[str, Any]) -> float:
     return data.get("floor_g") or 0.0
 
 
-class ShockRule(RuleBase):
+class ShockRule(UpperRule):
     """A shock event whose peak on `axis`, static part removed and low-passed, is beyond `peak` (g).
 
     With `min_duration_s` the signal must stay beyond the level for that long. With `count` more than so many of such
@@ -84,21 +84,6 @@ class ShockRule(RuleBase):
         if self.dose is not None:
             return self.dose
         return self.peak_g if self.count is None else float(self.count)
-
-    @property
-    def clear(self) -> float:
-        """The limit itself."""
-        return self.limit
-
-    @property
-    def sign(self) -> int:
-        """+1: sizes, counts and doses are limited from above."""
-        return 1
-
-    @property
-    def for_s(self) -> float:
-        """0: an event is whole."""
-        return 0.0
 
     @property
     def unit(self) -> str:
