@@ -22,12 +22,13 @@ MAX_FORK_BYTES = 64 << 20  # of all states together: as much again as the detect
 class Fork:
     """From the record at `since_pos` on a container is judged again in official order, from `state`.
 
-    Without `state` it is from the journal's beginning. `must_judge` says so even when the records are in order.
-    `scanned_pos` and `judged` are how far that has come: rows up to which position, how many of them. `number` is
-    another for each fork.
+    Without `state` it is from the journal's beginning. `since_ns` is when that became so. `must_judge` says so even
+    when the records are in order. `scanned_pos` and `judged` are how far that has come: rows up to which position, how
+    many of them. `number` is another for each fork.
     """
 
     since_pos: int
+    since_ns: int
     state: bytes
     number: int
     must_judge: bool = False
@@ -80,15 +81,15 @@ class Forks:
         kept = [len(fork.state) for fork in self._forks.values() if fork.state]
         return len(kept) < MAX_FORKS and sum(kept) < MAX_FORK_BYTES
 
-    def begin(self, container: str, since_pos: int, state: bytes) -> None:
+    def begin(self, container: str, since_pos: int, since_ns: int, state: bytes) -> None:
         """Go back to `state` when the container is judged again."""
         self._number += 1
-        self._forks[container] = Fork(since_pos, state, self._number)
+        self._forks[container] = Fork(since_pos, since_ns, state, self._number)
 
-    def begin_anew(self, container: str) -> None:
+    def begin_anew(self, container: str, since_ns: int) -> None:
         """Judge the container again from the journal's beginning, whatever is in order."""
         self._number += 1
-        self._forks[container] = Fork(0, b"", self._number, must_judge=True)
+        self._forks[container] = Fork(0, since_ns, b"", self._number, must_judge=True)
 
     def mark(self, container: str) -> None:
         """A record was judged apart from its stream: though it may stand in its place, that was not its place."""

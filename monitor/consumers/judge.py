@@ -94,7 +94,7 @@ class Judge:
             if self._is_break(record, (record.container, record.logger)):
                 yield self._finish(batch, judged)
                 batch, judged = Batch(), Judged(self._rules_in_force())
-                self.forks.begin(record.container, record.pos, self.snapshot(record.container))
+                self.forks.begin(record.container, record.pos, record.received_ns, self.snapshot(record.container))
             self._take(record, record.container, record.logger, batch, judged)
         yield self._finish(batch, judged)
 
@@ -105,7 +105,7 @@ class Judge:
             return False
         if self.forks.has_room and not self._order.precedes(owner, record):
             return True
-        self.forks.begin_anew(container)
+        self.forks.begin_anew(container, record.received_ns)
         return False
 
     def _finish(self, batch: Batch, judged: Judged) -> Judged:
@@ -145,7 +145,9 @@ class Judge:
             else:
                 self._phases = self._phases.add(record.pos, said)
                 if self._judges == "both" and said.effective_ns <= self._newest_ns.get(said.container, -1):
-                    self.forks.begin_anew(said.container)  # readings that were judged lie in another phase
+                    self.forks.begin_anew(
+                        said.container, record.received_ns
+                    )  # readings that were judged lie in another phase
         return self._go_on(self._rules_in_force())
 
     def _go_on(self, rules: Rules) -> Judged:

@@ -2,7 +2,7 @@
 
 At each tick, for each container with a fork:
 
-1. while the tick names it among the open ones nothing is done: the live alerts stand, and are provisional;
+1. while the tick names it among the open ones nothing is done for an hour: the live alerts stand, and are provisional;
 2. the journal is looked through from the fork to the tick. Records that stand in official order need no judging;
 3. else a judge of its own goes on from the fork's state, a bounded number of records a tick, so that it never keeps
    the live ones waiting for long;
@@ -41,6 +41,7 @@ from monitor.journal.ordered import (
     turn_of,
 )
 from monitor.model.alert import CLEARED, FIRING, alert_id, in_json
+from monitor.model.clock import NS_PER_S
 from monitor.model.phase import PhaseBook
 from monitor.model.record import Record
 
@@ -48,6 +49,13 @@ log = logging.getLogger(__name__)
 
 MAX_PIECE_RECORDS = 1_000  # judged again at a tick, of all containers together
 MIN_PIECE_RECORDS = 50  # of each
+# What is missing for so long may never come, as of a boot that a changed byte invented; and nobody should wait longer
+# for an exceedance that came in pieces. If it does come, the container is judged again from the journal's beginning.
+MAX_WAIT_NS = 3600 * NS_PER_S
+
+
+def _is_due(fork: Fork, passed: Passed, container: str) -> bool:
+    return not passed.is_open(container) or passed.received_ns - fork.since_ns >= MAX_WAIT_NS
 
 
 @dataclass(slots=True)
@@ -90,7 +98,9 @@ class Settling:
     def _settle(self, judged: Judged, passed: Passed) -> Iterator[Judged]:
         forks = self.judge.forks
         self._runs = {name: run for name, run in self._runs.items() if name in forks}
-        ready = [name for name in forks if not passed.is_open(name) and forks[name].number not in self._too_long]
+        ready = [
+            name for name in forks if _is_due(forks[name], passed, name) and forks[name].number not in self._too_long
+        ]
         room, share = MAX_PIECE_RECORDS, max(MAX_PIECE_RECORDS // max(len(ready), 1), MIN_PIECE_RECORDS)
         for container in sorted(ready, key=lambda name: forks[name].number):
             run = self._run_of(container, passed)
@@ -152,7 +162,7 @@ class Settling:
         if len(run.order) < len(run.rows):
             order = official_order(run.rows, began_by(self._reader, fork.scanned_pos))
             if (order[: run.heads] != np.arange(run.heads)).any():
-                self.judge.forks.begin_anew(container)
+                self.judge.forks.begin_anew(container, fork.since_ns)
                 return False
             if run.done > run.heads and (order[: run.done] != run.order[: run.done]).any():
                 run.ordered, run.done, fork.judged = None, run.heads, 0
