@@ -127,14 +127,19 @@ class NaiveGrid:
         self.done: int | None = None
         self.told: dict[tuple[int, str], tuple[float, int]] = {}
         self.reach_ns = every_ns + max_age_ns
+        self.has_outside = False
 
     def block(self, block: Block) -> None:
         """Take a block."""
         rows = [self._columns(dict(zip(block.channels, row, strict=True))) for row in block.values.tolist()]
         if block.is_late or not rows or all(row is None for row in rows):
             return
-        if self.kind == "differential" and not self.tellers and "pressure.outside" in block.channels:
-            return  # nobody needs it yet
+        if self.kind == "differential" and not self.tellers:
+            if "pressure.outside" in block.channels:
+                self.has_outside = True
+                return  # nobody needs it yet
+            if not self.has_outside:
+                return  # nobody tells of the other side
         teller = self.tellers.setdefault(block.logger, Teller())
         if self.done is None:
             self.done = int(block.times_ns[0]) // self.every_ns - 1

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from monitor.detect.across import pairs
-from monitor.detect.across.pairs import Pair, Pairs, Part, pairs_of
+from monitor.detect.across.pairs import Differential, Pair, Pairs, Part, pairs_of
 from monitor.detect.across.track import LATEST_NS, MAX_PENDING, Pace, Points, Times, Track
 from monitor.detect.rules import RulesView, rules_of
 from monitor.model.batch import Block, Finding, Tick
@@ -42,6 +42,7 @@ class Grid:
         self._pairs: dict[str, Pairs | None] = {}
         self._routes: dict[tuple[str, tuple[str, ...]], tuple[Part, ...]] = {}
         self._groups: dict[tuple[str, Pair], _Group] = {}
+        self._with_outside: set[str] = set()  # containers where a logger was heard that measures the outside pressure
 
     def step(self, blocks: Iterable[Block]) -> list[Block]:
         """The blocks, each followed by those that it completes. Late ones have no part in it."""
@@ -81,10 +82,12 @@ class Grid:
             for (of, pair), group in self._groups.items()
             if container in (None, of)
         ]
-        return {"groups": sorted(groups, key=lambda group: repr(group[:2]))}
+        outside = sorted(of for of in self._with_outside if container in (None, of))
+        return {"groups": sorted(groups, key=lambda group: repr(group[:2])), "outside": outside}
 
     def adopt(self, content: dict[str, Any]) -> list[Finding]:
         """Go on with what is remembered, where the rules still ask for it; nothing ever fires here."""
+        self._with_outside |= set(content["outside"])
         for container, written, tracks in content["groups"]:
             pair = pairs.read(written)
             asked = self._pairs_of(container)
@@ -94,6 +97,7 @@ class Grid:
 
     def forget(self, container: str) -> None:
         """Remember nothing more of a container."""
+        self._with_outside.discard(container)
         for key in [key for key in self._groups if key[0] == container]:
             del self._groups[key]
 
@@ -118,7 +122,15 @@ class Grid:
     def _group(self, container: str, part: Part) -> _Group | None:
         """The state of a pair, new where it must be; None when the part does not open it or there is no room."""
         group = self._groups.get((container, part.pair))
-        if group is None and part.opens and len(self._groups) < MAX_GROUPS:
+        if group is not None:
+            return group
+        if not part.opens:
+            if len(self._with_outside) < MAX_GROUPS:
+                self._with_outside.add(container)
+            return None
+        if isinstance(part.pair, Differential) and container not in self._with_outside:
+            return None  # as most containers: nobody there measures the other side
+        if len(self._groups) < MAX_GROUPS:
             group = self._groups[container, part.pair] = _Group(part.pair)
         return group
 
