@@ -11,8 +11,6 @@ import numpy as np
 
 from benchmarks.quality.truth import NS_PER_S, Arrival, Leg, LoggerTruth, Made, time_ns
 
-NOTHING = np.empty((0, 0), dtype=np.float32)  # of a logger that measures nothing but accelerations
-
 
 def read_truth(folder: Path, arrivals: Mapping[str, Sequence[Arrival]]) -> list[LoggerTruth]:
     """The loggers of a run, clones aside; `arrivals` by logger."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.alerts.reconcile import Told
 from monitor.config import Rules
+from monitor.detect.arrivals.judge import ARRIVAL_CHECKS
 from monitor.model.batch import Finding
 from monitor.model.limit import Profile
 
@@ -109,7 +110,6 @@ class Forks:
         self._forks = {name: Fork(*fields) for name, *fields in content["forks"]}
 
 
-ARRIVAL_CHECKS = frozenset({"silent", "battery", "memory", "trigger", "calibration"})
 Exceedance = tuple[str, str, str, int]  # rule, logger, channel, start ns
 
 

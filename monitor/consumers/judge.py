@@ -29,7 +29,6 @@ from monitor.model.record import Env, Record, Status
 log = logging.getLogger(__name__)
 
 SNAPSHOT_VERSION = 5
-ARRIVALS = "Arrivals"  # the part of the detector that judges by when records arrive
 OWN_KINDS = ("config", "tick", "operator")
 MAX_UNKNOWN_CHANNELS = 1_000
 
@@ -145,9 +144,8 @@ class Judge:
             else:
                 self._phases = self._phases.add(record.pos, said)
                 if self._judges == "both" and said.effective_ns <= self._newest_ns.get(said.container, -1):
-                    self.forks.begin_anew(
-                        said.container, record.received_ns
-                    )  # readings that were judged lie in another phase
+                    # Readings that were judged lie in another phase.
+                    self.forks.begin_anew(said.container, record.received_ns)
         return self._go_on(self._rules_in_force())
 
     def _go_on(self, rules: Rules) -> Judged:

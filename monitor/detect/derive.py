@@ -69,10 +69,6 @@ class Derivation:
     is_stored: bool
     make: Callable[[Work], Values]
 
-    def compute(self, values: Values) -> Values:
-        """The channel alone, of rows float32 [N, C]; `derive` is faster for several."""
-        return self.make(Work(values))
-
 
 def derive(values: Values, derivations: Iterable[Derivation]) -> list[Values]:
     """Each derived channel, float32 [N], of rows float32 [N, C]."""

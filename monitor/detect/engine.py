@@ -96,7 +96,7 @@ class Engine:
         return detected
 
     def snapshot(self, container: str | None = None) -> bytes:
-        """The state, or that of one container, as bytes for `restore` and `adopt`."""
+        """The state, or that of one container, as bytes for `restore`."""
         return snapshot.encode({name: part.snapshot(container) for name, part in self._parts.items()})
 
     def restore(self, data: bytes) -> list[Finding]:
@@ -121,21 +121,12 @@ class Engine:
         self._begin(rules)
         return self._adopt(contents)
 
-    def forget(self, container: str) -> None:
-        """Remember nothing more of a container."""
-        for part in self._parts.values():
-            part.forget(container)
-
     def take_over(self, container: str, other: Engine) -> None:
         """Go on with a container as another engine left it, but for what depends on when records arrived."""
         for name, part in self._parts.items():
             if part is not self._arrivals:
                 part.forget(container)
                 part.adopt(other._parts[name].snapshot(container))
-
-    def adopt(self, data: bytes) -> list[Finding]:
-        """Add the state of a container's snapshot, of which nothing is remembered; as `restore` otherwise."""
-        return self._adopt(snapshot.decode(data))
 
     def _judge(self, blocks: list[Block], phases: Phases, detected: Detected) -> list[Placed]:
         columns, derived = gather(blocks, self._streams)

@@ -55,7 +55,6 @@ def writer(dimension: str) -> PlainSerializer:
 Seconds = Annotated[float, reader("time"), writer("time")]
 Hertz = Annotated[float, reader("frequency"), Field(gt=0), writer("frequency")]
 Acceleration = Annotated[float, reader("acceleration"), Field(gt=0), writer("acceleration")]
-Kelvin = Annotated[float, reader("temperature difference"), writer("temperature difference")]
 Pascal = Annotated[float, reader("pressure"), writer("pressure")]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True)]

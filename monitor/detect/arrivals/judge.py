@@ -22,6 +22,7 @@ from monitor.model.limit import HealthRule, Rule, ShockRule
 from monitor.model.record import Status
 
 LINK, BATTERY, MEMORY = "link", "battery", "memory"
+ARRIVAL_CHECKS = frozenset({"silent", BATTERY, MEMORY, "trigger", "calibration"})  # all others judge readings
 TRIGGER_SHARE = 0.7  # of the lowest shock limit: above, a shock at the limit may not trigger (definitions: shock)
 RANGE_FACTOR = 1.5  # of the highest shock limit: below, a shock beyond it would clip
 
