@@ -46,6 +46,10 @@ class Compiled(NamedTuple):
     dwell_ns: NDArray[np.int64]
     is_guarded: NDArray[np.bool_]
 
+    def rules_of(self, number: int) -> NDArray[np.int64]:
+        """The rules that judge a feature, by number, int64 [k]."""
+        return np.flatnonzero(self.feature_of == number)
+
 
 def compile_rules(rules: tuple[Rule, ...], features: list[Feature]) -> Compiled | None:
     """The rules and the feature of each, in the profile's order; None when there are none."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect.families.family import Family
+from monitor.detect.families.family import Family, QuietRange
 from monitor.detect.kernels import damage, exposure, kinetic, rate
 from monitor.detect.kernels.buckets import width_ns
 from monitor.detect.kernels.cycles import RangeMemory, RangeParameters, largest_range, stays_within
@@ -15,7 +15,7 @@ from monitor.detect.kernels.exposure import ExposureMemory, ExposureParameters
 from monitor.detect.kernels.kinetic import KineticMemory, KineticParameters
 from monitor.detect.kernels.rainflow import DamageMemory, DamageParameters
 from monitor.detect.kernels.rate import RateMemory, RateParameters
-from monitor.detect.kernels.readings import Flags, Index, Readings, Series, Values
+from monitor.detect.kernels.readings import Flags, Index, Readings, Series
 from monitor.model.clock import NS_PER_S
 from monitor.model.limit import CyclesRule, ExposureRule, RateRule, Rule
 
@@ -39,12 +39,11 @@ class Rates(Family):
         """Change per hour, see `rate`."""
         return rate.rate(readings, memory, parameters)
 
-    def pass_over(self, readings: Readings, slots: Index, parameters: Any, low: Values, high: Values) -> Flags:
+    def pass_over(self, readings: Readings, slots: Index, parameters: Any, quiet: QuietRange) -> Flags:
         """Lanes in which nothing changes so much that a rate could be beyond a limit."""
         memory: Any = self._memory.take(slots)  # as memory_type says
-        is_quiet, after = rate.stays_within(readings, memory, parameters, low, high)
-        quiet = np.flatnonzero(is_quiet)
-        self._memory.put(slots[quiet], after if quiet.size == len(slots) else after.take(quiet))
+        is_quiet, after = rate.stays_within(readings, memory, parameters, *quiet())
+        self._put_quiet(slots, is_quiet, after)
         return is_quiet
 
 
@@ -113,13 +112,11 @@ class Ranges(Family):
         """Largest minus smallest reading, see `largest_range`."""
         return largest_range(readings, memory, parameters)
 
-    def pass_over(self, readings: Readings, slots: Index, parameters: Any, low: Values, high: Values) -> Flags:
+    def pass_over(self, readings: Readings, slots: Index, parameters: Any, quiet: QuietRange) -> Flags:
         """Lanes whose range stays within the limit: it only grows."""
         memory: Any = self._memory.take(slots)  # as memory_type says
-        quiet, after = stays_within(readings, memory, high)
-        self._memory.put(slots[quiet], after.take(quiet))
-        is_quiet = np.zeros(len(slots), dtype=np.bool_)
-        is_quiet[quiet] = True
+        is_quiet, after = stays_within(readings, memory, quiet()[1])
+        self._put_quiet(slots, is_quiet, after)
         return is_quiet
 
 

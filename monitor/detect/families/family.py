@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from monitor.model.clock import NS_PER_S
 from monitor.model.limit import Rule
 
 MINUTE_NS = 60 * NS_PER_S
+QuietRange = Callable[[], tuple[Values, Values]]
 
 
 class Family:
@@ -60,13 +62,13 @@ class Family:
         """Running totals at some readings, float64, by field of measurement `exposure`; `memory` is that before."""
         raise NotImplementedError
 
-    def pass_over(self, readings: Readings, slots: Index, parameters: Any, low: Values, high: Values) -> Flags:
-        """Deal with lanes that need no series, their memory included: bool [lanes], which they are.
+    def pass_over(self, readings: Readings, slots: Index, parameters: Any, quiet: QuietRange) -> Flags | None:
+        """Deal with lanes that need no series, their memory included: bool [lanes], which they are; None for none.
 
-        Those of which no value can lie outside `low` .. `high`, float32 [lanes]; of active lanes these are NaN.
+        `quiet()` tells between which values nothing happens, float32 [lanes] low and high; of active lanes NaN.
         """
-        del readings, parameters, low, high
-        return np.zeros(len(slots), dtype=np.bool_)
+        del readings, slots, parameters, quiet
+        return None
 
     def note(self, rule: Rule, detail: float) -> str:
         """What the message of an alert says besides; `detail` is the series' own of the point that fired."""
@@ -82,8 +84,7 @@ class Family:
         for number in range(len(compiled.features)):
             made = self._make(column, compiled, number, phases, totals)
             if made is not None:
-                rules = np.flatnonzero(compiled.feature_of == number)
-                found += self._machine.judge(column, compiled, rules, made, self.note)
+                found += self._machine.judge(column, compiled, compiled.rules_of(number), made, self.note)
         return found
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
@@ -113,10 +114,12 @@ class Family:
         slots = self._memory.slots(laid.streams, len(compiled.features))[:, number]
         rows = _rows(feature, len(slots))
         if is_outside is None:
-            busy = np.flatnonzero(~self._is_passed_over(laid, slots, compiled, number, rows))
-            if busy.size == 0:
-                return None
-            if busy.size < len(slots):
+            quiet = partial(self._machine.quiet_range, laid.streams, compiled, compiled.rules_of(number))
+            is_passed = self.pass_over(laid.readings, slots, rows, quiet)
+            if is_passed is not None and is_passed.any():
+                busy = np.flatnonzero(~is_passed)
+                if busy.size == 0:
+                    return None
                 laid, slots, rows = laid.take(busy), slots[busy], _rows(feature, len(busy))
         before: Any = self._memory.take(slots)  # as memory_type and the kernel have it
         series, after = self.kernel(laid.readings, before, rows)
@@ -127,10 +130,10 @@ class Family:
         made = Made(laid, series, counts, laid.streams, is_sparse=self.is_sparse)
         return made if is_outside is None else _with_outside(made, everything, is_outside, self.is_sparse)
 
-    def _is_passed_over(self, laid: Laid, slots: Index, compiled: Compiled, number: int, rows: Any) -> Flags:
-        rules = np.flatnonzero(compiled.feature_of == number)
-        low, high = self._machine.quiet_range(laid.streams, compiled, rules)
-        return self.pass_over(laid.readings, slots, rows, low, high)
+    def _put_quiet(self, slots: Index, is_quiet: Flags, after: Columns) -> None:
+        """Keep the memory after of lanes that are passed over."""
+        quiet = np.flatnonzero(is_quiet)
+        self._memory.put(slots[quiet], after if quiet.size == len(slots) else after.take(quiet))
 
     def _totals(
         self, column: Column, compiled: Compiled, number: int, laid: Laid, series: Series, before: Any, rows: Any
@@ -147,7 +150,7 @@ class Family:
         pos = np.array([block.pos for block in column.rows.blocks], dtype=np.int64)[segments]
         owners = [(key.container, key.logger, key.channel) for key in keys]
         told = self.fields(laid.readings, series, before, rows, index)
-        rules = [rule for rule, of in zip(compiled.rules, compiled.feature_of.tolist(), strict=True) if of == number]
+        rules = [compiled.rules[rule] for rule in compiled.rules_of(number).tolist()]
         return [Totals(rule.id, owners, readings.lane[index], pos, readings.times_ns[index], told) for rule in rules]
 
     def _compile(self, panel: Panel) -> Compiled | None:
@@ -202,13 +205,15 @@ def _with_outside(made: Made | None, everything: Laid, is_outside: Flags | None,
     outside, inside = np.flatnonzero(is_outside), np.flatnonzero(~is_outside)
     at = outside if made is None else np.concatenate((inside[made.series.at], outside))
     order = np.argsort(at, kind="stable")
-    values, detail = np.zeros(len(at), dtype=np.float32), None
+    values, detail, since_ns = np.zeros(len(at), dtype=np.float32), None, None
     if made is not None:
         values[: len(made.series.values)] = made.series.values
         if made.series.detail is not None:
             detail = np.concatenate((made.series.detail, np.full(len(outside), np.nan)))[order]
+        if made.series.since_ns is not None:
+            since_ns = np.concatenate((made.series.since_ns, everything.readings.times_ns[outside]))[order]
     marks = np.ones(len(at), dtype=np.bool_)
     marks[: len(at) - len(outside)] = False
     counts = np.bincount(everything.readings.lane[at], minlength=len(everything.streams))
-    series = Series(values[order], at[order], detail)
+    series = Series(values[order], at[order], detail, since_ns=since_ns)
     return Made(everything, series, counts, everything.streams, marks[order], is_sparse)

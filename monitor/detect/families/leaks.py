@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from monitor.detect.families.family import Family
+from monitor.detect.families.family import Family, QuietRange
 from monitor.detect.gather import Column
 from monitor.detect.kernels.buckets import width_ns
 from monitor.detect.kernels.leak import DAY_S, LeakMemory, LeakParameters, leak
 from monitor.detect.kernels.means import add_to_open
-from monitor.detect.kernels.readings import Flags, Index, Readings, Series, Values
+from monitor.detect.kernels.readings import Flags, Index, Readings, Series
 from monitor.detect.machine import Made
 from monitor.detect.panels import Compiled
 from monitor.detect.phases import Phases
@@ -43,7 +43,7 @@ class Leaks(Family):
         """Loss in Pa/d, see `leak`."""
         return leak(readings, memory, parameters)
 
-    def pass_over(self, readings: Readings, slots: Index, parameters: Any, low: Values, high: Values) -> Flags:
+    def pass_over(self, readings: Readings, slots: Index, parameters: Any, quiet: QuietRange) -> Flags:
         """Lanes in which no bucket closes and the valve was shut."""
         rows: Any = self._memory.rows  # as memory_type says
         return add_to_open(readings, rows, slots, parameters.width_ns)

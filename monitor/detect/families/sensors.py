@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from monitor.detect.families.family import Family
-from monitor.detect.families.thresholds import Thresholds, no_note
-from monitor.detect.gather import Column, Rows, lay
+from monitor.detect.families.thresholds import Thresholds
+from monitor.detect.gather import Column, Laid, Rows
 from monitor.detect.kernels.missing import MissingMemory, missing
 from monitor.detect.kernels.reach import ReachParameters, outside
-from monitor.detect.kernels.readings import Flags, Index, Readings, Series
+from monitor.detect.kernels.readings import Flags, Index, Readings, Series, Values
 from monitor.detect.kernels.stuck import Segments, StuckMemory, StuckParameters, pass_over, stuck
-from monitor.detect.machine import Made, Placed
+from monitor.detect.machine import Placed
 from monitor.detect.panels import LONGEST_DWELL_S, Compiled, Feature
 from monitor.detect.phases import Phases, Scope
 from monitor.detect.rules import RulesView
@@ -68,18 +68,6 @@ class Stuck(Family):
             return []
         return super().step(column if busy.size == len(column.streams) else column.take(busy), phases, totals)
 
-    def _make(
-        self, column: Column, compiled: Compiled, number: int, phases: Phases, totals: list[Totals]
-    ) -> Made | None:
-        """As the family's; a point stands for the time since which nothing has changed."""
-        made = super()._make(column, compiled, number, phases, totals)
-        if made is None or made.series.detail is None:
-            return made
-        held_s = np.nan_to_num(made.series.detail)  # NaN where it does not watch
-        held_ns = np.rint(held_s * NS_PER_S).astype(np.int64)  # exact up to 2**53 ns, 104 days
-        since_ns = made.laid.readings.times_ns[made.series.at] - held_ns
-        return made._replace(series=made.series._replace(since_ns=since_ns))
-
     def _compile(self, panel: Panel) -> Compiled | None:
         """As the family's; the kernel counts the time, so the machine does not."""
         compiled = super()._compile(panel)
@@ -102,9 +90,8 @@ class Stuck(Family):
             of_feature, after = pass_over(segments, before, p)
             is_quiet = is_quiet & of_feature
             passed.append(after)
-        quiet = np.flatnonzero(is_quiet)
         for number, after in enumerate(passed):
-            self._memory.put(slots[quiet, number], after.take(quiet))
+            self._put_quiet(slots[:, number], is_quiet, after)
         return is_quiet
 
     def _steady(self, rows: Rows) -> Flags:
@@ -165,29 +152,17 @@ class Reach(Thresholds):
         most = physical[1] if rule.most is None else rule.most
         return Feature((float(np.float32(least)), float(np.float32(most))), Scope(rule.phases))
 
-    def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
-        """Judge one column; streams within range cost a look at their extremes."""
-        del totals
-        compiled = self._compile(column.panel)
-        found: list[Placed] = []
-        for number, feature in enumerate(compiled.features if compiled else ()):
-            assert compiled is not None  # it has features
-            rules = np.flatnonzero(compiled.feature_of == number)
-            least, most = feature.parameters
-            is_near = (column.lows < least) | (column.highs > most)
-            is_near |= np.isnan(self._machine.quiet_range(column.streams, compiled, rules)[1])  # an active lane
-            if is_near.any():
-                near = column.take(_of_streams(column, is_near))
-                found += self._machine.judge(near, compiled, rules, _reach_of(near, feature, phases), no_note)
-        return found
+    def series(self, laid: Laid, feature: Feature) -> Series:
+        """How far each reading lies outside, see `outside`."""
+        least, most = (np.full(len(laid.streams), bound, dtype=np.float32) for bound in feature.parameters)
+        return outside(laid.readings, ReachParameters(least, most))
 
-
-def _reach_of(near: Column, feature: Feature, phases: Phases) -> Made:
-    laid = lay(near)
-    least, most = (np.full(len(laid.streams), bound, dtype=np.float32) for bound in feature.parameters)
-    is_outside = None if not feature.scope.is_bound else ~phases.watched(near.rows, feature.scope)[0][laid.source]
-    series = outside(laid.readings, ReachParameters(least, most))
-    return Made(laid, series, laid.readings.counts, laid.streams, is_outside)
+    def is_beyond(self, column: Column, feature: Feature, low: Values, high: Values) -> Flags:
+        """Segments with a reading outside the range."""
+        del low, high
+        least, most = feature.parameters
+        beyond: Flags = (column.lows < least) | (column.highs > most)
+        return beyond
 
 
 def _of_streams(column: Column, is_wanted: Flags) -> Index:

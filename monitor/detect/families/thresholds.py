@@ -6,11 +6,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monitor.detect.families.family import compiled_rules
 from monitor.detect.gather import Column, Laid, lay
-from monitor.detect.kernels.readings import Flags, Series
+from monitor.detect.kernels.readings import Flags, Series, Values
 from monitor.detect.machine import Machine, Made, Placed
 from monitor.detect.panels import Compiled, Feature
 from monitor.detect.phases import Phases, Scope
@@ -38,6 +37,17 @@ class Thresholds:
         del panel
         return Feature((), Scope(rule.phases))
 
+    def series(self, laid: Laid, feature: Feature) -> Series:
+        """What is judged of the readings: they themselves."""
+        del feature
+        return Series(laid.readings.values, np.arange(len(laid.readings.values)))
+
+    def is_beyond(self, column: Column, feature: Feature, low: Values, high: Values) -> Flags:
+        """Segments that leave `low` .. `high`, between which nothing happens, float32 [segments]; bool [segments]."""
+        del feature
+        beyond: Flags = (column.highs > high) | (column.lows < low)
+        return beyond
+
     def step(self, column: Column, phases: Phases, totals: list[Totals]) -> list[Placed]:
         """Judge one column: findings with the row of their reading in its record."""
         del totals
@@ -46,15 +56,15 @@ class Thresholds:
             return []
         found: list[Placed] = []
         for number, feature in enumerate(compiled.features):
-            rules = np.flatnonzero(compiled.feature_of == number)
-            segments = np.flatnonzero(self._is_near(column, compiled, rules, feature.scope, phases))
+            rules = compiled.rules_of(number)
+            segments = np.flatnonzero(self._is_near(column, compiled, number, phases))
             if segments.size == 0:
                 continue
             near = column.take(segments)
             laid = lay(near)
             is_outside = _outside(near, laid, feature.scope, phases)
-            made = Made(laid, _as_they_are(laid), laid.readings.counts, laid.streams, is_outside)
-            found += self._machine.judge(near, compiled, rules, made, no_note)
+            made = Made(laid, self.series(laid, feature), laid.readings.counts, laid.streams, is_outside)
+            found += self._machine.judge(near, compiled, rules, made, _no_note)
         return found
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
@@ -69,16 +79,15 @@ class Thresholds:
         """Remember nothing more of a container's streams."""
         self._machine.forget(container)
 
-    def _is_near(
-        self, column: Column, compiled: Compiled, rules: NDArray[np.int64], scope: Scope, phases: Phases
-    ) -> Flags:
+    def _is_near(self, column: Column, compiled: Compiled, number: int, phases: Phases) -> Flags:
         """Which segments belong to streams that are active, or come beyond a limit in the batch, bool [segments]."""
-        low, high = self._machine.quiet_range(column.streams, compiled, rules)
-        is_beyond: Flags = (column.highs > high) | (column.lows < low)
-        if scope.is_bound and is_beyond.any():
+        feature = compiled.features[number]
+        low, high = self._machine.quiet_range(column.streams, compiled, compiled.rules_of(number))
+        is_beyond = self.is_beyond(column, feature, low, high)
+        if feature.scope.is_bound and is_beyond.any():
             beyond = np.flatnonzero(is_beyond)
             some = column.rows.take(beyond)
-            is_watched, _ = phases.watched(some, scope)
+            is_watched, _ = phases.watched(some, feature.scope)
             is_beyond[beyond] = np.logical_or.reduceat(is_watched, some.starts)
         is_beyond |= np.isnan(high)
         if not is_beyond.any():
@@ -96,10 +105,6 @@ class Thresholds:
         return None if panel is None else self._compile(panel)
 
 
-def _as_they_are(laid: Laid) -> Series:
-    return Series(laid.readings.values, np.arange(len(laid.readings.values)))
-
-
 def _outside(near: Column, laid: Laid, scope: Scope, phases: Phases) -> Flags | None:
     """The readings at which the rules do not watch; None when they always do."""
     if not scope.is_bound:
@@ -109,6 +114,5 @@ def _outside(near: Column, laid: Laid, scope: Scope, phases: Phases) -> Flags | 
     return outside if outside.any() else None
 
 
-def no_note(_rule: Rule, _detail: float) -> str:
-    """Nothing more to say than the value."""
+def _no_note(_rule: Rule, _detail: float) -> str:
     return ""

@@ -60,7 +60,7 @@ def largest_range(readings: Readings, memory: RangeMemory, p: RangeParameters) -
     return Series(found, np.arange(len(found))), RangeMemory(*last, low[ends], high[ends])
 
 
-def stays_within(readings: Readings, memory: RangeMemory, most: Values) -> tuple[Index, RangeMemory]:
+def stays_within(readings: Readings, memory: RangeMemory, most: Values) -> tuple[Flags, RangeMemory]:
     """Lanes in which no range comes beyond `most`, float32 [L] (NaN: not to be said), and the memory after of all."""
     starts, counts = readings.starts, readings.counts
     low, high = np.minimum.reduceat(readings.values, starts), np.maximum.reduceat(readings.values, starts)
@@ -73,7 +73,7 @@ def stays_within(readings: Readings, memory: RangeMemory, most: Values) -> tuple
     ends = starts + counts - 1
     begun = np.ones(len(ends), dtype=np.bool_)
     after = RangeMemory(begun, readings.times_ns[ends], readings.span[ends], low, high)
-    return np.flatnonzero(is_within), after
+    return is_within, after
 
 
 def _is_head(readings: Readings) -> Flags:

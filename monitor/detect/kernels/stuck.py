@@ -42,7 +42,8 @@ def stuck(readings: Readings, memory: StuckMemory, p: StuckParameters) -> tuple[
 
     A stretch begins at a reading that differs from the one before by more than the tolerance (an infinity equals
     itself), that follows a gap or a time that does not rise, or that begins a span. So a stuck channel makes two
-    points, all others none, and any positive value says stuck. float32 [m], s; `detail` is the same in float64.
+    points, all others none, and any positive value says stuck. float32 [m], s; `detail` is the same in float64, and
+    `since_ns` the stretch's first reading.
     """
     times_ns, starts, lane = readings.times_ns, readings.starts, readings.lane
     follows = continuity(readings, memory.begun, memory.last_ns, memory.last_span)
@@ -65,7 +66,7 @@ def stuck(readings: Readings, memory: StuckMemory, p: StuckParameters) -> tuple[
     begun = np.ones(len(starts), dtype=np.bool_)
     after = StuckMemory(begun, times_ns[ends], readings.span[ends], first_ns[stretch[ends]], readings.values[ends])
     held_s = held_ns[at] / NS_PER_S
-    return Series(held_s.astype(np.float32), at, held_s), after
+    return Series(held_s.astype(np.float32), at, held_s, since_ns=first_ns[stretch[at]]), after
 
 
 def _is_same(readings: Readings, memory: StuckMemory, tolerance: Values) -> NDArray[np.bool_]:
