@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import socket
@@ -16,19 +15,16 @@ import uvicorn
 
 from monitor.alerts.book import MAX_LISTED
 from monitor.config import Config
-from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.consumers.store import MAX_IN_FLIGHT
-from monitor.ingest import Desk, Inbox, Intake, Session
 from monitor.ingest.importing import import_deliveries, require_accepted
 from monitor.ingest.operating import admit, answer
-from monitor.journal import Journal, JournalReader, StateLock
 from monitor.model.clock import NS_PER_S, Clock, SystemClock
-from monitor.model.errors import JournalError, TcmError
+from monitor.model.errors import TcmError
+from monitor.parts import Parts
 from monitor.sinks.opening import open_sink
 from monitor.telemetry import StateReader, metrics
 from monitor.threads import Loop, Threads
 from monitor.web import make_app
-from monitor.wire import FILL_FILTER, LIVE_FILTER, Sources
 
 SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four threads waits up to 172 ms, with this 27
 DRAIN_POLL_S = 0.05
@@ -44,10 +40,13 @@ class Daemon:
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         self.config = config
         self._clock = clock or SystemClock()
-        self._lock = StateLock(config.state_dir)
         self._threads = Threads()
-        self._open_files()
-        self._connect_parts()
+        self._executor = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="store-write")
+        sink = open_sink(config.store, config.state_dir)
+        self.parts = parts = Parts(config, self._clock, sink, self._executor)
+        self._loops = _loops(parts)
+        self._state = StateReader(config.state_dir)
+        self._records_before = self._state.journal.records()
         self._socket = _listen(config.web.host, config.web.port)
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -65,7 +64,7 @@ class Daemon:
     def start(self) -> None:
         """Start every thread; a part that fails ends the daemon (see `wait`)."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        for session in self._sessions:
+        for session in self.parts.sessions:
             self._threads.start(session.name, session.run)
         for loop in self._loops:
             self._threads.start(loop.name, functools.partial(loop.run, self._threads.stopping))
@@ -79,8 +78,7 @@ class Daemon:
         """Wait until every consumer has passed what is in the journal; False when that takes longer than `limit_s`."""
         end_s = time.monotonic() + limit_s
         while time.monotonic() < end_s and not self._threads.stopping.is_set():
-            caught_up = not len(self._inbox) and self.watch.pos == self._journal.pos and self._store.is_caught_up
-            if caught_up and self._notify.pos == self._state.watch.book.last_transition():
+            if self.parts.is_caught_up:
                 return True
             time.sleep(DRAIN_POLL_S)
         return False
@@ -89,18 +87,16 @@ class Daemon:
         """End every thread and give back files and sockets; what is not acknowledged comes again."""
         self._threads.stopping.set()
         self._server.should_exit = True
-        self._inbox.close()
-        self._desk.close()
-        for session in self._sessions:
+        self.parts.inbox.close()
+        self.parts.desk.close()
+        for session in self.parts.sessions:
             session.stop()
         alive = self._threads.join()
         self._executor.shutdown(wait=not alive, cancel_futures=True)
         if alive:
             log.error("parts that did not end: %s", ", ".join(alive))
             return  # their files stay open until the process ends
-        readers = (self._watch_reader, self._store_reader, self._results_reader, self._notify_reader, self._state)
-        # Readers first: the last connection to a file puts its WAL away, and only a writer may.
-        for part in (*readers, self._store, self._notify, self.watch, self._journal, self._socket, self._lock):
+        for part in (self._state, self.parts, self._socket):
             part.close()
 
     def request_stop(self) -> None:
@@ -115,29 +111,30 @@ class Daemon:
             "state": "degraded" if problems else "ready",
             "problems": problems,
             "ingest": {
-                "connected": all(session.is_connected for session in self._sessions),
+                "connected": all(session.is_connected for session in self.parts.sessions),
                 "records": self._records(),
                 "records_per_s": self._rate(),
-                "queue": len(self._inbox),
-                "duplicates": self._intake.duplicates,
-                "dropped": sum(session.dropped for session in self._sessions),
+                "queue": len(self.parts.inbox),
+                "duplicates": self.parts.intake.duplicates,
+                "dropped": sum(session.dropped for session in self.parts.sessions),
             },
             "consumers": self._consumers(),
-            "provisional": list(self.watch.judge.forks),
-            "started_anew": self.watch.judge.started_anew.copy(),
-            "unknown_channels": sorted(self.watch.judge.unknown_channels.copy()),
+            "provisional": list(self.parts.watch.judge.forks),
+            "started_anew": self.parts.watch.judge.started_anew.copy(),
+            "unknown_channels": sorted(self.parts.watch.judge.unknown_channels.copy()),
         }
         return live | self._state.document(self.config.rules, self._clock.now_ns())
 
     def problems(self) -> dict[str, str]:
         """What does not move, by part."""
-        parts: list[tuple[str, str]] = [(part.name, part.problem) for part in (*self._sessions, *self._loops)]
-        parts += [("store", self._store.problem), ("notify", self._notify.problem)]
+        parts: list[tuple[str, str]] = [(part.name, part.problem) for part in self.parts.sessions]
+        parts += [(loop.name, loop.problem) for loop in self._loops]
+        parts += [("store", self.parts.store.problem), ("notify", self.parts.notify.problem)]
         return {name: problem for name, problem in parts if problem}
 
     def latest(self) -> dict[tuple[str, str], dict[str, float]]:
         """Each (container, logger)'s latest reading: value by channel."""
-        return self.watch.judge.latest.copy()  # in one step: watch's thread goes on writing
+        return self.parts.watch.judge.latest.copy()  # in one step: watch's thread goes on writing
 
     def transitions(self, after: int) -> list[tuple[int, int, dict[str, Any]]]:
         """(number, time ns, alert as it was then) of the changes of alerts behind number `after`."""
@@ -154,7 +151,7 @@ class Daemon:
     def enter(self, content: Any) -> dict[str, Any]:
         """Journal what an operator entered; returns once it is durable."""
         record, warnings = admit(content, self.config.rules, self._state.journal, self._clock.now_ns())
-        return answer(self._desk.enter(record), record, warnings)
+        return answer(self.parts.desk.enter(record), record, warnings)
 
     def metrics(self) -> bytes:
         """Prometheus' text form of the status."""
@@ -168,60 +165,15 @@ class Daemon:
         require_accepted(self.config.rules, container, logger)
         deliveries, counts = import_deliveries(name, content, container, logger, start, self._clock, done.release)
         for delivery in deliveries:
-            self._inbox.put(delivery, is_fill=True)
+            self.parts.inbox.put(delivery, is_fill=True)
         for _ in deliveries:
             if not done.acquire(timeout=IMPORT_S):
                 raise TcmError("import", name, f"the journal did not take it within {IMPORT_S:g} s")
         return counts
 
-    def _open_files(self) -> None:
-        state_dir = self.config.state_dir
-        self._journal = open_journal(self.config, self._clock)
-        self._watch_reader, self._store_reader = JournalReader(state_dir), JournalReader(state_dir)
-        self.watch = Watch(state_dir, self._watch_reader, self._clock)
-        self._results_reader, self._notify_reader = WatchReader(state_dir), WatchReader(state_dir)
-        self._state = StateReader(state_dir)
-        self._records_before = self._state.journal.records()
-
-    def _connect_parts(self) -> None:
-        config, clock = self.config, self._clock
-        state_dir = config.state_dir
-        self._executor = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="store-write")
-        sink = open_sink(config.store, state_dir)
-        self._store = Store(state_dir, self._store_reader, self._results_reader, sink, self._executor, clock)
-        _require_whole_journal(self._journal.pos, {"watch.db": self.watch.kept_pos, "store.db": self._store.pos})
-        self.watch.stored_results = lambda: self._store.confirmed["results"]
-        self._inbox, self._desk = Inbox(), Desk()
-        client_id = config.mqtt.client_id
-        live_filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))
-        live = Session("live", config.mqtt, client_id, live_filters, self._inbox, clock)
-        fill = Session("fill", config.mqtt, f"{client_id}-fill", (FILL_FILTER,), self._inbox, clock, is_fill=True)
-        self._sessions = (live, fill)
-
-        def publish_ack(topic: str, payload: bytes) -> None:
-            with contextlib.suppress(TcmError):  # QoS 0: a lost acknowledgement only means a resend
-                live.publish(topic, payload)
-
-        self._notify = Notify(
-            state_dir, self._notify_reader, lambda topic, data: live.publish(topic, data, qos=1, retain=True)
-        )
-        accepts, sources = config.rules.accepts, Sources(config.rules.sources)
-        self._intake = Intake(
-            self._journal, self._inbox, clock, publish_ack, self._sessions, accepts, sources, self._desk
-        )
-        store = Loop("store", self._store.step)
-        notify = Loop("notify", self._notify.step)
-        watch = Loop("watch", self.watch.step, (store, notify))
-        writer = Loop("journal", self._intake.step, (watch, store))
-        self._inbox.on_arrival = self._desk.on_entry = writer.wake.set
-        live.on_granted = self._notify.refresh
-        self._inbox.is_fill_held = lambda: fill.is_connected and not live.is_settled
-        self._store.on_confirmed = store.wake.set
-        self._loops = (writer, watch, store, notify)
-
     def _records(self) -> int:
         """Env and shock records in the journal; counted once, as a journal of weeks holds millions."""
-        return self._records_before + self._intake.records
+        return self._records_before + self.parts.intake.records
 
     def _rate(self) -> float:
         """Records a second over the last few seconds of looking."""
@@ -231,34 +183,31 @@ class Daemon:
         return round((count - first_count) / (now_s - first_s), 1) if now_s - first_s > 0.1 else 0.0
 
     def _consumers(self) -> dict[str, dict[str, float]]:
-        head, now_ns = self._journal.pos, self._clock.now_ns()
+        head, now_ns = self.parts.journal.pos, self._clock.now_ns()
         document = {}
-        for name, part in (("watch", self.watch), ("store", self._store)):
+        for name, part in (("watch", self.parts.watch), ("store", self.parts.store)):
             backlog = max(head - part.pos, 0)
             lag_s = max(now_ns - part.last_received_ns, 0) / NS_PER_S if backlog and part.last_received_ns else 0.0
             document[name] = {"pos": part.pos, "backlog": backlog, "lag_s": round(lag_s, 3)}
-        document["watch"]["unreadable"] = self.watch.judge.unreadable
+        document["watch"]["unreadable"] = self.parts.watch.judge.unreadable
         last = self._state.watch.book.last_transition()
-        document["notify"] = {"pos": self._notify.pos, "backlog": max(last - self._notify.pos, 0), "lag_s": 0.0}
+        document["notify"] = {
+            "pos": self.parts.notify.pos,
+            "backlog": max(last - self.parts.notify.pos, 0),
+            "lag_s": 0.0,
+        }
         return document
 
 
-def _require_whole_journal(head: int, cursors: dict[str, int]) -> None:
-    """A journal that ends before its consumers' cursors would be taken for read while nobody looks at it."""
-    for file, pos in cursors.items():
-        if pos > head:
-            cause = f"{file} has come to position {pos}, but journal.db ends at {head}: records are missing"
-            hint = "restore the whole journal; or move watch.db, store.db and notify.db away to start anew"
-            raise JournalError("start", file, cause, hint)
-
-
-def open_journal(config: Config, clock: Clock) -> Journal:
-    """The journal, with the configuration in force as its last `config` record; the caller holds the lock."""
-    journal = Journal(config.state_dir)
-    rules = config.rules.to_json()
-    if journal.last_config() != rules:
-        journal.append_own("config", clock.now_ns(), rules)
-    return journal
+def _loops(parts: Parts) -> tuple[Loop, ...]:
+    """A loop for each part, woken by what gives it work."""
+    store = Loop("store", parts.store.step)
+    notify = Loop("notify", parts.notify.step)
+    watch = Loop("watch", parts.watch.step, (store, notify))
+    writer = Loop("journal", parts.intake.step, (watch, store))
+    parts.inbox.on_arrival = parts.desk.on_entry = writer.wake.set
+    parts.store.on_confirmed = store.wake.set
+    return writer, watch, store, notify
 
 
 def _listen(host: str, port: int) -> socket.socket:

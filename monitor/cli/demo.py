@@ -165,8 +165,8 @@ def _summary(daemon: Daemon, folder: Path) -> dict[str, Any]:
     status = daemon.status()
     return {
         "records": status["ingest"]["records"],
-        "readings": daemon.watch.readings,
-        "events": daemon.watch.events,
+        "readings": daemon.parts.watch.readings,
+        "events": daemon.parts.watch.events,
         "alerts": daemon.alerts(None, None),
         "quarantined": status["quarantined"],
         "gaps": status["gaps"],

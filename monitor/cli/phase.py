@@ -97,10 +97,10 @@ def _set_directly(config: Config, content: dict[str, Any]) -> dict[str, Any]:
     """Without a daemon: under the lock of the state directory, by the same checks."""
     from contextlib import closing
 
-    from monitor.app import open_journal
     from monitor.ingest.operating import admit, answer
     from monitor.journal import JournalReader, StateLock
     from monitor.model.clock import SystemClock
+    from monitor.parts import open_journal
 
     clock = SystemClock()
     with StateLock(config.state_dir), closing(open_journal(config, clock)) as journal:

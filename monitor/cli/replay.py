@@ -110,11 +110,11 @@ def _import_directly(
     config: Config, name: str, content: bytes, container: str, logger: str, start: str | None
 ) -> dict[str, Any]:
     """Without a daemon: under the lock of the state directory, through the same intake."""
-    from monitor.app import open_journal
     from monitor.ingest import Inbox, Intake
     from monitor.ingest.importing import import_deliveries, require_accepted
     from monitor.journal import StateLock
     from monitor.model.clock import SystemClock
+    from monitor.parts import open_journal
 
     clock = SystemClock()
     require_accepted(config.rules, container, logger)

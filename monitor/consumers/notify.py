@@ -76,6 +76,11 @@ class Notify:
         self.problem = ""
         return True
 
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether every transition is told."""
+        return self.pos == self._reader.book.last_transition()
+
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from paho.mqtt.properties import Properties
 
 from monitor.config.settings import MqttSettings
 from monitor.ingest.inbox import Delivery, Inbox
-from monitor.model.clock import Clock
+from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import TcmError
 
 KEEPALIVE_S = 60
@@ -30,7 +29,7 @@ RECEIVE_MAXIMUM = 1_000  # two commits of 500: one is on its way while the other
 MAX_PACKET_BYTES = 16 << 20  # larger than any message, so that an oversize one reaches quarantine and not the memory
 SESSION_EXPIRY_S = 0xFFFF_FFFF  # never: a gateway may stay switched off for the length of a storage
 RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 15
-SETTLE_S = 2.0  # after a connect to a kept session the broker's queued messages come first
+SETTLE_NS = 2 * NS_PER_S  # after a connect to a kept session the broker's queued messages come first
 MAX_OUTGOING = 1_000
 
 log = logging.getLogger(__name__)
@@ -54,12 +53,13 @@ class Session:
         *,
         is_fill: bool = False,
         is_trial: bool = False,
+        client_type: Callable[..., paho.Client] = paho.Client,
     ) -> None:
         self.name = name
         self._settings, self._filters, self._inbox, self._clock = settings, topic_filters, inbox, clock
         self._is_fill, self._is_trial = is_fill, is_trial
         self._generation = 0
-        self._settled_at_s = 0.0
+        self._settled_at_ns = 0
         self._lock = threading.Lock()
         self._is_stopping = False
         self.granted = threading.Event()
@@ -68,7 +68,7 @@ class Session:
         self._is_new = False
         self.problem = "not connected yet"
         self.dropped = 0
-        self._client = self._make_client(client_id)
+        self._client = self._make_client(client_id, client_type)
 
     @property
     def is_connected(self) -> bool:
@@ -78,7 +78,7 @@ class Session:
     @property
     def is_settled(self) -> bool:
         """Whether the connection stands long enough that what the broker had queued has come."""
-        return self.is_connected and time.monotonic() >= self._settled_at_s
+        return self.is_connected and self._clock.mono_ns() >= self._settled_at_ns
 
     def run(self) -> None:
         """Serve the connection until `stop`; a broker that is not there is tried again for ever."""
@@ -103,10 +103,10 @@ class Session:
             raise TcmError("publish", topic, f"broker {self._settings.url}: {self.problem or 'not connected'}")
         return self._client.publish(topic, payload, qos=qos, retain=retain)
 
-    def _make_client(self, client_id: str) -> paho.Client:
+    def _make_client(self, client_id: str, client_type: Callable[..., paho.Client]) -> paho.Client:
         settings = self._settings
         is_v5 = settings.protocol == "5"
-        client = paho.Client(
+        client = client_type(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=None if is_v5 else self._is_trial,
@@ -148,7 +148,7 @@ class Session:
             self._generation += 1
         self.problem = "subscription not granted yet"
         self._is_new = not flags.session_present
-        self._settled_at_s = time.monotonic() + (SETTLE_S if flags.session_present else 0.0)
+        self._settled_at_ns = self._clock.mono_ns() + (SETTLE_NS if flags.session_present else 0)
         if not self._is_trial:
             state = "kept" if flags.session_present else "new: what is missing comes again"
             log.info("%s session connected to %s, %s", self.name, self._settings.url, state)
@@ -199,7 +199,7 @@ class Session:
         except UnicodeDecodeError:
             topic = message._topic.decode(errors="replace")
         generation, mid, qos = self._generation, message.mid, message.qos
-        is_settled = self._inbox.is_drained and time.monotonic() >= self._settled_at_s
+        is_settled = self._inbox.is_drained and self._clock.mono_ns() >= self._settled_at_ns
         return Delivery(
             received_ns=self._clock.now_ns(),
             topic=topic,

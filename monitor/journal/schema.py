@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from monitor.model.errors import JournalError
+from monitor.model.errors import DiskFull, JournalError, TcmError
 
 SCHEMA_VERSION = 1
 JOURNAL_VERSION = 2  # in version 1 no record waited: what was needed without a live message anchored its boot at once
@@ -85,6 +85,17 @@ def open_for_writing(
     except (sqlite3.Error, OSError) as error:
         raise damaged(path, error) from None
     return connection
+
+
+def write_failure(operation: str, path: Path, error: sqlite3.Error) -> TcmError:
+    """What a failed write means: DiskFull, after which the same may be tried again, or the end of the process.
+
+    A commit whose fsync failed is never tried again: what the disk holds then, nobody knows.
+    """
+    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        return DiskFull(operation, str(path), str(error), "free some room; it is tried again")
+    hint = "nothing of it was acknowledged; free or repair the disk, then start the daemon again"
+    return JournalError(operation, str(path), str(error), hint)
 
 
 def damaged(path: Path, error: Exception) -> JournalError:

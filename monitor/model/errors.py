@@ -44,6 +44,10 @@ class JournalError(TcmError):
     """The journal cannot be opened, locked or written; a daemon that meets it stops."""
 
 
+class DiskFull(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
+    """Nothing could be written for want of room, and nothing was: the same can be tried again once there is some."""
+
+
 class SinkError(TcmError):
     """The store did not take a write.
 

@@ -1,0 +1,108 @@
+"""The parts of one gateway, built from the configuration and joined; whoever has them steps them.
+
+The daemon steps each in a thread of its own, a simulation all of them in one, with its own broker, clock and store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+import paho.mqtt.client as paho
+
+from monitor.config import Config
+from monitor.consumers import Notify, Store, Watch, WatchReader
+from monitor.ingest import Desk, Inbox, Intake, Session
+from monitor.journal import Journal, JournalReader, StateLock
+from monitor.model.clock import Clock
+from monitor.model.errors import JournalError, TcmError
+from monitor.sinks.sink import Sink
+from monitor.wire import FILL_FILTER, LIVE_FILTER, Sources
+
+ClientType = Callable[..., paho.Client]
+
+
+class Parts:
+    """Holds the state directory from construction to `close`; JournalError when it cannot be used."""
+
+    def __init__(
+        self, config: Config, clock: Clock, sink: Sink, executor: Executor, client_type: ClientType = paho.Client
+    ) -> None:
+        state_dir = config.state_dir
+        self._lock = StateLock(state_dir)
+        self.journal = open_journal(config, clock)
+        self._watch_reader, self._store_reader = JournalReader(state_dir), JournalReader(state_dir)
+        self.watch = Watch(state_dir, self._watch_reader, clock)
+        self._results_reader, self._notify_reader = WatchReader(state_dir), WatchReader(state_dir)
+        self.store = Store(state_dir, self._store_reader, self._results_reader, sink, executor, clock)
+        _require_whole_journal(self.journal.pos, {"watch.db": self.watch.kept_pos, "store.db": self.store.pos})
+        self.watch.stored_results = lambda: self.store.confirmed["results"]
+        self.inbox, self.desk = Inbox(), Desk()
+        self.live, self.fill = self._open_sessions(config, clock, client_type)
+        self.notify = Notify(
+            state_dir, self._notify_reader, lambda topic, data: self.live.publish(topic, data, qos=1, retain=True)
+        )
+        self.live.on_granted = self.notify.refresh
+        self.inbox.is_fill_held = lambda: self.fill.is_connected and not self.live.is_settled
+        accepts, sources = config.rules.accepts, Sources(config.rules.sources)
+        self.intake = Intake(
+            self.journal, self.inbox, clock, self._publish_ack, self.sessions, accepts, sources, self.desk
+        )
+
+    @property
+    def sessions(self) -> tuple[Session, Session]:
+        """The two MQTT sessions."""
+        return self.live, self.fill
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether every consumer has passed what came."""
+        is_journalled = not len(self.inbox) and self.watch.pos == self.journal.pos
+        return is_journalled and self.store.is_caught_up and self.notify.is_caught_up
+
+    def close(self) -> None:
+        """Give the files back, each as far as it is; what is not acknowledged comes again."""
+        readers = (self._watch_reader, self._store_reader, self._results_reader, self._notify_reader)
+        # Readers first: the last connection to a file puts its WAL away, and only a writer may.
+        for part in (*readers, self.store, self.notify, self.watch, self.journal, self._lock):
+            part.close()
+
+    def _open_sessions(self, config: Config, clock: Clock, client_type: ClientType) -> tuple[Session, Session]:
+        settings, client_id = config.mqtt, config.mqtt.client_id
+        live_filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))
+        live = Session("live", settings, client_id, live_filters, self.inbox, clock, client_type=client_type)
+        fill = Session(
+            *("fill", settings, f"{client_id}-fill", (FILL_FILTER,), self.inbox, clock),
+            is_fill=True,
+            client_type=client_type,
+        )
+        return live, fill
+
+    def _publish_ack(self, topic: str, payload: bytes) -> None:
+        with contextlib.suppress(TcmError):  # QoS 0: a lost acknowledgement only means a resend
+            self.live.publish(topic, payload)
+
+
+def open_journal(config: Config, clock: Clock) -> Journal:
+    """The journal, with the configuration in force as its last `config` record; the caller holds the lock."""
+    journal = Journal(config.state_dir)
+    rules = config.rules.to_json()
+    if journal.last_config() != rules:
+        journal.append_own("config", clock.now_ns(), rules)
+    return journal
+
+
+def state_files(state_dir: Path) -> tuple[Path, ...]:
+    """The files that a gateway keeps, the one first that cannot be made again."""
+    return tuple(state_dir / name for name in ("journal.db", "watch.db", "store.db", "notify.db", "series.db"))
+
+
+def _require_whole_journal(head: int, cursors: dict[str, int]) -> None:
+    """A journal that ends before its consumers' cursors would be taken for read while nobody looks at it."""
+    for file, pos in cursors.items():
+        if pos > head:
+            cause = f"{file} has come to position {pos}, but journal.db ends at {head}: records are missing"
+            hint = "restore the whole journal; or move watch.db, store.db and notify.db away to start anew"
+            raise JournalError("start", file, cause, hint)
