@@ -34,7 +34,9 @@ _UTIME, _STIME = 11, 12  # of /proc/<pid>/stat, counted behind the program's nam
 class Daemon:
     """`python -m monitor run` over a folder of its own; it may be started again on the same state."""
 
-    def __init__(self, folder: Path, mqtt_url: str, limits: Path, store: str = "") -> None:
+    def __init__(
+        self, folder: Path, mqtt_url: str, limits: Path, store: str = "", default_limits: str = "flight-hardware"
+    ) -> None:
         """`limits` is the folder of profiles, `store` the lines of `[store]` (none: embedded)."""
         self.folder, self._port = folder, free_port()
         self._log = folder / "daemon.log"
@@ -42,7 +44,7 @@ class Daemon:
         (folder / "monitor.toml").write_text(
             f'state_dir = "state"\nlimits = {json.dumps(str(limits))}\n'
             f'[mqtt]\nurl = "{mqtt_url}"\n[store]\n{store}\n[web]\nlisten = "{HOST}:{self._port}"\n'
-            '[ingest]\ndefault_limits = "flight-hardware"\n'
+            f'[ingest]\ndefault_limits = "{default_limits}"\n'
         )
         for name in ("containers", "consignments"):
             (folder / name).mkdir(exist_ok=True)

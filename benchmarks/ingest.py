@@ -11,8 +11,6 @@ A point is one reading of four channels. A round measures twice, each time again
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
 import sqlite3
 import tempfile
 import threading
@@ -22,13 +20,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.parse import urlencode
 
 from benchmarks.common import REPOSITORY, Daemon, mqtt_client, positive, report, rounded, table
-from benchmarks.load import FIELDS, Load, make_load, write_containers
-from tests.servers import HOST, Influxd, Mosquitto, influxd, mosquitto
+from benchmarks.influx import alone_s, check_count, create_database, store_table
+from benchmarks.load import Load, make_load, write_containers
+from tests.servers import Influxd, Mosquitto, influxd, mosquitto
 
-DATABASE = "tcm"
 DRAIN_LIMIT_S = 300.0
 POLL_MIN_S, POLL_MAX_S = 0.02, 0.5  # a status costs the daemon 1.5 ms of processor time
 CPU_SAMPLE_S = 0.01  # the kernel counts in hundredths of a second
@@ -92,28 +89,14 @@ def _round(load: Load) -> dict[str, float]:
 
 
 def _server_alone(server: Influxd, load: Load) -> float:
-    _query(server, f"CREATE DATABASE {DATABASE}", "POST")
-    connection = http.client.HTTPConnection(HOST, server.port)
-    target = "/write?" + urlencode({"db": DATABASE, "precision": "ns"})
-    try:
-        start_s = time.perf_counter()
-        for body in load.bodies:
-            connection.request("POST", target, body)
-            response = connection.getresponse()
-            response.read()
-            if response.status != http.client.NO_CONTENT:
-                raise RuntimeError(f"InfluxDB answers {response.status} to a body of the benchmark")
-        taken_s = time.perf_counter() - start_s
-    finally:
-        connection.close()
-    _check_count(server, load)
+    taken_s = alone_s(server, load.bodies)
+    check_count(server, load.points)
     return load.points / taken_s
 
 
 def _daemon(folder: Path, broker: Mosquitto, server: Influxd, load: Load) -> dict[str, float]:
-    _query(server, f"CREATE DATABASE {DATABASE}", "POST")
-    store = f'kind = "influxdb"\nurl = "{server.url}"\ndialect = "v1"\ndatabase = "{DATABASE}"'
-    daemon = Daemon(folder, broker.url, REPOSITORY / "config" / "limits", store)
+    create_database(server)
+    daemon = Daemon(folder, broker.url, REPOSITORY / "config" / "limits", store_table(server))
     write_containers(folder / "containers")
     try:
         daemon.start()
@@ -124,7 +107,7 @@ def _daemon(folder: Path, broker: Mosquitto, server: Influxd, load: Load) -> dic
         figures = _drain(daemon, load)
     finally:
         daemon.stop()
-    _check_count(server, load)
+    check_count(server, load.points)
     return figures
 
 
@@ -179,23 +162,6 @@ def _first_received_ns(journal: Path) -> int:
     connection = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
     try:
         return int(connection.execute("SELECT min(received_ns) FROM records WHERE kind = 'env'").fetchone()[0])
-    finally:
-        connection.close()
-
-
-def _check_count(server: Influxd, load: Load) -> None:
-    """What was confirmed must be there, or the figure is worth nothing."""
-    answer = _query(server, f"SELECT count({FIELDS[0]}) FROM env", "GET")
-    count = answer["results"][0]["series"][0]["values"][0][1]
-    if count != load.points:
-        raise RuntimeError(f"InfluxDB holds {count} points, {load.points} were written")
-
-
-def _query(server: Influxd, text: str, method: str) -> Any:
-    connection = http.client.HTTPConnection(HOST, server.port)
-    try:
-        connection.request(method, "/query?" + urlencode({"db": DATABASE, "q": text}))
-        return json.load(connection.getresponse())
     finally:
         connection.close()
 

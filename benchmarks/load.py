@@ -1,4 +1,4 @@
-"""The load of the ingest benchmark: the same readings as records for the daemon and as bodies for InfluxDB."""
+"""The load of the benchmarks: the same readings as records for the daemon and as bodies for InfluxDB."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ LOGGERS_IN_CONTAINER = 5
 READINGS = 60  # of a record: one a second, sent once a minute
 READING_NS = 1_000_000_000
 BODY_LINES = 5_000
+BLOCKS = 1_000  # different ones of a load that is made as it is taken
 SEED = 1
 # Middle and noise of each channel: inside every limit of the example profile by five times the noise or more.
 CHANNELS = {
@@ -41,32 +42,44 @@ class Load:
         return len(self.messages) * READINGS
 
 
+def messages(records: int, loggers: int) -> Iterator[tuple[str, bytes]]:
+    """(topic, payload) of as many records as asked for, made when they are taken: memory does not grow with them."""
+    blocks = list(_blocks(BLOCKS))
+    start_ns = time.time_ns() - (records // loggers + 1) * READINGS * READING_NS  # the last readings are of now
+    for turn in range(records):
+        seq, number = divmod(turn, loggers)
+        yield _message(number, seq, start_ns, blocks[turn % BLOCKS])
+
+
 def make_load(records: int) -> Load:
     """Loggers by turns, each with a boot of its own whose seq starts at 0 and of which it still holds everything."""
-    messages: list[tuple[str, bytes]] = []
+    sent: list[tuple[str, bytes]] = []
     lines: list[str] = []
     start_ns = time.time_ns() - (records // LOGGERS + 1) * READINGS * READING_NS  # the last readings are of now
     for turn, values in enumerate(_blocks(records)):
         seq, number = divmod(turn, LOGGERS)
-        mono_ns = seq * READINGS * READING_NS
-        t0_ns = start_ns + mono_ns
-        stamp = Stamp(boot=1_000 + number, t0_ns=t0_ns, mono_ns=mono_ns)
-        env = Env(tuple(CHANNELS), READING_NS // 1_000, values)
-        payload = encode_env(stamp, seq, oldest=0, overrun=0, env=env)
-        messages.append((f"tcm/v1/{_container(number)}/{_logger(number)}/up/env", payload))
-        lines += _lines(number, t0_ns, values)
+        sent.append(_message(number, seq, start_ns, values))
+        lines += _lines(number, start_ns + seq * READINGS * READING_NS, values)
     bodies = ["".join(lines[start : start + BODY_LINES]).encode() for start in range(0, len(lines), BODY_LINES)]
-    return Load(messages, bodies)
+    return Load(sent, bodies)
 
 
-def write_containers(folder: Path) -> None:
+def write_containers(folder: Path, loggers: int = LOGGERS) -> None:
     """Register every logger of the load, in the way of the example configuration."""
-    for first in range(0, LOGGERS, LOGGERS_IN_CONTAINER):
+    for first in range(0, loggers, LOGGERS_IN_CONTAINER):
         container = _container(first)
         text = f'id = "{container}"\nlimits = "flight-hardware"\n'
-        for number in range(first, first + LOGGERS_IN_CONTAINER):
+        for number in range(first, min(first + LOGGERS_IN_CONTAINER, loggers)):
             text += f'\n[[logger]]\nid = "{_logger(number)}"\nserial = "SN-{number:04d}"\n'
         (folder / f"{container}.toml").write_text(text)
+
+
+def _message(number: int, seq: int, start_ns: int, values: NDArray[np.float32]) -> tuple[str, bytes]:
+    mono_ns = seq * READINGS * READING_NS
+    stamp = Stamp(boot=1_000 + number, t0_ns=start_ns + mono_ns, mono_ns=mono_ns)
+    env = Env(tuple(CHANNELS), READING_NS // 1_000, values)
+    payload = encode_env(stamp, seq, oldest=0, overrun=0, env=env)
+    return f"tcm/v1/{_container(number)}/{_logger(number)}/up/env", payload
 
 
 def _blocks(records: int) -> Iterator[NDArray[np.float32]]:

@@ -6,7 +6,7 @@ The daemon steps each in a thread of its own, a simulation all of them in one, w
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -15,9 +15,11 @@ import paho.mqtt.client as paho
 from monitor.config import Config
 from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.ingest import Desk, Inbox, Intake, Session
-from monitor.journal import Journal, JournalReader, StateLock
+from monitor.journal import Journal, JournalReader, Retention, StateLock
 from monitor.model.clock import Clock
+from monitor.model.condition import Condition
 from monitor.model.errors import JournalError, TcmError
+from monitor.model.progress import Progress
 from monitor.sinks.sink import Sink
 from monitor.wire import FILL_FILTER, LIVE_FILTER, Sources
 
@@ -38,23 +40,32 @@ class Parts:
         self._results_reader, self._notify_reader = WatchReader(state_dir), WatchReader(state_dir)
         self.store = Store(state_dir, self._store_reader, self._results_reader, sink, executor, clock)
         _require_whole_journal(self.journal.pos, {"watch.db": self.watch.kept_pos, "store.db": self.store.pos})
-        self.watch.stored_results = lambda: self.store.confirmed["results"]
+        self.watch.stored_results = lambda: self.store.confirmed["judged"]
         self.inbox, self.desk = Inbox(), Desk()
         self.live, self.fill = self._open_sessions(config, clock, client_type)
         self.notify = Notify(
-            state_dir, self._notify_reader, lambda topic, data: self.live.publish(topic, data, qos=1, retain=True)
+            *(state_dir, self._notify_reader, clock),
+            lambda topic, data: self.live.publish(topic, data, qos=1, retain=True),
         )
         self.live.on_granted = self.notify.refresh
+        self.notify.refusals = lambda: (self.live.refusals, self.live.refusal)
         self.inbox.is_fill_held = lambda: self.fill.is_connected and not self.live.is_settled
         accepts, sources = config.rules.accepts, Sources(config.rules.sources)
         self.intake = Intake(
             self.journal, self.inbox, clock, self._publish_ack, self.sessions, accepts, sources, self.desk
         )
+        self.retention = Retention(self.journal, clock, config.journal.keep_s, self._confirmed)
+        self.stalled: Callable[[], Sequence[Condition]] = tuple  # whoever steps the parts may know of some that hang
+        self.intake.upkeep, self.intake.conditions = self._keep_up, self.conditions
 
     @property
     def sessions(self) -> tuple[Session, Session]:
         """The two MQTT sessions."""
         return self.live, self.fill
+
+    def conditions(self) -> list[Condition]:
+        """What somebody has to see of this gateway; any thread may ask."""
+        return [*self.journal.conditions(), *self.store.conditions(), *self.stalled()]
 
     @property
     def is_caught_up(self) -> bool:
@@ -62,12 +73,58 @@ class Parts:
         is_journalled = not len(self.inbox) and self.watch.pos == self.journal.pos
         return is_journalled and self.store.is_caught_up and self.notify.is_caught_up
 
-    def close(self) -> None:
-        """Give the files back, each as far as it is; what is not acknowledged comes again."""
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether every part has done what it can do now; a server that is away is not waited for."""
+        if self.inbox.waiting or self.watch.pos < self.journal.pos:
+            return False
+        is_stored = bool(self.store.problem) or self.store.is_caught_up
+        return is_stored and (bool(self.notify.problem) or self.notify.is_caught_up)
+
+    @property
+    def progress(self) -> dict[str, Callable[[], Progress]]:
+        """How far each part is, from memory alone: whoever asks never waits for a file."""
+        journal, watch, store, notify = self.journal, self.watch, self.store, self.notify
+
+        def judged() -> Progress:
+            again = self._watch_reader.batches_again  # a container that settles may take more than one step's time
+            return Progress(watch.pos + again, journal.pos + again)
+
+        def stored() -> Progress:
+            position = sum(store.confirmed.values())  # results may go on before the journal does
+            return Progress(position, position + journal.pos - store.pos)
+
+        return {
+            "journal": lambda: Progress(self.inbox.taken, self.inbox.taken + self.inbox.waiting),
+            "watch": judged,
+            "store": stored,
+            "notify": lambda: Progress(notify.pos, notify.seen),
+        }
+
+    def close_door(self) -> None:
+        """Take nothing more; who waits to hand something in is told, and messages stay with the broker."""
+        self.inbox.close()
+        self.desk.close()
+
+    def close(self, *, is_store_busy: bool = False) -> None:
+        """Give the files back, each as far as it is; what is not acknowledged comes again.
+
+        A store of which a write still hangs is left as it is.
+        """
         readers = (self._watch_reader, self._store_reader, self._results_reader, self._notify_reader)
+        stores = () if is_store_busy else (self.store,)
         # Readers first: the last connection to a file puts its WAL away, and only a writer may.
-        for part in (*readers, self.store, self.notify, self.watch, self.journal, self._lock):
+        for part in (*readers, *stores, self.notify, self.watch, self.journal, self._lock):
             part.close()
+
+    def _confirmed(self) -> int:
+        """Up to which position no consumer needs a payload again."""
+        return min(self.watch.base_pos, self.store.pos)
+
+    def _keep_up(self) -> bool:
+        did = self.retention.step()
+        self.watch.is_base_wanted = self.retention.is_short
+        return did
 
     def _open_sessions(self, config: Config, clock: Clock, client_type: ClientType) -> tuple[Session, Session]:
         settings, client_id = config.mqtt, config.mqtt.client_id
@@ -87,7 +144,7 @@ class Parts:
 
 def open_journal(config: Config, clock: Clock) -> Journal:
     """The journal, with the configuration in force as its last `config` record; the caller holds the lock."""
-    journal = Journal(config.state_dir)
+    journal = Journal(config.state_dir, config.journal)
     rules = config.rules.to_json()
     if journal.last_config() != rules:
         journal.append_own("config", clock.now_ns(), rules)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,11 @@ from monitor.config import Rules
 from monitor.consumers import WatchReader
 from monitor.consumers.phases import PhaseReader
 from monitor.journal import JournalReader
+from monitor.journal.room import used_bytes
 from monitor.model.clock import NS_PER_S, rfc3339
+
+RATE_WINDOW_S = 10.0
+MAX_LOOKS = 100
 
 Document = dict[str, Any]
 
@@ -32,7 +38,12 @@ class StateReader:
         """Journal, quarantine, gaps, loggers, open alerts, and the phase of each container at `now_ns`."""
         pos, head = self.journal.head()
         return {
-            "journal": {"pos": pos, "bytes": _size_bytes(*self._files), "head": head},
+            "journal": {
+                "pos": pos,
+                "bytes": _size_bytes(*self._files),
+                "head": head,
+                "used_bytes": used_bytes(self.journal.connection),
+            },
             "quarantined": self.journal.quarantined(),
             "gaps": self.journal.gaps(),
             "loggers": list(self._loggers(rules)),
@@ -72,6 +83,21 @@ class StateReader:
             yield {"container": container, "logger": logger, "registered": True} | never | numbers
 
 
+class Rate:
+    """How fast a number grows, over the last few seconds of looking."""
+
+    def __init__(self, count: int) -> None:
+        self._looks: list[tuple[float, int]] = [(time.monotonic(), count)]
+
+    def look(self, count: int) -> float:
+        """Growth per second since the oldest look that still counts."""
+        now_s = time.monotonic()
+        kept = [look for look in self._looks[-MAX_LOOKS:] if now_s - look[0] <= RATE_WINDOW_S]
+        self._looks = [*kept, (now_s, count)]
+        first_s, first_count = self._looks[0]
+        return round((count - first_count) / (now_s - first_s), 1) if now_s - first_s > 0.1 else 0.0
+
+
 def _size_bytes(*files: Path) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
@@ -92,6 +118,11 @@ class _Collector:
         status = self._status
         ingest, journal = status["ingest"], status["journal"]
         yield _gauge("tcm_ready", "1 when every part moves", float(not status["problems"]))
+        yield _labelled(
+            "tcm_part_stalled", "1 when work waits for the part and nothing moves", "part", status["stalled"]
+        )
+        conditions = Counter(condition["rule"] for condition in status["conditions"])
+        yield _labelled("tcm_conditions", "conditions of the gateway that somebody has to see", "rule", conditions)
         yield _gauge("tcm_connected", "1 when both sessions are subscribed", float(ingest["connected"]))
         yield _gauge("tcm_records", "env and shock records in the journal", ingest["records"])
         yield _gauge("tcm_duplicates", "deliveries since the start that were journalled before", ingest["duplicates"])
@@ -99,6 +130,8 @@ class _Collector:
         yield _gauge("tcm_queue_messages", "messages waiting for the journal", ingest["queue"])
         yield _gauge("tcm_journal_pos", "position of the last record", journal["pos"])
         yield _gauge("tcm_journal_bytes", "size of journal.db", journal["bytes"])
+        yield _gauge("tcm_journal_used_bytes", "pages of journal.db in use", journal["used_bytes"])
+        yield _gauge("tcm_journal_budget_bytes", "what they may come to", status["budget_bytes"])
         yield _gauge("tcm_quarantined", "deliveries in quarantine", status["quarantined"])
         yield _labelled("tcm_gap_records", "records in gaps", "state", status["gaps"])
         unreadable = status["consumers"]["watch"]["unreadable"]
@@ -115,7 +148,7 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, text, value=value)
 
 
-def _labelled(name: str, text: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:
+def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)

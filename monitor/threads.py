@@ -1,54 +1,151 @@
-"""Threads: each part's loop, and the group of them that ends as a whole when one fails."""
+"""Threads: each part's loop, the pool of the store's writes, and the group that ends as a whole when one fails."""
 
 from __future__ import annotations
 
 import logging
+import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
 
-from monitor.model.errors import TcmError
+from monitor.model.errors import DiskFull, TcmError
+from monitor.model.progress import Progress
 
 IDLE_S = 0.1  # how often a part without work looks at time: acknowledgements and ticks fall due without a message
-STALL_S = 30.0  # a step does a bounded piece of work, tens of ms; one that takes this long is stuck
-STOP_S = 15.0  # longer than a write's time-out, shorter than systemd's patience
+FULL_S = 1.0  # until what a full disk did not take is tried again
+STALL_S = 10.0  # a step does a bounded piece of work, tens of ms; work that nobody takes up for so long is stuck
 
 log = logging.getLogger(__name__)
 
 
-class Loop:
-    """Steps a part until told to stop, and wakes others when there was something to do."""
+class Pace:
+    """How long work has waited without the position moving, as far as somebody looked."""
 
-    def __init__(self, name: str, step: Callable[[], bool], wakes: tuple[Loop, ...] = ()) -> None:
-        self.name, self._step, self._wakes = name, step, wakes
+    def __init__(self, progress: Callable[[], Progress]) -> None:
+        self._progress = progress
+        self._position = progress().position
+        self.still_s = 0.0
+
+    def look(self, elapsed_s: float) -> None:
+        """Look again, `elapsed_s` after the last time."""
+        position, target = self._progress()
+        self.still_s = self.still_s + elapsed_s if self._position == position < target else 0.0
+        self._position = position
+
+
+class Loop:
+    """Steps a part until told to stop, and wakes others when there was something to do.
+
+    `pace` is that of the part's work, `step_pace` that of the steps themselves. What the disk has no room for was not
+    kept and is tried again. Work that `is_local` needs no server.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], bool],
+        progress: Callable[[], Progress],
+        wakes: tuple[Loop, ...] = (),
+        *,
+        is_local: bool = False,
+    ) -> None:
+        self.name, self._step, self._progress, self._wakes, self._is_local = name, step, progress, wakes, is_local
         self.wake = threading.Event()
-        self._beat_s = time.monotonic()
+        self.steps = 0
+        self.pace, self.step_pace = Pace(progress), Pace(self._step_progress)
+        self._full = ""
 
     def run(self, stopping: threading.Event) -> None:
         """Body of the thread."""
         while not stopping.is_set():
-            self._beat_s = time.monotonic()
-            if self._step():
+            self.steps += 1
+            try:
+                did = self._step()
+            except DiskFull as error:
+                if not self._full:
+                    log.error("%s", error)
+                self._full = str(error)
+                stopping.wait(FULL_S)
+                continue
+            self._full = ""
+            if did:
                 for other in self._wakes:
                     other.wake.set()
             else:
                 self.wake.wait(IDLE_S)
                 self.wake.clear()
 
+    def _step_progress(self) -> Progress:
+        """Steps go on for ever; work that moves within one counts too."""
+        position = self.steps + self._progress().position
+        return Progress(position, position + 1)
+
+    @property
+    def still_s(self) -> float:
+        """For how long step or work has not moved, whatever the reason."""
+        return max(self.pace.still_s, self.step_pace.still_s)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether work waits and nothing moves."""
+        return self.still_s >= STALL_S
+
+    @property
+    def stuck_s(self) -> float:
+        """For how long it has not moved though neither a server nor the disk's room keeps it."""
+        is_own = self._is_local and not self._full
+        return self.still_s if is_own else self.step_pace.still_s
+
     @property
     def problem(self) -> str:
-        """That the part is stuck, "" while it moves."""
-        idle_s = time.monotonic() - self._beat_s
-        return f"no progress for {idle_s:.0f} s" if idle_s > STALL_S else ""
+        """That the part is stuck or the disk full, "" while it moves."""
+        return self._full or (f"no progress for {self.still_s:.0f} s" if self.is_stalled else "")
+
+
+class Pool(Executor):
+    """Threads for calls that may hang; unlike those of the standard pool they do not hold the end of the process."""
+
+    def __init__(self, size: int, name: str) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True) for number in range(size)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `call` in the next free thread."""
+        future: Future[Any] = Future()
+        self._calls.put((future, lambda: call(*args, **kwargs)))
+        return future
+
+    def end(self, limit_s: float) -> bool:
+        """Take nothing more; False when a call has not come to its end within `limit_s`."""
+        for _ in self._threads:
+            self._calls.put(None)
+        return not join(self._threads, limit_s)
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            future, run = call
+            try:
+                future.set_result(run())
+            except BaseException as error:  # noqa: BLE001 - whoever has the future raises it
+                future.set_exception(error)
 
 
 class Threads:
-    """Threads that live and end together: whatever ends one, even without an error, ends all."""
+    """Threads that live and end together: whatever ends one, even without an error, ends all.
 
-    def __init__(self) -> None:
-        self.stopping = threading.Event()
-        self._failure: BaseException | None = None
+    `ended` is set when somebody wants the end or a thread had one, `stopping` when all have to come to theirs.
+    """
+
+    def __init__(self, ended: threading.Event) -> None:
+        self.ended, self.stopping = ended, threading.Event()
+        self.failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
 
     def start(self, name: str, body: Callable[[], None]) -> None:
@@ -57,19 +154,21 @@ class Threads:
         self._threads.append(thread)
         thread.start()
 
-    def wait(self, limit_s: float | None = None) -> bool:
-        """Wait until `stopping` is set, at most `limit_s`; raises what ended a thread."""
-        ended = self.stopping.wait(limit_s)
-        if self._failure is not None:
-            raise self._failure
-        return ended
+    @property
+    def is_running(self) -> bool:
+        """Whether threads were started and none has to end yet."""
+        return bool(self._threads) and not self.stopping.is_set()
 
-    def join(self) -> list[str]:
-        """Wait for all to end; the names of those that did not within STOP_S."""
-        end_s = time.monotonic() + STOP_S
-        for thread in self._threads:
-            thread.join(max(end_s - time.monotonic(), 0.0))
-        return [thread.name for thread in self._threads if thread.is_alive()]
+    def wait(self, limit_s: float | None = None) -> bool:
+        """Wait until `ended` is set, at most `limit_s`; raises what ended a thread."""
+        is_ended = self.ended.wait(limit_s)
+        if self.failure is not None:
+            raise self.failure
+        return is_ended
+
+    def join(self, limit_s: float) -> list[str]:
+        """Wait for all to end; the names of those that did not within `limit_s`."""
+        return join(self._threads, limit_s)
 
     def _guard(self, name: str, body: Callable[[], None]) -> None:
         try:
@@ -77,6 +176,15 @@ class Threads:
             if not self.stopping.is_set():
                 raise TcmError("run", name, "the thread ended by itself")
         except BaseException as error:  # kept for `wait`, which raises it: the process ends and systemd starts it anew
-            self._failure = self._failure or error
+            self.failure = self.failure or error
             log.critical("part %s failed: %s", name, error, exc_info=not isinstance(error, TcmError | sqlite3.Error))
-        self.stopping.set()
+            self.stopping.set()
+            self.ended.set()
+
+
+def join(threads: list[threading.Thread], limit_s: float) -> list[str]:
+    """Wait for threads to end, at most `limit_s` for all; the names of those that did not."""
+    end_s = time.monotonic() + limit_s
+    for thread in threads:
+        thread.join(max(end_s - time.monotonic(), 0.0))
+    return [thread.name for thread in threads if thread.is_alive()]

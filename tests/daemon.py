@@ -20,7 +20,7 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from monitor.cli import main
-from tests.servers import HOST, Influxd, free_port, wait_until
+from tests.servers import HOST, Influxd, free_port, mortal, wait_until
 
 REPOSITORY = Path(__file__).parents[1]
 READY_S = SETTLE_S = STOP_S = 20.0
@@ -84,16 +84,24 @@ class DaemonProcess:
         *,
         protocol: str = "5",
         limits: str = LIMITS,
+        more: str = "",
+        prefix: tuple[str, ...] = (),
+        program: tuple[str, ...] = ("-m", "monitor"),
     ) -> None:
+        """`more` is added to the configuration; `prefix` stands before the command, e.g. to enter a namespace.
+
+        `program` is what Python runs; another one may shorten waits before it does the same.
+        """
         self.port, self.state_dir = free_port(), folder / "var"
         self.config, self.log = folder / "config" / "monitor.toml", folder / "log.txt"
         (self.config.parent / "limits").mkdir(parents=True, exist_ok=True)
         (self.config.parent / "limits" / "test.toml").write_text(limits)
         self.config.write_text(
             f'instance = "test"\nstate_dir = "../var"\n[mqtt]\nurl = "{broker_url}"\nprotocol = "{protocol}"\n'
-            f'[store]\n{store}\n[web]\nlisten = "{HOST}:{self.port}"\n[ingest]\ndefault_limits = "test"\n'
+            f'[store]\n{store}\n[web]\nlisten = "{HOST}:{self.port}"\n[ingest]\ndefault_limits = "test"\n{more}\n'
         )
         self.process: subprocess.Popen[bytes] | None = None
+        self._prefix, self._program = prefix, program
 
     def __enter__(self) -> Self:
         return self
@@ -101,11 +109,16 @@ class DaemonProcess:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it without waiting for anything."""
+        command = [*self._prefix, sys.executable, *self._program, "run", "--config", str(self.config)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(mortal(command), stdout=log, stderr=log, cwd=REPOSITORY, env=ENVIRONMENT)
+        return self.process
+
     def start(self, path: str = "/readyz") -> None:
         """Start it and wait until `path` answers 200."""
-        command = [sys.executable, "-m", "monitor", "run", "--config", str(self.config)]
-        with self.log.open("ab") as log:
-            self.process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, env=ENVIRONMENT)
+        process = self.launch()
         wait_until(lambda: self.answers(path) or process.poll() is not None, READY_S, f"{path} of the daemon")
         assert process.poll() is None, self.log.read_text()
 

@@ -185,11 +185,17 @@ class NaivePlacing:
         self.given: list[int] = []
         self.anchors: dict[tuple[str, int], tuple[int, int | None]] = {}
         self.starts: dict[tuple[str, int], list[int]] = {}
-        self.waiting: list[tuple[int, tuple[str, int], int, int]] = []  # position, boot, received_ns, bytes
+        self.waiting: list[tuple[int, tuple[str, int], int]] = []  # position, boot, bytes
+        self.since_ns: dict[tuple[str, int], int | None] = {}  # the tick before; None where the start had none yet
+        self.mono_ns: int | None = None  # of the last tick
 
     @property
     def unplaced(self) -> list[int]:
-        return [pos for pos, _, _, _ in self.waiting]
+        return [pos for pos, _, _ in self.waiting]
+
+    def restart(self) -> None:
+        """The daemon starts anew."""
+        self.mono_ns = None
 
     def take(self, arrival: Usable) -> None:
         """The next message that is journalled."""
@@ -204,23 +210,26 @@ class NaivePlacing:
             if arrival.is_prompt:
                 self._anchor({key: (start_ns, stamp.mono_ns)})
             elif not is_placed:
-                self.waiting.append((self.pos, key, arrival.received_ns, len(arrival.payload)))
-                if sum(size for _, other, _, size in self.waiting if other == key) > self.max_bytes:
+                self.waiting.append((self.pos, key, len(arrival.payload)))
+                self.since_ns.setdefault(key, self.mono_ns)
+                if sum(size for _, other, size in self.waiting if other == key) > self.max_bytes:
                     self._anchor({key: (min(self.starts[key]), None)})
                 return
         self.given.append(self.pos)
 
-    def tick(self, now_ns: int) -> None:
+    def tick(self, mono_ns: int) -> None:
         """The next tick."""
         self.pos += 1
-        since_ns: dict[tuple[str, int], int] = {}
-        for _, key, received_ns, _ in self.waiting:
-            since_ns.setdefault(key, received_ns)
-        over = [key for key, first_ns in since_ns.items() if not 0 <= now_ns - first_ns < self.wait_ns]
+        self.mono_ns = mono_ns
+        for key, since_ns in self.since_ns.items():
+            if since_ns is None or since_ns > mono_ns:
+                self.since_ns[key] = mono_ns
+        over = [key for key, since_ns in self.since_ns.items() if mono_ns - (since_ns or 0) >= self.wait_ns]
         self._anchor({key: (min(self.starts[key]), None) for key in over})
         self.given.append(self.pos)
 
     def _anchor(self, anchors: dict[tuple[str, int], tuple[int, int | None]]) -> None:
         self.anchors |= anchors
-        self.given += [pos for pos, key, _, _ in self.waiting if key in anchors]
+        self.given += [pos for pos, key, _ in self.waiting if key in anchors]
         self.waiting = [entry for entry in self.waiting if entry[1] not in anchors]
+        self.since_ns = {key: since_ns for key, since_ns in self.since_ns.items() if key not in anchors}

@@ -41,6 +41,12 @@ def wait_until(condition: Callable[[], bool], limit_s: float, what: str) -> None
         time.sleep(0.01)
 
 
+def mortal(command: list[str]) -> list[str]:
+    """The command, so that the kernel kills it with the thread that starts it, however that ends."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else command
+
+
 class Server:
     """A program that can be stopped and started again on the same port with the same data."""
 
@@ -53,7 +59,7 @@ class Server:
         """Start the program and wait until it answers."""
         log = self.folder / "log.txt"
         with log.open("ab") as out:
-            self._process = subprocess.Popen(self._command, stdout=out, stderr=out, cwd=self.folder)
+            self._process = subprocess.Popen(mortal(self._command), stdout=out, stderr=out, cwd=self.folder)
         try:
             wait_until(self._is_up_or_dead, START_LIMIT_S, f"{self._command[0]} to answer on port {self.port}")
             if self._process.poll() is not None:
@@ -64,11 +70,24 @@ class Server:
 
     def stop(self) -> None:
         """End the program in order (SIGTERM) and wait for it; does nothing when it has ended."""
+        self.thaw()  # what stands still cannot end in order
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         """End the program as a crash would (SIGKILL)."""
         self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Let it stand still (SIGSTOP): it neither answers nor ends."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
 
     def _is_up_or_dead(self) -> bool:
         return self._is_up() or (self._process is not None and self._process.poll() is not None)
@@ -86,6 +105,10 @@ class Server:
 
 
 class Mosquitto(Server):
+    def reload(self) -> None:
+        """Have it read its configuration again."""
+        self._signal(signal.SIGHUP)
+
     @property
     def url(self) -> str:
         return f"mqtt://{HOST}:{self.port}"

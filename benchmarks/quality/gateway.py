@@ -58,6 +58,7 @@ class _Link:
     """The gateway's own link to the broker, which does not fail here: outages are those of the loggers."""
 
     is_connected = True
+    generation = 1
 
 
 class Gateway:

@@ -12,7 +12,7 @@ from itertools import islice, takewhile
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.device.ring import Record, Ring
 
-WANT_QUIET = 1 / 6  # of the resend time: a record sent this recently is still on its way, whatever `want` says
+WANT_QUIET = 1 / 30  # of the resend time, 2 s: a record sent this recently is still on its way, whatever `want` says
 FILL_SHARE = 1 / 4  # of the window: of 256 places 64, so 64 missing records a second, and three times as many live ones
 LIVE_SHARE = 1 / 8  # of 256 places 32
 

@@ -25,7 +25,7 @@ KEEPALIVE_S = 30
 MAX_INFLIGHT = 20  # without the broker's PUBACK; the default of common brokers
 MAX_QUEUED = 100_000  # in paho, of all loggers on a connection; each bounds its own by its window of 256 records
 FIRST_BACKOFF_S = 0.5
-MAX_BACKOFF_S = 30.0
+MAX_BACKOFF_S = 5.0
 STEADY_S = 10.0  # a connection that lasted so long was a good one: the next attempt comes soon
 ANSWER_S = 3.0  # from the CONNECT to the broker's answer; paho itself would wait for ever
 

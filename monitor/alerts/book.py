@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -108,6 +109,20 @@ class AlertBook:
             Told(exceedance, occurred_ns, cleared_ns, json.loads(body), key, bool(was_acknowledged), number)
             for key, exceedance, occurred_ns, cleared_ns, body, was_acknowledged, number in rows
         ]
+
+    def copy_from(self, other: AlertBook, is_wanted: Callable[[int], bool]) -> None:
+        """Enter the alerts of another book whose evidence stands at a position that is wanted, as they are there now.
+
+        They fire in the order in which they did.
+        """
+        rows = other._connection.execute(
+            "SELECT alerts.*, min(n), at_ns FROM transitions JOIN alerts ON alert_id = id GROUP BY id ORDER BY min(n)"
+        )
+        for *row, _, at_ns in rows:
+            body = json.loads(row[-1])
+            if is_wanted(body["evidence"]["pos"]) and not self._knows(row[0]):
+                self._connection.execute("INSERT INTO alerts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self._transition(row[0], FIRING, at_ns, body)
 
     def apply(self, changes: list[Change], at_ns: int) -> None:
         """Enter what a settlement found, at `at_ns` and the nanoseconds after it: no two points of a series at one."""

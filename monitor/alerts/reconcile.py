@@ -13,6 +13,7 @@ from monitor.model.clock import rfc3339
 REVISED, MERGED = "revised", "merged"  # kinds of transition beside the states of an alert
 WITHDRAWN = "; withdrawn: judged again with everything that came later, it is no exceedance"
 ONE_WITH = "; one with "
+APART = "; ended: it came too late to be judged in its place, and nothing goes on with it"
 KEPT = ("id", "severity", "reported_at", "suspect", "merged_into", "state")  # of an alert that is revised
 _END = 1 << 62
 
@@ -62,6 +63,13 @@ def reconcile(live: Iterable[Told], official: Iterable[Told], at_ns: int) -> lis
     for told, true in streams.values():
         changes += _reconcile_stream(sorted(told, key=_report), sorted(true, key=_start), at_ns)
     return changes
+
+
+def ended_apart(alert: Told, at_ns: int) -> Change:
+    """An open alert of a record that is judged apart from all others for good ends at `at_ns` (UTC)."""
+    cleared_ns = max(alert.occurred_ns, at_ns)
+    body = alert.body | {"state": CLEARED, "cleared_at": rfc3339(cleared_ns), "message": alert.body["message"] + APART}
+    return Change(REVISED, replace(alert, cleared_ns=cleared_ns), body)
 
 
 def _stream(told: Told) -> tuple[Any, ...]:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
+import threading
 
 from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, load
 
 
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the daemon until SIGTERM or Ctrl-C. Example: tcm run --config /etc/tcm/monitor.toml"""
-    from monitor.app import Daemon
+    from monitor.supervise import end_on_signal, leave_later
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    daemon = Daemon(load(config))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: daemon.request_stop())
-    daemon.start()
-    logging.getLogger("monitor").info("listening on http://%s, state in %s", daemon.address, daemon.config.state_dir)
+    ended = threading.Event()
+    end_on_signal(ended)
+    from monitor.app import Daemon  # slow; a signal meanwhile is not lost
+
+    daemon = Daemon(load(config), ended=ended)
     try:
+        if not ended.is_set():
+            daemon.start()
+            place = daemon.config.state_dir
+            logging.getLogger("monitor").info("listening on http://%s, state in %s", daemon.address, place)
         daemon.wait()
+    except BaseException:
+        leave_later()
+        raise
     finally:
         daemon.stop()

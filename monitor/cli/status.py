@@ -15,12 +15,14 @@ from monitor.cli.output import (
     require_state,
     table,
 )
+from monitor.model.condition import GATEWAY
 
 if TYPE_CHECKING:
     from monitor.config import Config
 
 
 CLOCKS = {0: "not set", 1: "free", 2: "set"}
+GAP_STATES = ("open", "requested", "lost")
 MAX_NAMED = 20  # containers that a line lists
 
 
@@ -55,6 +57,8 @@ def _offline(config: Config) -> dict[str, Any]:
             "dropped": 0,
         },
         "consumers": {},
+        "conditions": [],
+        "budget_bytes": config.journal.budget_bytes,
         "provisional": reader.watch.provisional(),
     }
     document = head | reader.document(config.rules, SystemClock().now_ns())
@@ -63,20 +67,25 @@ def _offline(config: Config) -> dict[str, Any]:
 
 
 def _show(document: dict[str, Any]) -> None:
+    from rich import filesize
     from rich.text import Text
 
     out = console()
     out.print(f"{document['instance']}: {document['state']}", style="bold", highlight=False)
     for part, problem in document["problems"].items():
         out.print(f"  {part}: {problem}", style="yellow", highlight=False)
-    ingest, journal, gaps = document["ingest"], document["journal"], document["gaps"]
+    for condition in document["conditions"]:
+        out.print(f"  {_condition(condition)}", style="yellow", highlight=False)
+    ingest, journal = document["ingest"], document["journal"]
     out.print(
         f"records {ingest['records']} ({ingest['records_per_s']}/s), queue {ingest['queue']}, "
-        f"journal at {journal['pos']}, quarantined {document['quarantined']}, "
-        f"missing {gaps['open'] + gaps['requested']}, lost {gaps['lost']}, "
-        f"alerts firing {document['alerts']['firing']}",
+        f"quarantined {document['quarantined']}, alerts firing {document['alerts']['firing']}",
         highlight=False,
     )
+    used, budget = (filesize.decimal(int(n_bytes)) for n_bytes in (journal["used_bytes"], document["budget_bytes"]))
+    out.print(f"journal at {journal['pos']}, {used} of {budget} used", highlight=False)
+    gaps = ", ".join(f"{document['gaps'][state]} {state}" for state in GAP_STATES)
+    out.print(f"missing records: {gaps}", highlight=False)
     for name, consumer in document["consumers"].items():
         out.print(f"  {name}: at {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
     if document["provisional"]:
@@ -97,6 +106,11 @@ def _show(document: dict[str, Any]) -> None:
         )
         loggers.add_row(*(Text(str(cell)) for cell in cells))
     out.print(loggers)
+
+
+def _condition(condition: dict[str, str]) -> str:
+    of = "" if condition["container"] == GATEWAY else f" {condition['container']}/{condition['logger']}"
+    return f"{condition['rule']}{of}: {condition['text']}"
 
 
 def _provisional(containers: list[str]) -> str:

@@ -14,13 +14,14 @@ from monitor.config.load import load_config, load_profile
 from monitor.config.problems import ConfigProblems, Problem
 from monitor.config.rules import Rules, canonical_json
 from monitor.config.secret import read_secret
-from monitor.config.settings import IngestSettings, MqttSettings, Settings, StoreSettings, WebSettings
+from monitor.config.settings import IngestSettings, JournalSettings, MqttSettings, Settings, StoreSettings, WebSettings
 from monitor.config.warnings import warnings_of
 
 __all__ = [
     "Config",
     "ConfigProblems",
     "IngestSettings",
+    "JournalSettings",
     "MqttSettings",
     "Problem",
     "Rules",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.config.rules import Rules
-from monitor.config.settings import MqttSettings, StoreSettings, WebSettings
+from monitor.config.settings import JournalSettings, MqttSettings, StoreSettings, WebSettings
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Config:
     mqtt: MqttSettings
     store: StoreSettings
     web: WebSettings
+    journal: JournalSettings
     files: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property

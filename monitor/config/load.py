@@ -106,7 +106,7 @@ def _build(settings: Settings, sources: Sources) -> Config:
     files |= {("consignments", source.name("id")): source.file for source in sources.consignments}
     files |= {("profiles", source.name("name")): source.file for source in sources.profiles}
     files["settings", ""] = sources.settings.file
-    return Config(rules, settings.state_dir, settings.mqtt, settings.store, settings.web, files)
+    return Config(rules, settings.state_dir, settings.mqtt, settings.store, settings.web, settings.journal, files=files)
 
 
 def _id(model: Container | Consignment) -> str:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from monitor.config.inputs import MAX_SOURCES, SourceSettings
 from monitor.config.secret import secret
 from monitor.model.limit import Identifier, Strict
+from monitor.model.strict import Bytes, Seconds
 
 DEFAULT_INSTANCE = "gateway-1"
 MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -175,6 +176,19 @@ class IngestSettings(Strict):
     default_limits: Identifier | None = None
 
 
+class JournalSettings(Strict):
+    """What the journal may use of the disk.
+
+    `budget` is for `journal.db`: at 90 % of it payloads that every consumer has confirmed are dropped, oldest first; at
+    100 % nothing more is taken. `keep` is the age at which they are dropped all the same (absent: never). `reserve` is
+    what stays free on the disk for the other files.
+    """
+
+    budget_bytes: Annotated[Bytes, Field(ge=1e6, alias="budget")] = 20e9
+    keep_s: Annotated[Seconds | None, Field(ge=86_400, alias="keep")] = None
+    reserve_bytes: Annotated[Bytes, Field(ge=0, alias="reserve")] = 200e6
+
+
 class Settings(Strict):
     """monitor.toml as a whole; folders hold one TOML file for each profile, container and consignment."""
 
@@ -187,6 +201,7 @@ class Settings(Strict):
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
     ingest: IngestSettings = IngestSettings()
+    journal: JournalSettings = JournalSettings()
     source: tuple[SourceSettings, ...] = Field(default=(), max_length=MAX_SOURCES)
 
     @model_validator(mode="before")

@@ -4,59 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from monitor.alerts.reconcile import Told
-from monitor.config import Rules
-from monitor.detect.arrivals.judge import ARRIVAL_CHECKS
-from monitor.model.batch import Finding
-from monitor.model.limit import Profile
-
-MAX_FORKS = 1_000  # containers; of further ones the whole journal is judged again, as of those below
+MAX_FORKS = 1_000  # containers; further ones are judged again from the base, as those below
 MAX_FORK_BYTES = 64 << 20  # of all states together: as much again as the detector's own
 
 
 @dataclass(slots=True)
 class Fork:
-    """From the record at `since_pos` on a container is judged again in official order, from `state`.
+    """A container is judged again in official order, from `state` on: from the record at `since_pos`.
 
-    Without `state` it is from the journal's beginning. `since_ns` is when that became so. `must_judge` says so even
-    when the records are in order. `scanned_pos` and `judged` are how far that has come: rows up to which position, how
-    many of them. `number` is another for each fork.
+    Where that is 0 it is from the base, which had come to `after_pos`; without `state` from the journal's beginning.
+    Then it `is_oldest`: nothing older is known to go back to. `since_ns` is when it began, by the steady time of the
+    ticks. `must_judge`, even when the records are in order. `scanned_pos` and `judged` are how far that has come: rows
+    up to which position, how many of them. `number` is another for each fork.
     """
 
+    number: int
     since_pos: int
     since_ns: int
     state: bytes
-    number: int
+    after_pos: int = 0
+    is_oldest: bool = False
     must_judge: bool = False
     scanned_pos: int = 0
     judged: int = 0
-
-
-class Before(NamedTuple):
-    """An exceedance that fired before the fork: its id, the finding that cleared it (None: it goes on), its peak."""
-
-    exceedance: str
-    ended: Finding | None
-    peak: float
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a container's exceedances are in official order, as of a tick at `at_ns`.
-
-    `positions` int64 [n] are those of the records that were judged again; `official` fired in them, `before` earlier.
-    """
-
-    container: str
-    at_ns: int
-    positions: NDArray[np.int64]
-    official: list[Told]
-    before: list[Before]
 
 
 class Forks:
@@ -76,21 +48,30 @@ class Forks:
     def __getitem__(self, container: str) -> Fork:
         return self._forks[container]
 
+    def get(self, container: str) -> Fork | None:
+        """The container's fork, None where it has none."""
+        return self._forks.get(container)
+
     @property
     def has_room(self) -> bool:
         """Whether the state of one container more can be kept."""
         kept = [len(fork.state) for fork in self._forks.values() if fork.state]
         return len(kept) < MAX_FORKS and sum(kept) < MAX_FORK_BYTES
 
+    @property
+    def rootless(self) -> list[str]:
+        """The containers to be judged again from the oldest state that is known, which nobody looked up yet."""
+        return [container for container in self if not self._forks[container].state]
+
     def begin(self, container: str, since_pos: int, since_ns: int, state: bytes) -> None:
         """Go back to `state` when the container is judged again."""
         self._number += 1
-        self._forks[container] = Fork(since_pos, since_ns, state, self._number)
+        self._forks[container] = Fork(self._number, since_pos, since_ns, state)
 
     def begin_anew(self, container: str, since_ns: int) -> None:
-        """Judge the container again from the journal's beginning, whatever is in order."""
+        """Judge the container again from the oldest state that is known, whatever is in order."""
         self._number += 1
-        self._forks[container] = Fork(0, since_ns, b"", self._number, must_judge=True)
+        self._forks[container] = Fork(self._number, 0, since_ns, b"", is_oldest=True, must_judge=True)
 
     def mark(self, container: str) -> None:
         """A record was judged apart from its stream: though it may stand in its place, that was not its place."""
@@ -108,66 +89,3 @@ class Forks:
         """Take up the forks of a snapshot."""
         self._number = content["number"]
         self._forks = {name: Fork(*fields) for name, *fields in content["forks"]}
-
-
-Exceedance = tuple[str, str, str, int]  # rule, logger, channel, start ns
-
-
-def arrival_rules(profile: Profile) -> frozenset[str]:
-    """The rules of a profile that are judged by when records arrive: these are never judged again in another order."""
-    return frozenset(rule.id for rule in profile.rule if getattr(rule, "check", None) in ARRIVAL_CHECKS)
-
-
-def is_by_arrival(finding: Finding, rules: Rules) -> bool:
-    """Whether a finding depends on when records arrive."""
-    return finding.rule in arrival_rules(rules.profile(finding.container))
-
-
-class Firing:
-    """What fires at present by the readings, with its peak, by container: as many as lanes fire."""
-
-    def __init__(self) -> None:
-        self._peaks: dict[str, dict[Exceedance, float]] = {}
-
-    def of(self, container: str) -> dict[Exceedance, float]:
-        """Peak of each exceedance of a container that goes on."""
-        return dict(self._peaks.get(container, {}))
-
-    def put(self, container: str, peaks: dict[Exceedance, float]) -> None:
-        """These go on, and no others."""
-        self._peaks.pop(container, None)
-        if peaks:
-            self._peaks[container] = peaks
-
-    def take(self, findings: list[Finding], rules: Rules) -> None:
-        """Go on with findings in order."""
-        passed_over: dict[str, frozenset[str]] = {}
-        for finding in findings:
-            container = finding.container
-            if container not in passed_over:
-                passed_over[container] = arrival_rules(rules.profile(container))
-            if finding.rule in passed_over[container]:
-                continue
-            peaks = self._peaks.setdefault(container, {})
-            exceedance = (finding.rule, finding.logger, finding.channel, finding.start_ns)
-            if finding.change == "cleared":
-                peaks.pop(exceedance, None)
-            else:
-                peaks[exceedance] = finding.peak
-            if not peaks:
-                del self._peaks[container]
-
-    def snapshot(self, container: str | None = None) -> list[list[Any]]:
-        """The state for `restore`, or that of a container."""
-        return [
-            [name, *exceedance, peak]
-            for name, peaks in self._peaks.items()
-            if container in (None, name)
-            for exceedance, peak in peaks.items()
-        ]
-
-    def restore(self, rows: list[list[Any]]) -> None:
-        """Take up the state of a snapshot."""
-        self._peaks = {}
-        for name, rule, logger, channel, start_ns, peak in rows:
-            self._peaks.setdefault(name, {})[rule, logger, channel, start_ns] = peak

@@ -12,25 +12,29 @@ import cbor2
 
 from monitor.alerts import Origin
 from monitor.config import Rules
-from monitor.consumers.forks import Exceedance, Firing, Forks
-from monitor.consumers.judged import Judged, Passed, ends_of, shock_result, tick_of
+from monitor.consumers.conditions import Conditions
+from monitor.consumers.firing import Exceedance, Firing
+from monitor.consumers.forks import Forks
+from monitor.consumers.judged import Judged, Passed, Steady, ends_of, tick_of
 from monitor.consumers.order import MAX_LOGGERS, Head, Order
-from monitor.consumers.points import Anchors, anchor_of, placed_ns
-from monitor.consumers.reading import read, read_phase
+from monitor.consumers.placing import Placing
+from monitor.consumers.points import Anchors
+from monitor.consumers.reading import read_phase
 from monitor.consumers.totals import DerivedResults, exposure_results
 from monitor.detect.engine import Engine, Judges
 from monitor.detect.rules import started_anew
-from monitor.model.batch import Batch, Block, Detected, Event, Heard
-from monitor.model.channel import field_name
+from monitor.model.batch import Batch, Detected
+from monitor.model.condition import Condition
 from monitor.model.errors import SnapshotError, TcmError
 from monitor.model.phase import PhaseBook
-from monitor.model.record import Env, Record, Status
+from monitor.model.record import Record
 
 log = logging.getLogger(__name__)
 
-SNAPSHOT_VERSION = 5
+# Raise it when anything in it changes its meaning. From version 6 on retention may have dropped what a state came from:
+# a program that raises it has to take up the version before.
+SNAPSHOT_VERSION = 6
 OWN_KINDS = ("config", "tick", "operator")
-MAX_UNKNOWN_CHANNELS = 1_000
 
 
 def _run_of(record: Record) -> tuple[str, bool]:
@@ -62,14 +66,24 @@ class Judge:
         self._rules = rules.with_phases(self._phases) if rules else None
         self._judges = judges
         self._engine = Engine(self._rules, judges=judges) if self._rules else None
-        self._order, self.forks, self._firing = Order(), Forks(), Firing()
+        self._placing = Placing(anchors, is_in_order=judges != "both")
+        self.forks, self._firing, self._conditions = Forks(), Firing(), Conditions()
         self._newest_ns: dict[str, int] = {}  # by container, the time of its newest reading or event
         self._derived = DerivedResults()
         self._quarantine_pos = 0
-        self.unreadable = 0  # records passed over since the journal's first
+        self.steady = Steady()
         self.started_anew: dict[str, list[str]] = {}  # by profile, the rules that its last change concerned
-        self.unknown_channels: set[str] = set()
         self.latest: dict[tuple[str, str], dict[str, float]] = {}
+
+    @property
+    def unreadable(self) -> int:
+        """Records passed over since the journal's first."""
+        return self._placing.unreadable
+
+    @property
+    def unknown_channels(self) -> set[str]:
+        """Channels that the schema of the store does not know."""
+        return self._placing.unknown_channels
 
     def step(self, records: Sequence[Record]) -> Iterator[Judged]:
         """Judge records in order, each run between two records of the daemon's own at once.
@@ -86,25 +100,27 @@ class Judge:
                 yield from (self._reconfigure(record) if kind == "config" else self._tick(record) for record in run)
 
     def _judge(self, records: Iterable[Record]) -> Iterator[Judged]:
-        batch, judged = Batch(), Judged(self._rules_in_force())
+        batch, judged = Batch(), Judged(self.rules)
         for record in records:
             if record.kind not in ("env", "shock", "status") or not record.container or not record.logger:
                 continue
-            if self._is_break(record, (record.container, record.logger)):
+            owner = (record.container, record.logger)
+            if self._is_break(record, owner):
                 yield self._finish(batch, judged)
-                batch, judged = Batch(), Judged(self._rules_in_force())
-                self.forks.begin(record.container, record.pos, record.received_ns, self.snapshot(record.container))
-            self._take(record, record.container, record.logger, batch, judged)
+                batch, judged = Batch(), Judged(self.rules)
+                self.forks.begin(record.container, record.pos, self.steady.ns, self.snapshot(record.container))
+            if self._placing.take(record, owner, batch, judged):
+                self.forks.mark(record.container)
         yield self._finish(batch, judged)
 
     def _is_break(self, record: Record, owner: tuple[str, str]) -> bool:
         """Whether the container's state just before a record has to be kept, as something may come between."""
-        container = owner[0]
-        if self._judges != "both" or container in self.forks or self._order.continues(owner, record):
+        container, order = owner[0], self._placing.order
+        if self._judges != "both" or container in self.forks or order.continues(owner, record):
             return False
-        if self.forks.has_room and not self._order.precedes(owner, record):
+        if self.forks.has_room and not order.precedes(owner, record):
             return True
-        self.forks.begin_anew(container, record.received_ns)
+        self.forks.begin_anew(container, self.steady.ns)
         return False
 
     def _finish(self, batch: Batch, judged: Judged) -> Judged:
@@ -140,13 +156,13 @@ class Judge:
         for record in records:
             said = read_phase(record)
             if said is None:
-                self.unreadable += 1
+                self._placing.unreadable += 1
             else:
                 self._phases = self._phases.add(record.pos, said)
                 if self._judges == "both" and said.effective_ns <= self._newest_ns.get(said.container, -1):
                     # Readings that were judged lie in another phase.
-                    self.forks.begin_anew(said.container, record.received_ns)
-        return self._go_on(self._rules_in_force())
+                    self.forks.begin_anew(said.container, self.steady.ns)
+        return self._go_on(self.rules)
 
     def _go_on(self, rules: Rules) -> Judged:
         self._rules = rules.with_phases(self._phases)
@@ -159,7 +175,7 @@ class Judge:
 
     def _tick(self, record: Record) -> Judged:
         """Time has passed; what went to quarantine meanwhile is to be looked at."""
-        judged = Judged(self._rules_in_force())
+        judged = Judged(self.rules)
         content = json.loads(record.payload)
         quarantined = content.get("quarantined", 0)
         if quarantined > self._quarantine_pos:
@@ -167,17 +183,21 @@ class Judge:
             self._quarantine_pos = quarantined
         assert self._engine is not None  # made with the rules
         judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
-        self._take_up(judged, self._engine.tick(tick_of(record, content)))
+        tick = tick_of(record, content)
+        self._take_up(judged, self._engine.tick(tick))
+        if self._judges != "readings":
+            named = (Condition(*each) for each in content.get("conditions", ()))
+            judged.conditions = self._conditions.take(record.pos, record.received_ns, named)
+        self.steady.tick(tick.mono_ns)
         open_containers = content.get("open")  # of an earlier version's ticks nobody knows
-        judged.passed = Passed(
-            record.pos, record.received_ns, None if open_containers is None else frozenset(open_containers)
-        )
+        may_come = None if open_containers is None else frozenset(open_containers)
+        judged.passed = Passed(record.pos, record.received_ns, self.steady.ns, may_come)
         return judged
 
     def learn(self, phases: PhaseBook) -> None:
         """What operators set is known beforehand."""
         self._phases = phases
-        self._go_on(self._rules_in_force())
+        self._go_on(self.rules)
 
     def firing(self, container: str) -> dict[Exceedance, float]:
         """What fires in a container by its readings, with its peak."""
@@ -190,6 +210,12 @@ class Judge:
         """
         rules = None if config is None else self._adapt(Rules.from_json(config))
         return Judge(rules, self._anchors, self._adapt, phases, "readings")
+
+    def at_base(self, config: bytes, state: bytes) -> Judge:
+        """A judge as it was saved under a configuration; SnapshotError when that cannot be taken up."""
+        judge = Judge(self._adapt(Rules.from_json(config)), self._anchors, self._adapt)
+        judge.restore(state)
+        return judge
 
     @staticmethod
     def heads(data: bytes) -> list[Head]:
@@ -221,7 +247,9 @@ class Judge:
         judged.results += self._derived.take(detected.derived)
         judged.results += exposure_results(detected.totals, judged.provisional)
 
-    def _rules_in_force(self) -> Rules:
+    @property
+    def rules(self) -> Rules:
+        """The rules in force, what operators set included."""
         if self._rules is None:
             raise TcmError("judge", "journal", "no configuration stands before the first record")
         return self._rules
@@ -231,10 +259,12 @@ class Judge:
         assert self._engine is not None  # nothing is saved before something was judged
         content = {
             "version": SNAPSHOT_VERSION,
-            "order": self._order.snapshot(container),
+            "order": self._placing.order.snapshot(container),
             "firing": self._firing.snapshot(container),
             "newest": {} if container else self._newest_ns,
             "forks": (Forks() if container else self.forks).snapshot(),
+            "conditions": [] if container else self._conditions.snapshot(),
+            "steady": self.steady.snapshot(),
             "quarantine": self._quarantine_pos,
             "unreadable": self.unreadable,
             "phases": self._phases.rows(),
@@ -249,70 +279,18 @@ class Judge:
         TcmError when a later one did.
         """
         content = _snapshot_content(data)
-        self._order.restore(content["order"])
+        self._placing.order.restore(content["order"])
+        self._placing.unreadable = content["unreadable"]
         self._firing.restore(content["firing"])
         self.forks.restore(content["forks"])
         self._newest_ns = content["newest"]
         self._derived.adopt(content["derived"])
-        self._quarantine_pos, self.unreadable = content["quarantine"], content["unreadable"]
+        self._conditions.restore(content["conditions"])
+        self.steady, self._quarantine_pos = Steady(*content["steady"]), content["quarantine"]
         self._phases = PhaseBook.from_rows(content["phases"])
-        self._go_on(self._rules_in_force())  # those at the snapshot; nothing has fired yet
+        self._go_on(self.rules)  # those at the snapshot; nothing has fired yet
         assert self._engine is not None  # made with the rules
         self._engine.restore(content["engine"])
-
-    def _take(self, record: Record, container: str, logger: str, batch: Batch, judged: Judged) -> None:
-        message = read(record)
-        if message is None:
-            self.unreadable += 1
-            return
-        status = message if isinstance(message, Status) else None
-        batch.heard.append(Heard(record.pos, container, logger, record.received_ns, status))
-        if isinstance(message, Status):
-            self._order.take_status((container, logger), message)
-            judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
-            return
-        anchor = anchor_of(record, message.stamp, self._anchors)
-        start_ns = placed_ns(message, anchor)
-        judged.origins[record.pos] = Origin(
-            received_ns=record.received_ns,
-            clock_uncertainty_s=message.stamp.clock_uncertainty_s(anchor),
-            is_latest=anchor is not None and anchor.mono_ns is None,
-        )
-        is_late = self._is_late(record, (container, logger), message.stamp.boot, message.seq)
-        if is_late:
-            self.forks.mark(container)
-        if isinstance(message, Env):
-            batch.blocks.append(self._block(record, container, logger, message, start_ns, is_late))
-        else:
-            event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message, is_late)
-            batch.events.append(event)
-            judged.results.append(shock_result(event, judged.rules))
-
-    def _is_late(self, record: Record, owner: tuple[str, str], boot: int, seq: int) -> bool:
-        if self._judges != "both":
-            return False
-        if record.is_derived:
-            return self._order.is_late_derived(owner, boot, seq)
-        return self._order.is_late(owner, boot, seq, is_fill=record.is_fill or record.has_waited)
-
-    def _block(self, record: Record, container: str, logger: str, env: Env, start_ns: int, is_late: bool) -> Block:
-        if len(self.unknown_channels) < MAX_UNKNOWN_CHANNELS:
-            self.unknown_channels.update(channel for channel in env.channels if field_name(channel) is None)
-        return Block(
-            pos=record.pos,
-            container=container,
-            logger=logger,
-            boot=env.stamp.boot,
-            seq=env.seq,
-            is_late=is_late,
-            channels=env.channels,
-            times_ns=env.offsets_ns + start_ns,
-            values=env.values,
-            interval_ns=self._order.interval_ns((container, logger)) or env.interval_ns or None,
-            clk=env.stamp.clk,
-            mono_ns=env.stamp.mono_ns,
-            received_ns=record.received_ns,
-        )
 
 
 def _snapshot_content(data: bytes) -> dict[str, Any]:

@@ -10,19 +10,23 @@ import numpy as np
 
 from monitor.alerts import Origin
 from monitor.config import Rules
-from monitor.consumers.forks import Settled
-from monitor.consumers.points import shock_fields
-from monitor.consumers.results import Result
-from monitor.model.batch import Batch, Event, Finding, Tick
+from monitor.consumers.points import one_point, shock_fields
+from monitor.consumers.settled import Settled
+from monitor.detect.arrivals.silence import MAX_ADVANCE_NS
+from monitor.model.batch import Batch, Event, Finding, Table, Tick
 from monitor.model.record import Record
 from monitor.shock.peak import analyse
 
 
 class Passed(NamedTuple):
-    """A tick, and the containers of which records may still come that belong before others (None: of any)."""
+    """A tick, and the containers of which records may still come that belong before others (None: of any).
+
+    `steady_ns` is the time since the journal began, see `Steady`.
+    """
 
     pos: int
     received_ns: int
+    steady_ns: int
     open_containers: frozenset[str] | None
 
     def is_open(self, container: str) -> bool:
@@ -36,19 +40,20 @@ class Judged:
 
     `origins` has by position what alerts say of their record; `quarantine` are the positions there, behind the first
     up to the second, that are to be looked at for conflicts. `provisional` are the containers of which records may
-    still come that belong before these; `passed` is of a tick.
+    still come that belong before these; `passed` is of a tick, and so are `conditions` that began or ended.
     What was judged again `is_again`; when all of it is, the container is `settled`.
     """
 
     rules: Rules
     findings: list[Finding] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
+    results: list[Table] = field(default_factory=list)
     origins: dict[int, Origin] = field(default_factory=dict)
     readings: int = 0
     events: int = 0
     quarantine: tuple[int, int] | None = None
     provisional: frozenset[str] = frozenset()
     passed: Passed | None = None
+    conditions: list[Finding] = field(default_factory=list)
     settled: Settled | None = None
     is_again: bool = False
 
@@ -59,14 +64,39 @@ def ends_of(batch: Batch) -> Iterator[tuple[str, int]]:
     yield from ((event.container, event.end_ns) for event in batch.events)
 
 
+class Steady:
+    """Time since the journal began (`ns`), as the ticks' steady clock counts it: whatever the calendar does.
+
+    That clock begins anew with the machine: then at least what it says has passed. What the gateway was off or asleep
+    for does not count, as nothing could have come.
+    """
+
+    def __init__(self, ns: int = 0, mono_ns: int | None = None) -> None:
+        self.ns, self._mono_ns = ns, mono_ns
+
+    def tick(self, mono_ns: int) -> None:
+        """Take the clock's reading at a tick."""
+        if self._mono_ns is not None:
+            passed_ns = mono_ns - self._mono_ns if mono_ns >= self._mono_ns else mono_ns
+            self.ns += min(passed_ns, MAX_ADVANCE_NS)
+        self._mono_ns = mono_ns
+
+    def snapshot(self) -> tuple[int, int | None]:
+        """The count and the last reading, with which it goes on."""
+        return self.ns, self._mono_ns
+
+
 def tick_of(record: Record, content: dict[str, Any]) -> Tick:
     """The tick that a record of that kind holds."""
     is_drained = content.get("queue", 0) == 0
     return Tick(record.pos, record.received_ns, content.get("mono_ns", 0), bool(content.get("connected")), is_drained)
 
 
-def shock_result(event: Event, rules: Rules) -> Result:
+def shock_result(event: Event, rules: Rules) -> Table:
     """The peaks of an event, a point of measurement `shock` at its trigger."""
     rotation = np.array(rules.logger(event.container, event.logger).rotation)
     tags = (("container", event.container), ("logger", event.logger), ("sensor", event.shock.accelerometer))
-    return Result(event.pos, "shock", tags, [event.trigger_ns], shock_fields(analyse(event.shock, rotation), event))
+    fields = shock_fields(analyse(event.shock, rotation), event)
+    point = one_point(event.pos, "shock", tags, event.trigger_ns, fields)
+    none, pos = np.zeros(1, dtype=np.int64), np.array([event.pos], dtype=np.int64)
+    return Table("shock", (tags,), none, pos, point.times_ns, point.fields)

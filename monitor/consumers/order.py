@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, NamedTuple, TypeVar
 
+from monitor.consumers.points import MAX_TIME_NS
 from monitor.model.record import Record, Status
 
 T = TypeVar("T")
@@ -15,12 +16,16 @@ MAX_DERIVED = 20_000  # about 300 bytes each; a further one takes the place of t
 
 
 class Head(NamedTuple):
-    """How far a stream has come: the last record of `logger` in order; `is_derived` of the derived boot alone."""
+    """How far a stream has come: the last record of `logger` in order; `is_derived` of the derived boot alone.
+
+    `began_ns` is the time of the first record that was judged of the boot.
+    """
 
     logger: str
     boot: int
     seq: int
     is_derived: bool
+    began_ns: int = 0
 
 
 class Order:
@@ -32,7 +37,7 @@ class Order:
 
     def __init__(self) -> None:
         self._intervals_ns: dict[Owner, int] = {}
-        self._heads: dict[Owner, tuple[int, int]] = {}
+        self._heads: dict[Owner, tuple[int, int, int]] = {}  # boot, seq, when the boot began
         self._derived: OrderedDict[tuple[Owner, int], int] = OrderedDict()
 
     def take_status(self, owner: Owner, status: Status) -> None:
@@ -41,7 +46,7 @@ class Order:
             self._remember(self._intervals_ns, owner, status.interval_us * 1000)
         head = self._heads.get(owner)
         if status.state == "online" and (head is None or head[0] != status.stamp.boot):
-            self._remember(self._heads, owner, (status.stamp.boot, -1))
+            self._remember(self._heads, owner, (status.stamp.boot, -1, MAX_TIME_NS))
 
     def continues(self, owner: Owner, record: Record) -> bool:
         """Whether a record follows what was judged of its logger without a break.
@@ -60,15 +65,16 @@ class Order:
         """Whether it is certain that a record belongs before one that was judged: a lower seq of the same boot."""
         if record.is_derived:
             return not self.continues(owner, record)
-        head_boot, head_seq = self._heads.get(owner, (record.boot, -1))
+        head_boot, head_seq, _ = self._heads.get(owner, (record.boot, -1, 0))
         return record.boot == head_boot and record.seq is not None and record.seq <= head_seq
 
-    def is_late(self, owner: Owner, boot: int, seq: int, *, is_fill: bool) -> bool:
+    def is_late(self, owner: Owner, boot: int, seq: int, start_ns: int = 0, *, is_fill: bool) -> bool:
         """Whether a later record of the logger was judged before this one: a lower seq, or memory of an older boot."""
-        head_boot, head_seq = self._heads.get(owner, (boot, -1))
+        head_boot, head_seq, began_ns = self._heads.get(owner, (boot, -1, MAX_TIME_NS))
         if (boot == head_boot and seq < head_seq) or (boot != head_boot and is_fill):
             return True
-        self._remember(self._heads, owner, (boot, seq))
+        is_first = boot != head_boot or head_seq < 0
+        self._remember(self._heads, owner, (boot, seq, start_ns if is_first else began_ns))
         return False
 
     def is_late_derived(self, owner: Owner, boot: int, seq: int) -> bool:
@@ -86,7 +92,7 @@ class Order:
 
     def heads(self) -> list[Head]:
         """How far each stream has come."""
-        native = [Head(logger, boot, seq, False) for (_, logger), (boot, seq) in self._heads.items()]
+        native = [Head(logger, boot, seq, False, began) for (_, logger), (boot, seq, began) in self._heads.items()]
         return native + [Head(logger, boot, seq, True) for ((_, logger), boot), seq in self._derived.items()]
 
     def snapshot(self, container: str | None = None) -> dict[str, Any]:
@@ -99,7 +105,9 @@ class Order:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up the state of a snapshot."""
         self._intervals_ns = {(container, logger): ns for container, logger, ns in state["intervals"]}
-        self._heads = {(container, logger): (boot, seq) for container, logger, boot, seq in state["heads"]}
+        self._heads = {
+            (container, logger): (boot, seq, began) for container, logger, boot, seq, began in state["heads"]
+        }
         derived = (((container, logger), boot, seq) for container, logger, boot, seq in state["derived"])
         self._derived = OrderedDict(((owner, boot), seq) for owner, boot, seq in derived)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.consumers.results import Result
+from monitor.consumers.reading import read
+from monitor.journal import JournalReader
 from monitor.model.batch import Event, Points
 from monitor.model.channel import field_name
 from monitor.model.record import SYNCHRONISED, Anchor, Env, Record, Shock, Stamp, Status
@@ -27,6 +28,29 @@ def anchor_of(record: Record, stamp: Stamp, anchors: Anchors) -> Anchor | None:
 def placed_ns(message: Env | Shock, anchor: Anchor | None) -> int:
     """When the record's first reading was taken, int64 ns UTC."""
     return min(max(message.stamp.time_ns(message.seq, anchor), 0), MAX_TIME_NS)
+
+
+def record_points(record: Record, journal: JournalReader) -> Iterator[Points]:
+    """The points that the store writes of a record of the journal itself; those of its judgement are results."""
+    if record.kind not in ("env", "shock", "status"):
+        return
+    message = read(record)
+    if message is None:
+        return
+    if isinstance(message, Status):
+        if not journal.is_stale_will(record.pos, record.logger or "", message):
+            yield status_points(record, message)
+        return
+    anchor = anchor_of(record, message.stamp, journal.anchor)
+    start_ns = placed_ns(message, anchor)
+    if message.stamp.clk != SYNCHRONISED:
+        yield clock_points(record, message.stamp, start_ns)
+    if isinstance(message, Shock):
+        yield wave_points(record, message, start_ns)
+        return
+    points = env_points(record, message, start_ns)
+    if points.fields:
+        yield points
 
 
 def env_points(record: Record, env: Env, start_ns: int) -> Points:
@@ -91,17 +115,6 @@ def alert_points(number: int, at_ns: int, alert: dict[str, Any]) -> Points:
         "message": alert["message"],
     }
     return one_point(number, "alert", tags, at_ns, fields)
-
-
-def result_points(result: Result) -> Points:
-    """What watch computed, as points; None and NaN are left out."""
-    times_ns = np.array(result.times_ns, dtype=np.int64)
-    columns: Fields = {
-        name: _column(value if isinstance(value, list) else [value] * len(times_ns))
-        for name, value in result.fields.items()
-        if value is not None
-    }
-    return Points(result.pos, result.measurement, result.tags, times_ns, columns)
 
 
 def one_point(

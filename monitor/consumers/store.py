@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
-import time
+import re
+import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from monitor.consumers.points import (
-    alert_points,
-    anchor_of,
-    clock_points,
-    env_points,
-    placed_ns,
-    result_points,
-    status_points,
-    wave_points,
-)
-from monitor.consumers.reading import read
+from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.watch import WatchReader
-from monitor.consumers.writes import Write, delay_s, halves
+from monitor.consumers.writes import Write, delay_s, halves, spans_of
 from monitor.journal import JournalReader, Place
-from monitor.journal.schema import Checkpoint, open_for_writing
-from monitor.model.batch import Points
+from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
+from monitor.model.batch import Points, Table
 from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.condition import GATEWAY, STORE_HELD, Condition
 from monitor.model.errors import SinkError
-from monitor.model.record import SYNCHRONISED, Record, Shock, Status
-from monitor.sinks.sink import RefusedLines, Sink, TooLarge
+from monitor.sinks.sink import Held, RefusedLines, Sink, TooLarge
 
 MAX_IN_FLIGHT = 2  # measured: two connections carry half as much again as one, a third nothing more
 MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
 MAX_BATCH_BYTES = 512 << 10  # of payload; 87 000 samples of events become 7 MB of lines, 13 times as much
-MAX_BATCH_RESULTS = 1_000
-MAX_RESULT_BYTES = 512 << 10  # of times and fields: about 9 000 points, 1.3 MB of lines
+MAX_BATCH_TRANSITIONS = 1_000
+MAX_RESULT_BYTES = 512 << 10  # of JSON: about 9 000 points, 1.3 MB of lines
 SLOW_S = 30.0  # three time-outs: a server that drips its answer never runs into one
+# A body whose outcome was unknown may still lie with the server when a second try of it is confirmed. What could meet
+# it there waits so long: a server that answers again has read what came before within a moment.
+LATE_NS = 5 * NS_PER_S
 STORE_TABLES = """
 CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS refused(
-    n INTEGER PRIMARY KEY AUTOINCREMENT, measurement TEXT NOT NULL, key INTEGER NOT NULL, time_ns INTEGER NOT NULL,
-    reason TEXT NOT NULL, UNIQUE(measurement, key, time_ns));
+    n INTEGER PRIMARY KEY AUTOINCREMENT, measurement TEXT NOT NULL, tags TEXT NOT NULL, key INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL, points INTEGER NOT NULL, reason TEXT NOT NULL, UNIQUE(measurement, tags, key, time_ns));
 """
-PAST_RETENTION = "beyond retention policy"  # InfluxDB 1.x dropped just those points, and wrote the others
-SOURCES = ("journal", "results", "transitions")
+STORE_VERSION = 2
+# In version 1 a row was one point, also where a whole body was past the server's retention; of which series, none said.
+STORE_MIGRATIONS = {
+    1: f"""
+ALTER TABLE refused RENAME TO refused_before;
+{STORE_TABLES}
+INSERT INTO refused SELECT n, measurement, '', key, time_ns, 1, reason FROM refused_before;
+DROP TABLE refused_before;
+"""
+}
+# InfluxDB dropped so many points and wrote the others: "partial write: points beyond retention policy dropped=5".
+PAST_RETENTION = re.compile(r"beyond retention policy.*dropped=(\d+)")
+SOURCES = ("journal", "judged", "transitions")  # the numbers of `results`, of earlier versions, were others
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +60,9 @@ log = logging.getLogger(__name__)
 class Store:
     """One `step`: collect confirmations, then fill the free places in flight from the three sources.
 
-    Bodies are made in order; a cursor passes a body once that and all before it of its source are confirmed.
+    Bodies are made in order; a cursor passes a body once that and all before it are confirmed. Which of two bodies
+    under way comes first is for the server to decide, so they never hold points of one series and time: of alerts and
+    of results there is one at a time, and readings of times that are under way wait.
     """
 
     def __init__(
@@ -66,16 +75,27 @@ class Store:
         clock: Clock,
     ) -> None:
         self._journal, self._watch, self._sink, self._executor, self._clock = journal, results, sink, executor, clock
-        self._connection = open_for_writing(state_dir / "store.db", STORE_TABLES, can_fall_back=True)
+        self._path = state_dir / "store.db"
+        self._connection = open_for_writing(
+            self._path,
+            STORE_TABLES,
+            can_fall_back=True,
+            version=STORE_VERSION,
+            migrations=STORE_MIGRATIONS,
+        )
         self._checkpoint = Checkpoint(self._connection)
         saved = dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
         self.confirmed: dict[str, int] = {source: saved.get(source, 0) for source in SOURCES}
-        self._read = dict(self.confirmed)
-        self._place = Place(self._read["journal"])
+        self._place = Place(self.confirmed["journal"])
+        self._transitions_read = self.confirmed["transitions"]
+        self._results_read = results.results.before(self.confirmed["judged"])
+        self._kept_back: Write | None = None
+        self._confirmed_late: list[tuple[int, Write]] = []  # until when others that meet it have to wait
         # First of all the store is opened; until it answers nothing is read.
         self._flying: deque[Write] = deque([Write("journal", self._place.pos, [], sink.open)])
         self._problem = "not opened yet"
-        self._waiting_since_s: float | None = None
+        self._held = ""
+        self._waiting_since_ns: int | None = None
         self.points = 0
         self.on_confirmed: Callable[[], None] = _nobody
         self.last_received_ns = 0
@@ -88,15 +108,22 @@ class Store:
     @property
     def problem(self) -> str:
         """What keeps the store from taking what it is sent, "" for nothing."""
-        since_s = self._waiting_since_s
-        waited_s = 0.0 if since_s is None else time.monotonic() - since_s
+        since_ns = self._waiting_since_ns
+        waited_s = 0.0 if since_ns is None else (self._clock.mono_ns() - since_ns) / NS_PER_S
         return self._problem or (f"no answer for {waited_s:.0f} s" if waited_s > SLOW_S else "")
+
+    def conditions(self) -> list[Condition]:
+        """That nothing is stored until an operator acts (token, permission, database), while that is so."""
+        held = self._held
+        return [Condition(STORE_HELD, GATEWAY, GATEWAY, held)] if held else []
 
     @property
     def is_caught_up(self) -> bool:
         """Whether everything in the journal and in watch's file is confirmed."""
-        heads = (self._journal.head()[0], self._watch.results.last(), self._watch.book.last_transition())
-        return tuple(self.confirmed[source] for source in SOURCES) == heads
+        if self._watch.results.has_after(self._results_read) or any(each.source == "judged" for each in self._flying):
+            return False
+        heads = (self._journal.head()[0], self._watch.book.last_transition())
+        return (self.confirmed["journal"], self.confirmed["transitions"]) == heads
 
     def step(self) -> bool:
         """Do what can be done without waiting; False when nothing could."""
@@ -104,9 +131,13 @@ class Store:
         self._send_due()
         did = self._read_more() or collected
         if not did:
-            self._checkpoint.idle()
-        self._waiting_since_s = self._flying[0].sent_s if self._flying else None
+            self._fold()
+        self._waiting_since_ns = self._flying[0].sent_ns if self._flying else None
         return did
+
+    def cut(self) -> None:
+        """End the writes under way, so that nobody waits for a slow server when the daemon ends."""
+        self._sink.cut()
 
     def close(self) -> None:
         """Give files and connections back; what is not confirmed is sent again at the next start."""
@@ -126,60 +157,74 @@ class Store:
 
     def _next(self) -> Write | None:
         """The next body: alerts before results before readings, so that a backlog of readings delays no alert."""
-        transitions = self._watch.book.transitions(self._read["transitions"], MAX_BATCH_RESULTS)
-        if transitions:
-            points = [alert_points(n, at_ns, alert) for n, at_ns, alert in transitions]
-            return self._write("transitions", transitions[-1][0], points)
-        results = self._watch.results.after(self._read["results"], MAX_BATCH_RESULTS, MAX_RESULT_BYTES)
-        if results:
-            points = [result_points(result) for _, result in results]
-            return self._write("results", results[-1][0], points)
+        sources = {write.source for write in self._flying}
+        write = None if "transitions" in sources else self._next_alerts()
+        if write is None and "judged" not in sources:
+            write = self._next_results()
+        return write or self._next_readings()
+
+    def _next_alerts(self) -> Write | None:
+        transitions = self._watch.book.transitions(self._transitions_read, MAX_BATCH_TRANSITIONS)
+        if not transitions:
+            return None
+        points = [alert_points(n, at_ns, alert) for n, at_ns, alert in transitions]
+        write = self._write("transitions", transitions[-1][0], points)
+        self._transitions_read = transitions[-1][0]
+        return write
+
+    def _next_results(self) -> Write | None:
+        rows = self._watch.results.after(self._results_read, MAX_RESULT_BYTES)
+        if not rows or (rows[0].is_again and any(late.source == "judged" for late in self._late())):
+            return None
+        told = [row.upto for row in rows if row.upto is not None]
+        write = self._write("judged", told[-1] if told else None, [table for row in rows for table in row.tables])
+        self._results_read = rows[-1].number
+        return write
+
+    def _next_readings(self) -> Write | None:
+        """The next readings; those that meet others under way are kept until these are confirmed."""
+        write = self._kept_back or self._read_readings()
+        others = [*self._flying, *self._late()] if write is not None else []
+        is_free = write is None or not any(write.meets(other) for other in others)
+        self._kept_back = None if is_free else write
+        return write if is_free else None
+
+    def _read_readings(self) -> Write | None:
         records, reached = self._journal.read(self._place, MAX_BATCH_RECORDS, MAX_BATCH_BYTES)
         if reached == self._place:
             return None
+        points = [made for record in records for made in record_points(record, self._journal)]
+        write = self._write("journal", reached.pos, points, records[-1].received_ns if records else 0)
+        write.spans = spans_of(points)
         self._place = reached
-        points = [made for record in records for made in self._record_points(record)]
-        return self._write("journal", reached.pos, points, records[-1].received_ns if records else 0)
+        return write
 
-    def _write(self, source: str, upto: int, points: list[Points], received_ns: int = 0) -> Write:
-        self._read[source] = upto
+    def _late(self) -> list[Write]:
+        """Confirmed bodies of which an earlier try may still be on its way."""
+        now_ns = self._clock.mono_ns()
+        self._confirmed_late = [(until_ns, write) for until_ns, write in self._confirmed_late if until_ns > now_ns]
+        return [write for _, write in self._confirmed_late]
+
+    def _write(self, source: str, upto: int | None, points: Sequence[Points | Table], received_ns: int = 0) -> Write:
         return Write(source, upto, points, self._sending(points), received_ns=received_ns)
 
-    def _sending(self, points: Sequence[Points]) -> Callable[[], None] | None:
+    def _sending(self, points: Sequence[Points | Table]) -> Callable[[], None] | None:
         """Make the body, once: every try sends the same. Points that no store can hold are refused one by one."""
         if not points:
             return None
         try:
             return functools.partial(self._sink.write, self._sink.prepare(points))
         except RefusedLines as error:
-            if len(points) == 1:
-                self._refuse(points[0], error)
-                return None
-            return self._sending([one for one in points if self._sending([one]) is not None])
-
-    def _record_points(self, record: Record) -> Iterator[Points]:
-        if record.kind not in ("env", "shock", "status"):
-            return
-        message = read(record)
-        if message is None:
-            return
-        if isinstance(message, Status):
-            if not self._journal.is_stale_will(record.pos, record.logger or "", message):
-                yield status_points(record, message)
-            return
-        anchor = anchor_of(record, message.stamp, self._journal.anchor)
-        start_ns = placed_ns(message, anchor)
-        if message.stamp.clk != SYNCHRONISED:
-            yield clock_points(record, message.stamp, start_ns)
-        if isinstance(message, Shock):
-            yield wave_points(record, message, start_ns)
-            return
-        points = env_points(record, message, start_ns)
-        if points.fields:
-            yield points
+            if len(points) > 1:
+                return self._sending([one for one in points if self._sending([one]) is not None])
+            only = points[0]
+            if isinstance(only, Table) and len(only.times_ns) > 1:
+                return self._sending(list(only.split()))
+            self._refuse(only, error, len(only.times_ns))
+            return None
 
     def _submit(self, write: Write) -> None:
-        write.sent_s = time.monotonic()
+        write.sent_ns = self._clock.mono_ns()
         if write.send is None:
             write.future = Future()
             write.future.set_result(None)
@@ -199,27 +244,50 @@ class Store:
         for write, error in failed:
             self._handle(write, error)
         confirmed = [write for write, future in ended if future.exception() is None]
-        passed: dict[str, int] = {}
-        count = len(self._flying)
-        while self._flying and self._flying[0] in confirmed:  # what ends meanwhile is looked at in the next step
-            write = self._flying.popleft()
-            if write.upto is not None:
-                passed[write.source] = write.upto
+        # What ends meanwhile is looked at in the next step.
+        passed = list(itertools.takewhile(lambda write: write in confirmed, self._flying))
+        self._save({write.source: write.upto for write in passed if write.upto is not None})
+        for write in passed:
+            self._flying.popleft()
             self.points += sum(len(points.times_ns) for points in write.points)
             self.last_received_ns = write.received_ns or self.last_received_ns
             if write.attempts:
                 log.info("store answers again")
-            self._problem = ""
-        if passed:
-            self.confirmed |= passed
-            self._connection.executemany("INSERT OR REPLACE INTO cursors VALUES(?, ?)", list(passed.items()))
-            self._checkpoint.committed()
-        return bool(failed) or len(self._flying) < count
+                self._confirmed_late.append((self._clock.mono_ns() + LATE_NS, write))
+            self._problem = self._held = ""
+        return bool(failed or passed)
+
+    def _save(self, cursors: dict[str, int]) -> None:
+        """Cursors that passed something; with DiskFull none has."""
+        if not cursors:
+            return
+        self._execute("INSERT OR REPLACE INTO cursors VALUES(?, ?)", list(cursors.items()))
+        self.confirmed = self.confirmed | cursors
+        self._checkpoint.committed()
+
+    def _fold(self) -> None:
+        try:
+            self._checkpoint.idle()
+        except sqlite3.Error as error:
+            raise write_failure("store", self._path, error) from None
+
+    def _execute(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows in one transaction; raises DiskFull, after which nothing was written, or JournalError."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(statement, rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise write_failure("store", self._path, error) from None
 
     def _handle(self, write: Write, error: BaseException) -> None:
-        if isinstance(error, RefusedLines) and PAST_RETENTION in str(error):
-            self._refuse(write.points[0], error)  # one row for all: the rest was written, and halves would fare alike
-            write.send, write.future = None, None
+        if isinstance(error, RefusedLines) and sum(len(one.times_ns) for one in write.points) <= _dropped(error):
+            for points in write.points:
+                for one in points.split() if isinstance(points, Table) else (points,):
+                    self._refuse(one, error, len(one.times_ns))
+            write.points, write.send = [], None
             self._submit(write)
             return
         if isinstance(error, RefusedLines | TooLarge):
@@ -233,6 +301,7 @@ class Store:
         if self._problem != str(error):
             log.warning("%s; trying again, nothing is lost", error)
         self._problem = str(error)
+        self._held = str(error) if isinstance(error, Held) else ""
 
     def _split(self, write: Write, error: SinkError) -> None:
         """Send halves of what the server does not take; a single point that it refuses goes to table `refused`."""
@@ -250,12 +319,26 @@ class Store:
         for piece in reversed(pieces):
             self._flying.insert(index, piece)
 
-    def _refuse(self, points: Points, error: SinkError) -> None:
-        log.error("store refuses a point of %s (record %d): %s", points.measurement, points.key, error)
-        self._connection.execute(
-            "INSERT OR IGNORE INTO refused(measurement, key, time_ns, reason) VALUES(?, ?, ?, ?)",
-            (points.measurement, points.key, int(points.times_ns[0]), str(error)[:500]),
+    def _refuse(self, points: Points | Table, error: SinkError, count: int = 1) -> None:
+        """Note the first `count` points as refused."""
+        log.error("store refuses %d points of %s (record %d): %s", count, points.measurement, points.key, error)
+        tags = points.tags if isinstance(points, Points) else points.series[int(points.of[0])]
+        row = (points.measurement, tags_text(tags), points.key, int(points.times_ns[0]), count, str(error)[:500])
+        self._execute(
+            "INSERT OR IGNORE INTO refused(measurement, tags, key, time_ns, points, reason) VALUES(?, ?, ?, ?, ?, ?)",
+            [row],
         )
+
+
+def tags_text(tags: tuple[tuple[str, str], ...]) -> str:
+    """Tags as they stand in table `refused`: `container=C-101,logger=L-01`."""
+    return ",".join(f"{name}={value}" for name, value in tags)
+
+
+def _dropped(error: RefusedLines) -> int:
+    """How many points the server dropped as past its retention; 0 where it refused them for another reason."""
+    found = PAST_RETENTION.search(str(error))
+    return int(found[1]) if found else 0
 
 
 def _nobody() -> None:

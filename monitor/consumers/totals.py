@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from monitor.consumers.results import Result
-from monitor.model.batch import Block, Derived, Totals
+from monitor.model.batch import Derived, Table, Totals
 from monitor.model.channel import derived_field_name
 from monitor.model.clock import NS_PER_S
 
@@ -20,14 +17,6 @@ MINUTE_NS = 60 * NS_PER_S
 # journal alone, so that a replay does the same: then some minutes get a second point.
 MAX_SERIES = 1 << 15
 Series = tuple[str, str, bool, tuple[str, ...]]  # container, logger, is late, derived channels
-
-
-class _Part(NamedTuple):
-    """Readings of derived channels: `times_ns` int64 [n], `values` float32 [n, channels]."""
-
-    channels: tuple[str, ...]
-    times_ns: NDArray[np.int64]
-    values: NDArray[np.float32]
 
 
 class DerivedResults:
@@ -40,15 +29,16 @@ class DerivedResults:
     def __init__(self) -> None:
         self._minutes: dict[Series, int] = {}
 
-    def take(self, derived: Iterable[Derived]) -> list[Result]:
-        """Results of derived channels, one for each logger and record; unknown values are left out."""
-        blocks = [block for each in derived for block in each.split()]
-        picked: dict[tuple[int, str, str], list[_Part]] = defaultdict(list)
-        for block in sorted(blocks, key=lambda block: block.pos):
-            if block.times_ns.size:
-                picked[block.pos, block.container, block.logger].append(self._firsts(block))
-        results = (_derived_result(*key, parts) for key, parts in picked.items())
-        return [result for result in results if result is not None]
+    def take(self, derived: Iterable[Derived]) -> list[Table]:
+        """Results of derived channels, one for each layout; unknown values are NaN."""
+        layouts = list(derived)
+        minutes = [np.concatenate([block.times_ns for block in each.blocks]) // MINUTE_NS for each in layouts]
+        firsts = [_changes(each, of) for each, of in zip(layouts, minutes, strict=True)]
+        self._look_back(layouts, minutes, firsts)
+        tables = (
+            _derived_table(each, np.flatnonzero(is_first)) for each, is_first in zip(layouts, firsts, strict=True)
+        )
+        return [table for table in tables if table is not None]
 
     def snapshot(self, container: str | None = None) -> list[Any]:
         """The minutes of a container's loggers (None: of all), for `adopt`."""
@@ -64,72 +54,82 @@ class DerivedResults:
         """Remember nothing more of a container's loggers."""
         self._minutes = {series: minute for series, minute in self._minutes.items() if series[0] != container}
 
-    def _firsts(self, block: Block) -> _Part:
-        """The rows of a block that are the first of their minute."""
-        minutes = block.times_ns // MINUTE_NS
-        series = (block.container, block.logger, block.is_late, block.channels)
-        before = self._minutes.get(series)
-        is_first = np.empty(len(minutes), dtype=np.bool_)
-        is_first[0] = before is None or minutes[0] != before
-        is_first[1:] = minutes[1:] != minutes[:-1]
-        if before is None and len(self._minutes) >= MAX_SERIES:
-            self._minutes.clear()
-        self._minutes[series] = int(minutes[-1])
-        return _Part(block.channels, block.times_ns[is_first], block.values[is_first])
+    def _look_back(
+        self, layouts: Sequence[Derived], minutes: Sequence[NDArray[np.int64]], firsts: Sequence[NDArray[np.bool_]]
+    ) -> None:
+        """Whether the first reading of each block goes on in the minute of the one before it, in journal order."""
+        rows = [
+            (block.pos, number, start, start + len(block.times_ns) - 1, (*owner, each.channels))
+            for number, each in enumerate(layouts)
+            for block, start in zip(each.blocks, each.starts.tolist(), strict=True)
+            for owner in [(block.container, block.logger, block.is_late)]
+        ]
+        rows.sort(key=lambda row: row[0])
+        for _, number, start, end, series in rows:
+            before = self._minutes.get(series)
+            firsts[number][start] = before is None or minutes[number][start] != before
+            if before is None and len(self._minutes) >= MAX_SERIES:
+                self._minutes.clear()
+            self._minutes[series] = int(minutes[number][end])
 
 
-def exposure_results(totals: Iterable[Totals], provisional: Collection[str] = ()) -> list[Result]:
-    """Results of measurement `exposure`: running totals, one for each lane and record.
+def exposure_results(totals: Iterable[Totals], provisional: Collection[str] = ()) -> list[Table]:
+    """Results of measurement `exposure`: running totals, one for each rule; without rows of which nothing is known.
 
     `provisional` are the containers whose totals may still change, when late records are judged in their place.
     """
-    return [result for each in totals if each.pos.size for result in _exposures(each, provisional)]
+    tables = (_exposure_table(each, provisional) for each in totals if each.pos.size)
+    return [table for table in tables if table is not None]
 
 
-def _exposures(totals: Totals, provisional: Collection[str]) -> Iterable[Result]:
-    """Rows of a lane and record lie anywhere among the others, but in order."""
-    order = np.lexsort((totals.pos, totals.lanes))
-    lanes, pos = totals.lanes[order], totals.pos[order]
-    is_begin = np.ones(len(order), dtype=np.bool_)
-    is_begin[1:] = (lanes[1:] != lanes[:-1]) | (pos[1:] != pos[:-1])
-    begins = np.flatnonzero(is_begin).tolist()
-    for begin, end in zip(begins, [*begins[1:], len(order)], strict=True):
-        rows = order[begin:end]
-        fields = _known({name: values[rows] for name, values in totals.fields.items()})
-        if not fields:
-            continue
-        container, logger, channel = totals.owners[int(lanes[begin])]
-        tags = (("container", container), ("logger", logger), ("channel", channel), ("rule", totals.rule))
-        fields["provisional"] = container in provisional
-        yield Result(int(pos[begin]), "exposure", tags, totals.times_ns[rows].tolist(), fields)
+def _changes(derived: Derived, minutes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The rows whose minute is not that of the row before, within their block."""
+    is_first = np.ones(len(minutes), dtype=np.bool_)
+    is_first[1:] = minutes[1:] != minutes[:-1]
+    return is_first
 
 
-def _derived_result(pos: int, container: str, logger: str, parts: Sequence[_Part]) -> Result | None:
-    """The rows of all blocks of a record; one knows nothing of the others' channels."""
-    times_ns = np.concatenate([part.times_ns for part in parts])
+def _derived_table(derived: Derived, rows: NDArray[np.int64]) -> Table | None:
+    """Some of the readings of derived channels, None when nothing is known of them."""
     columns: dict[str, NDArray[np.float32]] = {}
-    begin = 0
-    for part in parts:
-        rows = slice(begin, begin + len(part.times_ns))
-        begin = rows.stop
-        for column, channel in enumerate(part.channels):
-            name = derived_field_name(channel)
-            if name is None:
-                continue
-            held = columns.setdefault(name, np.full(len(times_ns), np.nan, dtype=np.float32))
-            held[rows] = np.fmin(held[rows], part.values[:, column])  # of margins to several airs the least
-    fields = _known(columns)
-    tags = (("container", container), ("logger", logger))
-    return Result(pos, "derived", tags, times_ns.tolist(), fields) if fields else None
+    for column, channel in enumerate(derived.channels):
+        name = derived_field_name(channel)
+        if name is not None:
+            values = derived.values[rows, column]
+            columns[name] = np.fmin(columns[name], values) if name in columns else values  # of margins the least
+    blocks = derived.blocks
+    numbers: dict[tuple[str, str], int] = {}
+    owners = [numbers.setdefault((block.container, block.logger), len(numbers)) for block in blocks]
+    segments = np.searchsorted(derived.starts, rows, side="right") - 1
+    times_ns = np.concatenate([block.times_ns for block in blocks])[rows]
+    pos = np.array([block.pos for block in blocks], dtype=np.int64)[segments]
+    series = tuple((("container", container), ("logger", logger)) for container, logger in numbers)
+    of = np.array(owners, dtype=np.int64)[segments]
+    return _known(Table("derived", series, of, pos, times_ns, dict(columns)))
 
 
-def _known(columns: dict[str, NDArray[np.float32]] | dict[str, NDArray[np.float64]]) -> dict[str, Any]:
-    """Columns as lists, None for what is unknown, without those of which nothing is known.
+def _exposure_table(totals: Totals, provisional: Collection[str]) -> Table | None:
+    lanes, of = np.unique(totals.lanes, return_inverse=True)
+    owners = [totals.owners[lane] for lane in lanes.tolist()]
+    series = tuple(
+        (("container", container), ("logger", logger), ("channel", channel), ("rule", totals.rule))
+        for container, logger, channel in owners
+    )
+    table = _known(Table("exposure", series, of, totals.pos, totals.times_ns, dict(totals.fields)))
+    if table is None:
+        return None
+    flags = [container in provisional for container, _, _ in owners]
+    table.fields["provisional"] = [flags[number] for number in table.of.tolist()]
+    return table
 
-    By orjson: a number gets the fewest digits that come back as the same float32 or float64; no number becomes None.
-    """
-    return {
-        name: orjson.loads(orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY))
-        for name, values in columns.items()
-        if np.isfinite(values).any()
-    }
+
+def _known(table: Table) -> Table | None:
+    """A table of numbers without the columns and rows of which nothing is known; None when nothing is left."""
+    is_finite = {name: np.isfinite(values) for name, values in table.fields.items()}
+    for name, known in is_finite.items():
+        if not known.any():
+            del table.fields[name]
+    if not table.fields:
+        return None
+    rows = np.flatnonzero(np.logical_or.reduce([is_finite[name] for name in table.fields]))
+    return table if len(rows) == len(table.of) else table.take(rows)

@@ -6,25 +6,32 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from monitor.alerts import AlertBook, raise_alert
 from monitor.alerts.book import ALERT_MIGRATION, ALERT_TABLES
 from monitor.config import Rules
+from monitor.consumers.base import BASE_TABLE, BaseBook, base_at
+from monitor.consumers.conditions import tell_conditions
 from monitor.consumers.conflicts import raise_conflicts
-from monitor.consumers.forks import is_by_arrival
+from monitor.consumers.firing import is_by_arrival
 from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged
-from monitor.consumers.results import RESULT_MIGRATION, RESULT_TABLES, ResultBook
-from monitor.consumers.settling import Settling, settle
+from monitor.consumers.results import RESULT_MIGRATION_1, RESULT_MIGRATION_2, RESULT_TABLES, ResultBook
+from monitor.consumers.settled import settle
+from monitor.consumers.settling import Settling
 from monitor.journal import JournalReader, Page, Place
+from monitor.journal.ordered import dropped_upto
 from monitor.journal.reader import MAX_BATCH_RECORDS
-from monitor.journal.schema import Checkpoint, open_for_reading, open_for_writing
+from monitor.journal.schema import Checkpoint, open_for_reading, open_for_writing, write_failure
 from monitor.model.clock import NS_PER_S, Clock
-from monitor.model.errors import SnapshotError
+from monitor.model.errors import DiskFull, JournalError, SnapshotError
 
 log = logging.getLogger(__name__)
 
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
+BASE_NS = 24 * 3600 * NS_PER_S  # a container whose records come late is judged again from so far back, or twice that
+WANTED_BASE_NS = 60 * NS_PER_S  # while the journal's budget is short
 WATCH_TABLES = (
     ALERT_TABLES
     + RESULT_TABLES
@@ -32,16 +39,28 @@ WATCH_TABLES = (
 CREATE TABLE IF NOT EXISTS snapshot(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, state BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS kept(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, given INTEGER NOT NULL);
 """
+    + BASE_TABLE
 )
 
 
-WATCH_VERSION = 2
+WATCH_VERSION = 3
 # In version 1 nobody noted what was kept: at least what the snapshot knows.
 KEPT_MIGRATION = """
 CREATE TABLE kept(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, given INTEGER NOT NULL);
 INSERT INTO kept SELECT 1, pos, 0 FROM snapshot;
 """
-WATCH_MIGRATIONS = {1: RESULT_MIGRATION + ALERT_MIGRATION + KEPT_MIGRATION}  # by the version that they start from
+WATCH_MIGRATIONS = {  # by the version that they start from
+    1: RESULT_MIGRATION_1 + ALERT_MIGRATION + KEPT_MIGRATION,
+    2: RESULT_MIGRATION_2,
+}
+
+
+class _Step(NamedTuple):
+    """What a batch led to, up to the place that was reached; `received_ns` of its last record."""
+
+    judged: list[Judged]
+    reached: Place
+    received_ns: int
 
 
 class Watch:
@@ -50,29 +69,30 @@ class Watch:
     1. read the records behind the cursor;
     2. judge them, under the rules that the journal says were in force;
     3. write alerts, transitions and results in one transaction, together with how far it has come: what is judged again
-       after a restart is not written again;
-       After a power loss transitions and results get the same numbers, so no reader's cursor is ahead;
+       after a restart is not written again. What a full disk does not take is written by the next step, before anything
+       else is judged;
     4. at most every 10 s the judge's snapshot and the cursor go along: a restart judges again from there; of another
-       version of this program, from the journal's beginning.
+       version of this program, from the base (see there) or the journal's beginning.
     """
 
     def __init__(self, state_dir: Path, reader: JournalReader, clock: Clock) -> None:
-        self._reader, self._clock = reader, clock
+        self._reader, self._clock, self._path = reader, clock, state_dir / "watch.db"
         self._connection = open_for_writing(
-            state_dir / "watch.db",
-            WATCH_TABLES,
-            can_fall_back=True,
-            version=WATCH_VERSION,
-            migrations=WATCH_MIGRATIONS,
+            self._path, WATCH_TABLES, can_fall_back=True, version=WATCH_VERSION, migrations=WATCH_MIGRATIONS
         )
         self._checkpoint = Checkpoint(self._connection)
         self.book, self._results = AlertBook(self._connection), ResultBook(self._connection)
-        self.stored_results: Callable[[], int] = _none  # up to which number the store has confirmed them
+        self.stored_results: Callable[[], int] = _none  # up to which position the store has confirmed them
+        self.is_base_wanted = False  # the journal is short of room: whoever waits for `base_pos` may set it at any time
+        self._bases = BaseBook(self._connection)
         self.judge, self._place = self._resumed()
-        self._settling = Settling(self.judge, reader)
+        base = self._bases.read()
+        self.base_pos, self._base_made_ns = (0, None) if base is None else (base.needed_from - 1, base.made_ns)
+        self._settling = Settling(self.judge, reader, self._bases.read)
         row = self._connection.execute("SELECT pos, given FROM kept").fetchone()
         self._kept = Place(*row) if row else Place()
         self._saved_ns, self._is_whole = clock.mono_ns(), True
+        self._unwritten: _Step | None = None
         self.last_received_ns = 0
         self.readings = self.events = 0
 
@@ -87,34 +107,56 @@ class Watch:
         return max(self._kept.pos, self._place.pos)
 
     def step(self) -> bool:
-        """Judge one batch; False when nothing waited."""
-        records, reached = self._read()
-        if reached == self._place:
-            self._checkpoint.idle()
-            return False
-        self._is_whole = False  # the judge runs ahead of the file until the commit
-        self._connection.execute("BEGIN IMMEDIATE")
-        for judged in self._settling.step(records):
-            if reached > self._kept:
-                self._keep(judged)
-        if reached > self._kept:
-            self._connection.execute("INSERT OR REPLACE INTO kept VALUES(1, ?, ?)", reached)
-            self._kept = reached
-        is_whole = not reached.given  # a snapshot amid records that waited would have some of them judged twice
-        if is_whole and self._clock.mono_ns() - self._saved_ns >= SNAPSHOT_NS:
-            self._write_snapshot(reached.pos)
-        self._connection.execute("COMMIT")
-        self._place, self._is_whole = reached, is_whole
-        if records:
-            self.last_received_ns = records[-1].received_ns
+        """Judge one batch; False when nothing waited.
+
+        DiskFull when it could not be written: the next step tries again. JournalError when the disk fails.
+        """
+        step = self._unwritten or self._judge()
+        try:
+            if step is None:
+                self._checkpoint.idle()
+                return False
+            self._unwritten = step
+            self._write(step)
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise write_failure("keep alerts and results", self._path, error) from None
+        self._unwritten = None
+        self._place, self._is_whole = step.reached, not step.reached.given
+        self._kept = max(self._kept, step.reached)
+        self.last_received_ns = step.received_ns or self.last_received_ns
         self._checkpoint.committed()
         return True
 
     def close(self) -> None:
         """Save the state where it stands, so that the next start judges nothing again; not after a failed step."""
-        if self.pos and self._is_whole:
-            self._write_snapshot(self.pos)
-        self._connection.close()
+        try:
+            if self.pos and self._is_whole:
+                self._write_snapshot(self.pos, self.judge.snapshot())
+        except sqlite3.Error as error:
+            failure = write_failure("save the state", self._path, error)
+            if not isinstance(failure, DiskFull):
+                raise failure from None
+            log.warning("%s; the next start judges a little again", failure)
+        finally:
+            self._connection.close()
+
+    def _judge(self) -> _Step | None:
+        """Read a batch and judge it; the judge runs ahead of the file until the commit."""
+        records, reached = self._read()
+        if reached == self._place:
+            return None
+        self._is_whole = False
+        try:
+            judged = list(self._settling.step(records))
+        except sqlite3.Error as error:
+            hint = "the file is damaged: restore it from a backup"
+            raise JournalError("judge", str(self._path.with_name("journal.db")), str(error), hint) from None
+        if reached > self._kept:
+            self.readings += sum(each.readings for each in judged)
+            self.events += sum(each.events for each in judged)
+        return _Step(judged, reached, records[-1].received_ns if records else 0)
 
     def _read(self) -> Page:
         """The next records; up to where the file has all they led to, not beyond."""
@@ -122,33 +164,67 @@ class Watch:
             return self._reader.read(self._place)
         return self._reader.read(self._place, max(1, min(MAX_BATCH_RECORDS, self._kept.pos - self._place.pos)))
 
+    def _write(self, step: _Step) -> None:
+        """Commit what a batch led to, and with it the state when that is due; a base is durable when this returns."""
+        reached = step.reached
+        is_whole = not reached.given  # a snapshot amid records that waited would have some of them judged twice
+        is_base = is_whole and self._is_base_due()
+        is_due = is_whole and self._clock.mono_ns() - self._saved_ns >= SNAPSHOT_NS
+        self._connection.execute(f"PRAGMA synchronous={'FULL' if is_base else 'NORMAL'}")
+        self._connection.execute("BEGIN IMMEDIATE")
+        if reached > self._kept:
+            for judged in step.judged:
+                keep_findings(self.book, judged, self._reader)
+                self._results.enter(judged.results, reached, is_again=judged.is_again)
+            self._results.finish(reached)
+            self._connection.execute("INSERT OR REPLACE INTO kept VALUES(1, ?, ?)", reached)
+        state = self.judge.snapshot() if is_base or is_due else b""
+        if state:
+            self._write_snapshot(reached.pos, state)
+        base = base_at(self._reader, reached.pos, self.judge, state) if is_base else None
+        if base is not None:
+            self._bases.write(base)
+        self._connection.execute("COMMIT")
+        if base is not None:
+            self.base_pos, self._base_made_ns = base.needed_from - 1, base.made_ns
+
+    def _is_base_due(self) -> bool:
+        """Whether the base may move on: once a day, or as soon as the journal is short of room."""
+        age_ns = self.judge.steady.ns - (self._base_made_ns or 0)
+        is_wanted = self.is_base_wanted and (self._base_made_ns is None or age_ns >= WANTED_BASE_NS)
+        return (is_wanted or age_ns >= BASE_NS) and not self.judge.forks.rootless
+
     def _resumed(self) -> tuple[Judge, Place]:
-        """The judge as the snapshot has it and where that stands; without a usable one at the journal's beginning."""
-        row = self._connection.execute("SELECT pos, state FROM snapshot").fetchone()
-        config = self._reader.last_config(row[0]) if row else None
-        if config is None:
-            return Judge(None, self._reader.anchor), Place()
-        judge = Judge(Rules.from_json(config), self._reader.anchor)
-        try:
-            judge.restore(row[1])
-        except SnapshotError as error:
-            log.warning("%s; the journal is judged again from its beginning, what was told already stands", error)
-            return Judge(None, self._reader.anchor), Place()
-        return judge, Place(row[0])
+        """The judge as the snapshot or else the base has it, and where that stands; else at the journal's beginning."""
+        for table in ("snapshot", "base"):
+            row = self._connection.execute(f"SELECT pos, state FROM {table}").fetchone()
+            config = self._reader.last_config(row[0]) if row else None
+            if config is None:
+                continue
+            judge = Judge(Rules.from_json(config), self._reader.anchor)
+            try:
+                judge.restore(row[1])
+            except SnapshotError as error:
+                log.warning("%s", error)
+            else:
+                return judge, Place(row[0])
+        self._require_whole_journal()
+        self._bases.drop()
+        return Judge(None, self._reader.anchor), Place()
 
-    def _keep(self, judged: Judged) -> None:
-        keep_findings(self.book, judged, self._reader)
-        if judged.is_again:
-            self._results.replace(judged.results)
-        else:
-            self._results.enter(judged.results)
-        self.readings += judged.readings
-        self.events += judged.events
+    def _require_whole_journal(self) -> None:
+        """Nothing can be judged from the journal's beginning that retention has dropped."""
+        dropped_pos = dropped_upto(self._reader)
+        if dropped_pos:
+            cause = f"no usable state, and the journal has dropped its records up to {dropped_pos}"
+            hint = "start the version of this program that wrote it, or restore watch.db from a backup"
+            raise JournalError("judge again", str(self._path), cause, hint)
+        if self._connection.execute("SELECT 1 FROM kept").fetchone():
+            log.warning("the journal is judged again from its beginning, what was told already stands")
 
-    def _write_snapshot(self, pos: int) -> None:
-        row = (pos, self.judge.snapshot())
-        self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES(1, ?, ?)", row)
-        self._results.drop(self.stored_results(), pos)
+    def _write_snapshot(self, pos: int, state: bytes) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES(1, ?, ?)", (pos, state))
+        self._results.drop(self.stored_results())
         self._saved_ns = self._clock.mono_ns()
 
 
@@ -156,6 +232,7 @@ def keep_findings(book: AlertBook, judged: Judged, reader: JournalReader | None)
     """Enter findings into the book of alerts; `reader` is None where there is no quarantine to look into."""
     if reader is not None and judged.quarantine is not None:
         raise_conflicts(book, reader, judged.rules, *judged.quarantine)
+    tell_conditions(book, judged.rules, judged.conditions)
     for finding in judged.findings:
         if finding.change == "fired":
             alert = raise_alert(finding, judged.rules, judged.origins[finding.pos])
@@ -177,6 +254,7 @@ class WatchReader:
     def __init__(self, state_dir: Path) -> None:
         self._connection: sqlite3.Connection = open_for_reading(state_dir / "watch.db", WATCH_VERSION)
         self.book, self.results = AlertBook(self._connection), ResultBook(self._connection)
+        self.base = BaseBook(self._connection)
 
     def provisional(self) -> list[str]:
         """The containers to be judged again, as the last snapshot has them; without a usable one nobody knows: none."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from monitor.model.batch import Points
+import numpy as np
+
+from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
 
-BACKOFF_MIN_S, BACKOFF_MAX_S = 0.5, 30.0
+# A server that is back is used again within 4 s; meanwhile it is asked but once in 2 s, and less when it says so itself.
+BACKOFF_MIN_S, BACKOFF_MAX_S = 0.5, 4.0
+
+Spans = dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, int]]
 
 
 @dataclass(slots=True, eq=False)
@@ -18,18 +23,27 @@ class Write:
     """Points under way, how to send them, and the cursor that may pass once that is confirmed.
 
     `send` runs in a thread of the pool; without it there is nothing to send. `upto` is None for the earlier parts of
-    what had to be split: only the last may move the cursor.
+    what had to be split, or is not all of its records: only the last may move the cursor. `spans` are first and last
+    time of each series, where others of its source may be under way with it.
     """
 
     source: str
     upto: int | None
-    points: Sequence[Points]
+    points: Sequence[Points | Table]
     send: Callable[[], None] | None
     future: Future[None] | None = None
     retry_at_ns: int = 0
     attempts: int = 0
     received_ns: int = 0
-    sent_s: float = 0.0
+    sent_ns: int = 0
+    spans: Spans = field(default_factory=dict)
+
+    def meets(self, other: Write) -> bool:
+        """Whether both may hold points of one series and time."""
+        return any(
+            key in other.spans and first_ns <= other.spans[key][1] and last_ns >= other.spans[key][0]
+            for key, (first_ns, last_ns) in self.spans.items()
+        )
 
 
 def delay_s(attempts: int, error: SinkError) -> float:
@@ -38,7 +52,23 @@ def delay_s(attempts: int, error: SinkError) -> float:
     return max(random.uniform(0, bound_s), getattr(error, "retry_after_s", None) or 0.0)
 
 
-def halves(points: list[Points]) -> tuple[list[Points], list[Points]]:
+def spans_of(points: Sequence[Points]) -> Spans:
+    """First and last time of each series, ns UTC."""
+    filled = [one for one in points if len(one.times_ns)]
+    if not filled:
+        return {}
+    counts = np.array([len(one.times_ns) for one in filled])
+    times_ns, starts = np.concatenate([one.times_ns for one in filled]), np.cumsum(counts) - counts
+    firsts, lasts = np.minimum.reduceat(times_ns, starts).tolist(), np.maximum.reduceat(times_ns, starts).tolist()
+    spans: Spans = {}
+    for one, first_ns, last_ns in zip(filled, firsts, lasts, strict=True):
+        key = one.measurement, one.tags
+        before = spans.get(key, (first_ns, last_ns))
+        spans[key] = min(before[0], first_ns), max(before[1], last_ns)
+    return spans
+
+
+def halves(points: list[Points | Table]) -> tuple[list[Points | Table], list[Points | Table]]:
     """Two halves of a body; the second is empty when there is but one point."""
     if len(points) > 1:
         middle = len(points) // 2
@@ -50,7 +80,9 @@ def halves(points: list[Points]) -> tuple[list[Points], list[Points]]:
     return [_rows(only, slice(0, middle))], [_rows(only, slice(middle, None))]
 
 
-def _rows(points: Points, rows: slice) -> Points:
+def _rows(points: Points | Table, rows: slice) -> Points | Table:
+    if isinstance(points, Table):
+        return points.take(np.arange(len(points.times_ns))[rows])
     return replace(
         points, times_ns=points.times_ns[rows], fields={name: column[rows] for name, column in points.fields.items()}
     )

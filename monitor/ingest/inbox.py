@@ -1,14 +1,16 @@
-"""The bounded queue between paho's callbacks and the intake: live before fill."""
+"""The bounded queue between paho's callbacks and the intake: live before fill, and loggers by turns."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from monitor.model.record import NATIVE_TOPICS
+
 MAX_INBOX_BYTES = 32 << 20  # of a lane: 32 payloads of the largest size; a full lane stops reading its socket
-MAX_INBOX_MESSAGES = 4_096  # of a lane: four windows of 1 000, so only QoS 0 can fill it
+MAX_INBOX_MESSAGES = 8_192  # of a lane: two windows, so only QoS 0 can fill it
 _WAIT_S = 0.5  # how often a callback that waits for room looks whether the daemon ends
 
 
@@ -24,30 +26,45 @@ class Delivery(NamedTuple):
 
 
 class Lane:
-    """A queue with its own bounds: a full lane never stops the other, whose session may have to go on first."""
+    """A queue with its own bounds: a full lane never stops the other, whose session may have to go on first.
+
+    Each sender has a turn after the others, whatever it has waiting; what one sent stays in its order.
+    """
 
     def __init__(self) -> None:
-        self._queue: deque[Delivery] = deque()
-        self._bytes = 0
+        self._senders: OrderedDict[str, deque[Delivery]] = OrderedDict()  # the first has its turn next; none is empty
+        self._messages = self._bytes = 0
 
     @property
     def is_full(self) -> bool:
         """Whether nothing more may be put."""
-        return len(self._queue) >= MAX_INBOX_MESSAGES or self._bytes >= MAX_INBOX_BYTES
+        return self._messages >= MAX_INBOX_MESSAGES or self._bytes >= MAX_INBOX_BYTES
 
     def put(self, delivery: Delivery) -> None:
-        """Add at the end."""
-        self._queue.append(delivery)
+        """Add behind what its sender has waiting."""
+        self._senders.setdefault(_sender(delivery.topic), deque()).append(delivery)
+        self._messages += 1
         self._bytes += len(delivery.payload)
 
-    def take(self, limit: int) -> list[Delivery]:
-        """Take up to `limit` from the front."""
-        taken = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
-        self._bytes -= sum(len(delivery.payload) for delivery in taken)
-        return taken
+    def take(self) -> Delivery:
+        """Take what has its turn; there must be something."""
+        sender, waiting = next(iter(self._senders.items()))
+        delivery = waiting.popleft()
+        if waiting:
+            self._senders.move_to_end(sender)
+        else:
+            del self._senders[sender]
+        self._messages -= 1
+        self._bytes -= len(delivery.payload)
+        return delivery
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return self._messages
+
+
+def _sender(topic: str) -> str:
+    """Container and logger of a native topic; of others the whole topic."""
+    return "/".join(topic.split("/", 4)[:4]) if topic.startswith(NATIVE_TOPICS) else topic
 
 
 def _nobody() -> None:
@@ -60,13 +77,18 @@ def _never() -> bool:
 
 
 class Inbox:
-    """Filled by network threads, emptied by the one intake; its lock is held for microseconds."""
+    """Filled by network threads, emptied by the one intake; its lock is held for microseconds.
+
+    While `is_held` nothing is given out; while `is_fill_held` says so, nothing from memory.
+    """
 
     def __init__(self) -> None:
         self._live, self._fill = Lane(), Lane()
         self._room = threading.Condition()
         self.on_arrival: Callable[[], None] = _nobody
         self.is_fill_held: Callable[[], bool] = _never
+        self.is_held = False
+        self.taken = 0  # deliveries since the start
         self._closed = False
 
     def put(self, delivery: Delivery, *, is_fill: bool) -> bool:
@@ -83,21 +105,38 @@ class Inbox:
             self.on_arrival()
         return True
 
-    def take(self, limit: int) -> list[Delivery]:
-        """Up to `limit` deliveries in order of arrival: live ones, and filled ones only when no live one waits.
+    def take(self, *, only_live: bool = False) -> Delivery | None:
+        """The next delivery: a live one, and one from memory only when no live one waits; None when there is none.
 
         While `is_fill_held` says so, live ones may be waiting at the broker, and filled ones stay.
         """
+        if not self.waiting or (only_live and self.is_drained):
+            return None
         with self._room:
-            lane = self._live if len(self._live) or self.is_fill_held() else self._fill
-            taken = lane.take(limit)
-            self._room.notify_all()
-        return taken
+            lane = self._live if len(self._live) else self._fill
+            was_full = lane.is_full
+            delivery = lane.take()
+            self.taken += 1
+            if was_full:
+                self._room.notify_all()
+        return delivery
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries that `take` would give out."""
+        if self.is_held:
+            return 0
+        return len(self._live) or (0 if self.is_fill_held() else len(self._fill))
 
     @property
     def is_drained(self) -> bool:
         """Whether no live message waits."""
         return not len(self._live)
+
+    @property
+    def is_fill_drained(self) -> bool:
+        """Whether no message from memory waits."""
+        return not len(self._fill)
 
     def __len__(self) -> int:
         return len(self._live) + len(self._fill)

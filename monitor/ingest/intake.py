@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from monitor.ingest.answers import Answers
 from monitor.ingest.desk import Desk
 from monitor.ingest.inbox import Delivery, Inbox
-from monitor.journal import BootKey, Commit, Journal, Refused, Usable
+from monitor.journal import Commit, Journal, Refused, Usable
 from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.condition import MAX_CONDITIONS, Condition
 from monitor.model.errors import WireError
 from monitor.model.record import Status
-from monitor.wire import Source, Sources, ack_topic, decode, encode_ack, parse_topic
+from monitor.wire import Source, Sources, decode, parse_topic
 from monitor.wire.structure import MAX_PAYLOAD_BYTES
 
 log = logging.getLogger(__name__)
 
 MAX_COMMIT_RECORDS = 500
 MAX_COMMIT_BYTES = 8 << 20  # of payload, derived ones counted; decoded it is twice as much memory
-MAX_DUE_BOOTS = 16  # of a logger; at one a second, one that keeps restarting would else wait long for its last boot
 TICK_NS = 10 * NS_PER_S
-ACK_SPACING_NS = 1 * NS_PER_S  # an acknowledgement costs as much as a message; a lost one only means a resend
+MAX_JUDGING_NS = NS_PER_S // 50  # of a commit; a slow message goes with what was judged before it, nothing behind it
+QUIET_NS = NS_PER_S // 2  # without anything from memory: a broker that had something would have sent it
 UNREGISTERED = "logger: not registered in any container file, and [ingest] unknown_loggers is quarantine"
 
 
 class Link(Protocol):
-    """What the intake needs of the live session."""
+    """What the intake needs of a session."""
 
     @property
     def is_connected(self) -> bool:
         """Whether the connection stands and the subscription is granted."""
+
+    @property
+    def generation(self) -> int:
+        """Another number after each connect and each break."""
 
 
 def _everybody(_container: str, _logger: str) -> bool:
@@ -40,13 +45,21 @@ def _everybody(_container: str, _logger: str) -> bool:
     return True
 
 
-class Intake:
-    """One `step`: take up to 500 deliveries, and as many of them at a time as MAX_COMMIT_BYTES admits:
+def _nothing() -> bool:
+    """There is nothing to do."""
+    return False
 
-    1. decode each delivery; what cannot be used becomes a row of quarantine;
-    2. append them in one durable transaction;
-    3. free their places in the broker's window (PUBACK);
-    4. tell the loggers what is settled, births at once, others at most once a second for each logger.
+
+class Intake:
+    """One `step` is one commit:
+
+    1. take deliveries, loggers by turns, while records, bytes and time of a commit last;
+    2. decode each; what cannot be used becomes a row of quarantine;
+    3. append them in one durable transaction. What finds no room stays and is tried again;
+    4. free their places in the broker's window (PUBACK);
+    5. tell the loggers what is settled and what is missing, births at once, others at most once a second for each.
+
+    In between, ticks and what operators enter. While the journal has no room nothing is taken, but ticks go on.
     """
 
     def __init__(
@@ -61,43 +74,68 @@ class Intake:
         desk: Desk | None = None,
     ) -> None:
         self._journal, self._inbox, self._clock = journal, inbox, clock
-        self._publish, self._links, self._accepts = publish, links, accepts
+        self._links, self._accepts = links, accepts
         self._sources, self._desk = sources or Sources(), desk or Desk()
-        self._due: dict[tuple[str, str], dict[int, int]] = {}
-        self._told_ns: dict[tuple[str, str], int] = {}
-        self._next_tick_ns = clock.mono_ns()
+        self._answers = Answers(journal, clock, publish)
+        self._next_tick_ns = self._fill_ns = clock.mono_ns()
+        self._taken: list[tuple[Delivery, Sequence[Usable | Refused]]] = []  # and not in the journal yet
+        self.conditions: Callable[[], Sequence[Condition]] = journal.conditions
+        self.upkeep: Callable[[], bool] = _nothing  # of the journal, between commits; a few ms
         self.records = self.duplicates = self.quarantined = 0
 
     def step(self) -> bool:
-        """Journal what waits, up to 500 deliveries; True when something was committed."""
+        """Journal some of what waits; True when something was committed."""
         wrote = self._write_own()
-        deliveries = self._inbox.take(MAX_COMMIT_RECORDS)
-        waiting = deque(deliveries)
-        while waiting:
-            self._commit(waiting)
-            self._acknowledge()
-            self._write_own()  # 500 of the largest messages take longer than from one tick to the next
-        if not deliveries:
-            self._acknowledge()
-            if not wrote:
-                self._journal.idle()
-        return wrote or bool(deliveries)
+        self._inbox.is_held = not self._journal.has_room()
+        if not self._taken:
+            self._take()
+        took = bool(self._taken)
+        self._watch_fill()
+        if took:
+            self._commit()
+        elif not wrote:
+            self._journal.idle()
+        self._answers.send(self._generation)
+        return self.upkeep() or wrote or took
 
-    def _commit(self, waiting: deque[Delivery]) -> None:
-        """Take from the front of `waiting` what one commit holds, judging each only then; at least one delivery."""
-        deliveries: list[Delivery] = []
-        arrivals: list[Usable | Refused] = []
-        room = MAX_COMMIT_BYTES
-        while waiting and (not deliveries or room >= max(len(waiting[0].payload), MAX_PAYLOAD_BYTES)):
-            deliveries.append(waiting.popleft())
-            judged = self._read(deliveries[-1])
-            arrivals += judged
+    def _take(self) -> None:
+        """Take what one commit holds, judging each only then; at least one delivery where there is any.
+
+        What is live does not wait until something from memory is judged as well.
+        """
+        room, is_live = MAX_COMMIT_BYTES, not self._inbox.is_drained
+        end_ns = self._clock.mono_ns() + MAX_JUDGING_NS
+        while len(self._taken) < MAX_COMMIT_RECORDS and room >= MAX_PAYLOAD_BYTES:
+            delivery = self._inbox.take(only_live=is_live)
+            if delivery is None:
+                return
+            judged = self._read(delivery)
+            self._taken.append((delivery, judged))
             room -= sum(len(arrival.payload) for arrival in judged)
-        commit = self._journal.append(arrivals)
-        for delivery in deliveries:
+            if self._clock.mono_ns() >= end_ns:
+                return
+
+    def _commit(self) -> None:
+        commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
+        for delivery, _ in self._taken:
             delivery.acknowledge()
+        self._taken.clear()
         self._count(commit)
-        self._note_due(commit)
+        self._answers.note(commit, self._generation)
+
+    def _watch_fill(self) -> None:
+        """Note when nothing came from memory for a moment."""
+        now_ns = self._clock.mono_ns()
+        if any("/up/fill/" in delivery.topic for delivery, _ in self._taken) or not self._inbox.is_fill_drained:
+            self._fill_ns = now_ns
+        elif now_ns - self._fill_ns >= QUIET_NS:
+            self._answers.quiet()
+
+    @property
+    def _generation(self) -> int | None:
+        """Of the connections together, None while one of them is broken."""
+        is_whole = bool(self._links) and all(link.is_connected for link in self._links)
+        return sum(link.generation for link in self._links) if is_whole else None
 
     def _write_own(self) -> bool:
         """A tick when it is due, and what operators entered."""
@@ -105,18 +143,22 @@ class Intake:
         return self._desk.write(self._journal) or ticked
 
     def _tick(self) -> bool:
-        mono_ns = self._clock.mono_ns()
+        mono_ns, generation = self._clock.mono_ns(), self._generation
         if mono_ns < self._next_tick_ns:
             return False
-        self._next_tick_ns = mono_ns + TICK_NS
+        asked = self._answers.report(generation)
         tick = {
             "mono_ns": mono_ns,
-            "connected": bool(self._links) and all(link.is_connected for link in self._links),
-            "queue": len(self._inbox),
+            "connected": generation is not None,
+            "queue": len(self._inbox) + len(self._taken),
             "quarantined": self._journal.quarantine_pos,
             "open": self._journal.open_containers(),
         }
-        self._journal.append_own("tick", self._clock.now_ns(), json.dumps(tick).encode())
+        conditions = sorted(self.conditions())[:MAX_CONDITIONS]
+        payload = json.dumps(tick | ({"conditions": conditions} if conditions else {})).encode()
+        self._journal.append_tick(self._clock.now_ns(), mono_ns, payload, asked)
+        self._next_tick_ns = mono_ns + TICK_NS
+        self._answers.reported(asked)
         return True
 
     def _read(self, delivery: Delivery) -> Sequence[Usable | Refused]:
@@ -170,34 +212,3 @@ class Intake:
         self.quarantined += commit.quarantined
         if commit.quarantined:
             log.warning("%d messages to quarantine, the last: %s", commit.quarantined, commit.last_reason)
-
-    def _note_due(self, commit: Commit) -> None:
-        for key, upto in commit.upto.items():
-            container, logger, boot = key
-            due = self._due.setdefault((container, logger), {})
-            if key in commit.births:
-                due.pop(boot, None)  # an older state must not follow
-                self._tell(key, upto)
-            else:
-                due[boot] = upto
-                if len(due) > MAX_DUE_BOOTS:
-                    del due[next(iter(due))]  # a lost acknowledgement only means a resend
-
-    def _acknowledge(self) -> None:
-        now_ns = self._clock.mono_ns()
-        for owner in [
-            owner for owner in self._due if self._told_ns.get(owner, -ACK_SPACING_NS) <= now_ns - ACK_SPACING_NS
-        ]:
-            boots = self._due[owner]
-            if boots:
-                boot = next(iter(boots))
-                self._tell((*owner, boot), boots.pop(boot))
-                self._told_ns[owner] = now_ns
-            if not boots:
-                del self._due[owner]
-        if len(self._told_ns) > len(self._due) + MAX_COMMIT_RECORDS:
-            self._told_ns = {owner: told for owner, told in self._told_ns.items() if told > now_ns - ACK_SPACING_NS}
-
-    def _tell(self, key: BootKey, upto: int) -> None:
-        container, logger, boot = key
-        self._publish(ack_topic(container, logger), encode_ack(boot, upto, self._clock.now_ns()))

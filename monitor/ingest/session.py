@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,11 @@ from monitor.ingest.inbox import Delivery, Inbox
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import TcmError
 
-KEEPALIVE_S = 60
-RECEIVE_MAXIMUM = 1_000  # two commits of 500: one is on its way while the other is written
+KEEPALIVE_S = 10  # a broker that hangs is missed after twice that at the latest
+RECEIVE_MAXIMUM = 4_000  # what slow messages of one sender that wait for their turn may keep in front of the others
 MAX_PACKET_BYTES = 16 << 20  # larger than any message, so that an oversize one reaches quarantine and not the memory
 SESSION_EXPIRY_S = 0xFFFF_FFFF  # never: a gateway may stay switched off for the length of a storage
-RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 15
+RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 2  # one gateway is no crowd: a broker that is back is found at once
 SETTLE_NS = 2 * NS_PER_S  # after a connect to a kept session the broker's queued messages come first
 MAX_OUTGOING = 1_000
 
@@ -61,6 +63,7 @@ class Session:
         self._generation = 0
         self._settled_at_ns = 0
         self._lock = threading.Lock()
+        self._receipts: deque[_Receipt] = deque()  # of this connection, not acknowledged; the broker's window bounds it
         self._is_stopping = False
         self.granted = threading.Event()
         self.tried = threading.Event()
@@ -68,12 +71,18 @@ class Session:
         self._is_new = False
         self.problem = "not connected yet"
         self.dropped = 0
+        self.refusals, self.refusal = 0, ""  # publications that the broker did not take (MQTT 5), and why the last
         self._client = self._make_client(client_id, client_type)
 
     @property
     def is_connected(self) -> bool:
         """Whether the connection stands and the subscription is granted."""
         return self._client.is_connected() and self.granted.is_set()
+
+    @property
+    def generation(self) -> int:
+        """Another number after each connect and each break."""
+        return self._generation
 
     @property
     def is_settled(self) -> bool:
@@ -125,6 +134,7 @@ class Session:
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.on_publish = self._on_publish
         # With a write callback paho leaves all sending to the network thread: two threads that write could interleave.
         client.on_socket_register_write = lambda *_: None
         # That thread has to be woken for it, else a message waits until `loop_forever` looks again, up to a second;
@@ -144,8 +154,7 @@ class Session:
             self.tried.set()
             log.warning("connect to %s: %s (check user, password and rights)", self._settings.url, self.problem)
             return
-        with self._lock:
-            self._generation += 1
+        self._begin_generation()
         self.problem = "subscription not granted yet"
         self._is_new = not flags.session_present
         self._settled_at_ns = self._clock.mono_ns() + (SETTLE_NS if flags.session_present else 0)
@@ -163,8 +172,7 @@ class Session:
             client.disconnect()
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        with self._lock:
-            self._generation += 1
+        self._begin_generation()
         self.granted.clear()
         self.problem = f"connection lost: {reason}"
         if not self._is_stopping and not self._is_trial:
@@ -183,6 +191,11 @@ class Session:
         else:
             self.problem = f"subscription refused: {', '.join(refused) or 'no answer for each filter'}"
         self.tried.set()
+
+    def _on_publish(self, _client: paho.Client, _data: Any, _mid: int, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self.refusal = str(reason)
+            self.refusals += 1
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         try:
@@ -209,13 +222,33 @@ class Session:
             acknowledge=self._acknowledgement(client, generation, mid) if qos else _nothing,
         )
 
+    def _begin_generation(self) -> None:
+        with self._lock:
+            self._generation += 1
+            self._receipts.clear()
+
     def _acknowledgement(self, client: paho.Client, generation: int, mid: int) -> Callable[[], None]:
+        """Frees a message's place in the broker's window: in the order of receipt, so not before those ahead of it."""
+        receipt = _Receipt(mid)
+        with self._lock:
+            if generation == self._generation:
+                self._receipts.append(receipt)
+
         def acknowledge() -> None:
             with self._lock:  # so that no reconnect comes between the look and the act
-                if generation == self._generation:
-                    client.ack(mid, 1)
+                receipt.is_due = True
+                while generation == self._generation and self._receipts and self._receipts[0].is_due:
+                    client.ack(self._receipts.popleft().mid, 1)
 
         return acknowledge
+
+
+@dataclass(slots=True)
+class _Receipt:
+    """A message of QoS 1 that is not acknowledged yet."""
+
+    mid: int
+    is_due: bool = False
 
 
 def _nobody(_is_new: bool) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from monitor.journal.gaps import Range
 from monitor.model.record import Message
 
 
@@ -47,6 +50,18 @@ class Refused(Arrival):
 
 
 BootKey = tuple[str, str, int]  # container, logger, boot
+Owner = tuple[str, str]  # container, logger
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What came of a logger in a commit: anything that it sent itself; a status that it may have connected with; a
+    record from its memory.
+    """
+
+    is_heard: bool = False
+    is_connecting: bool = False
+    is_filling: bool = False
 
 
 @dataclass(slots=True)
@@ -63,3 +78,17 @@ class Commit:
     last_reason: str = ""
     upto: dict[BootKey, int] = field(default_factory=dict)
     births: set[BootKey] = field(default_factory=set)
+    traffic: dict[Owner, Traffic] = field(default_factory=dict, compare=False)
+
+
+BootId = tuple[str, int]  # logger, boot
+
+
+class Asked(NamedTuple):
+    """Ranges that loggers were asked for since the last tick, and those asked for in vain, which are lost."""
+
+    requested: Mapping[BootId, Sequence[Range]]
+    in_vain: Mapping[BootId, Sequence[Range]]
+
+
+NOTHING_ASKED = Asked({}, {})

@@ -1,19 +1,21 @@
-"""What is settled of each boot of each logger: the contiguous part, the gaps and their life cycle."""
+"""The boots of all loggers: a bounded cache over the tables `boots` and `gaps`."""
 
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_left, bisect_right
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
+from monitor.journal.arrival import BootId
 from monitor.journal.clock import WAIT_NS, BootClock
+from monitor.journal.gaps import Gap, Gaps, Range
 
-OPEN, FILLED, LOST = "open", "filled", "lost"
-MAX_GAPS = 4_096  # open and lost ones of a boot; then none is opened or cut in two, only filled from an end
-MAX_OPEN_BOOTS = 256  # of a logger: with open gaps; each of its statuses is held against all of them
+MAX_OPEN_BOOTS = 256  # of a logger: of which something is awaited
+MAX_LOGGER_GAPS = 16_384  # that are not filled, of these boots: each status is held against all of them, in some 5 ms
 MAX_OPEN_CONTAINERS = 256  # named in a tick; of more nobody could say what they wait for
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
+MAX_CACHED_GAPS = 200_000  # of these boots; 35 MB
 _COLUMNS = (
     "container, upto, oldest, next, seen_ns, clk, is_known, successor, "
     "anchor_ns, anchor_mono_ns, least_ns, waiting_since_ns, waiting_bytes"
@@ -23,7 +25,7 @@ _INSERT = f"INSERT OR REPLACE INTO boots(logger, boot, {_COLUMNS}) VALUES({', '.
 
 @dataclass(slots=True)
 class Boot:
-    """One boot of a logger. `gaps` are [from, to, state], disjoint, in order; seq < `next` outside them is journalled.
+    """One boot of a logger.
 
     `seen_ns` is the last receipt, `clk` what the last message said of the logger's clock. A boot `is_known` once it was
     heard live or a live status named it: so it began before any boot that is first heard of later. `successor` is the
@@ -31,199 +33,146 @@ class Boot:
     """
 
     container: str
+    gaps: Gaps = field(default_factory=Gaps)
     oldest: int = 0
-    next: int = 0
     seen_ns: int = 0
     clk: int | None = None
     is_known: bool = False
     successor: int | None = None
     clock: BootClock = field(default_factory=BootClock)
-    gaps: list[tuple[int, int, str]] = field(default_factory=list)
     stored: tuple[object, ...] = ()
-    gaps_changed: bool = False
-
-    @property
-    def upto(self) -> int:
-        """Every seq up to here is settled; -1 when nothing is contiguous yet."""
-        return next((first for first, _, state in self.gaps if state == OPEN), self.next) - 1
-
-    def is_new(self, seq: int) -> bool:
-        """Whether `seq` has not been settled by a record of its own: beyond `next` or in an open or lost gap."""
-        return seq >= self.next or self._gap_at(seq) is not None
-
-    @property
-    def has_open(self) -> bool:
-        """Whether anything is missing that may still come."""
-        return any(state == OPEN for _, _, state in self.gaps)
+    cached_gaps: int = 0
 
     @property
     def is_awaited(self) -> bool:
-        """Whether any of its records may still be given out: it has open gaps, or records that wait for its clock."""
-        return self.has_open or self.clock.waiting_since_ns is not None
-
-    def can_take(self, seq: int) -> bool:
-        """False when `seq` would open one gap more than a boot may have, or cut one in two."""
-        if len(self.gaps) < MAX_GAPS or seq == self.next or self._count_missing() < MAX_GAPS:
-            return True
-        index = self._gap_at(seq)
-        return seq < self.next and (index is None or seq in self.gaps[index][:2])
-
-    def settle(self, seq: int) -> None:
-        """`seq` is in the journal or in quarantine."""
-        if seq >= self.next:
-            self.expect(seq)
-            self.next = seq + 1
-            return
-        index = self._gap_at(seq)
-        if index is not None:
-            first, last, state = self.gaps[index]
-            pieces = [(first, seq - 1, state), (seq, seq, FILLED), (seq + 1, last, state)]
-            self._replace(index, index + 1, [piece for piece in pieces if piece[0] <= piece[1]])
-
-    def pass_over(self, seq: int) -> None:
-        """`next` moves behind `seq` and leaves no gap: of seqs that are times nobody knows which were made."""
-        self.next = max(self.next, seq + 1)
-
-    def expect(self, next_seq: int) -> None:
-        """Seqs below `next_seq` were made: what is not here yet is an open gap."""
-        if next_seq > self.next:
-            self._replace(len(self.gaps), len(self.gaps), [(self.next, next_seq - 1, OPEN)])
-            self.next = next_seq
-
-    def declare_lost(self, kept: list[tuple[int, int]], below: int) -> None:
-        """Open seqs under `below` that lie outside the ranges `kept` are gone from the logger's memory."""
-        ranges = _joined([*kept, (below, self.next)])
-        pieces: list[tuple[int, int, str]] = []
-        for first, last, state in self.gaps:
-            if state != OPEN:
-                pieces.append((first, last, state))
-                continue
-            at = first
-            for kept_first, kept_last in ranges[bisect_left(ranges, first, key=lambda kept_range: kept_range[1]) :]:
-                if kept_first > last:
-                    break
-                low, high = max(kept_first, at), min(kept_last, last)
-                if at < low:
-                    pieces.append((at, low - 1, LOST))
-                pieces.append((low, high, OPEN))
-                at = high + 1
-            if at <= last:
-                pieces.append((at, last, LOST))
-        missing = sum(state != FILLED for _, _, state in pieces)
-        is_too_fine = bool(kept) and missing > max(self._count_missing(), MAX_GAPS)  # they stay open: claims nothing
-        if pieces != self.gaps and not is_too_fine:
-            self._replace(0, len(self.gaps), pieces)
-
-    def _count_missing(self) -> int:
-        return sum(state != FILLED for _, _, state in self.gaps)
-
-    def _gap_at(self, seq: int) -> int | None:
-        index = bisect_right(self.gaps, seq, key=lambda gap: gap[0]) - 1
-        if index >= 0 and seq <= self.gaps[index][1] and self.gaps[index][2] != FILLED:
-            return index
-        return None
-
-    def _replace(self, start: int, stop: int, pieces: list[tuple[int, int, str]]) -> None:
-        """Put `pieces` in place of gaps[start:stop] and join neighbours of one state."""
-        low, high = max(start - 1, 0), min(stop + 1, len(self.gaps))
-        joined: list[tuple[int, int, str]] = []
-        for first, last, state in self.gaps[low:start] + pieces + self.gaps[stop:high]:
-            if joined and joined[-1][2] == state and joined[-1][1] + 1 == first:
-                joined[-1] = (joined[-1][0], last, state)
-            else:
-                joined.append((first, last, state))
-        self.gaps[low:high] = joined
-        if len(self.gaps) > MAX_GAPS:  # a filled gap says no more than that its seqs are journalled, as all outside
-            self.gaps = [gap for gap in self.gaps if gap[2] != FILLED]
-        self.gaps_changed = True
-
-
-def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same seqs as disjoint ranges in order."""
-    joined: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if joined and first <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
-        elif first <= last:
-            joined.append((first, last))
-    return joined
+        """Whether any of its records may still be given out: some are missing, or wait for its clock."""
+        return self.gaps.is_awaited or self.clock.waiting_since_ns is not None
 
 
 class Boots:
-    """The boots of all loggers: a bounded cache over the tables `boots` and `gaps`.
-
-    Changes are held back until `save`, which the journal calls inside its transaction.
-    """
+    """Changes are held back until `save`, inside the caller's transaction; `committed` when that is durable."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._cache: OrderedDict[tuple[str, int], Boot] = OrderedDict()
-        self._touched: dict[str, set[int]] = {}  # by logger
-        self._awaited: dict[tuple[str, int], str] = self._load_awaited()  # the container of each boot that `is_awaited`
+        self._cache: OrderedDict[BootId, Boot] = OrderedDict()
+        self._cached_gaps = 0
+        self._touched: dict[BootId, None] = {}
+        self._unlisted: dict[BootId, None] = {}  # touched since the two lists below were brought up to date
+        self._awaited: dict[BootId, str] = {}  # the container of each boot that `is_awaited`
+        self._open: dict[str, dict[int, int]] = {}  # by logger: missing gaps of each boot of which something is awaited
+        self._missing: Counter[str] = Counter()  # their sum
+        for row in connection.execute(
+            "SELECT container, logger, boot FROM boots WHERE upto < next - 1 OR waiting_since_ns IS NOT NULL"
+        ).fetchall():
+            self._list(row[1:], self._load(*row))
 
     def get(self, container: str, logger: str, boot: int) -> Boot:
         """The state of a boot, to be changed by the caller; a new one when it was never seen."""
         key = (logger, boot)
-        self._touched.setdefault(logger, set()).add(boot)
+        self._touched[key] = self._unlisted[key] = None
         state = self._cache.get(key)
         if state is None:
             state = self._cache[key] = self._load(container, logger, boot)
         self._cache.move_to_end(key)
         return state
 
-    def with_open_gaps(self, logger: str) -> set[int]:
-        """The boots of a logger that have open gaps."""
-        rows = self._connection.execute("SELECT DISTINCT boot FROM gaps WHERE logger = ? AND state = ?", (logger, OPEN))
-        touched = self._touched.get(logger, set())  # what was saved of these may be out of date
-        return ({row[0] for row in rows} - touched) | {boot for boot in touched if self._cache[logger, boot].has_open}
+    def open_boots(self, logger: str) -> dict[int, int]:
+        """The boots of a logger of which something is awaited, and how many gaps each has that are not filled."""
+        self._bring_up_to_date()
+        return self._open.get(logger, {})
+
+    def can_open(self, logger: str, boot: int) -> bool:
+        """Whether one gap more of this boot may be awaited; for whoever has it from `get` and is about to change it."""
+        others = self.open_boots(logger)
+        if (logger, boot) in self._touched:
+            self._unlisted[logger, boot] = None
+        is_one_of_few = boot in others or len(others) < MAX_OPEN_BOOTS
+        return is_one_of_few and self._missing[logger] < MAX_LOGGER_GAPS
+
+    def all_open(self) -> dict[str, list[int]]:
+        """The boots of each logger of which something is awaited."""
+        self._bring_up_to_date()
+        return {logger: list(boots) for logger, boots in self._open.items()}
 
     def open_containers(self) -> list[str] | None:
         """The containers of which records may still be given out that belong before others; None for too many."""
+        self._bring_up_to_date()
         containers = sorted(set(self._awaited.values()))
         return containers if len(containers) <= MAX_OPEN_CONTAINERS else None
 
-    def end_waits(self, now_ns: int) -> list[tuple[str, int]]:
-        """Anchor the boots whose records have waited long enough, or longer than a clock that stepped back can say."""
+    def awaited(self, logger: str, boot: int, limit: int) -> tuple[int, list[Range]]:
+        """`upto` of a boot, and its first ranges that are awaited; changes nothing."""
+        state = self._cache.get((logger, boot)) or self._load("", logger, boot)
+        return state.gaps.upto, state.gaps.awaited(limit)
+
+    def end_waits(self, mono_ns: int) -> list[BootId]:
+        """Anchor the boots whose records have waited long enough; those of before the machine's start wait anew.
+
+        `mono_ns` is the tick's: waits are counted in steady time, as calendar time may step.
+        """
         rows = self._connection.execute(
-            "SELECT container, logger, boot FROM boots WHERE waiting_since_ns IS NOT NULL "
+            "SELECT container, logger, boot, waiting_since_ns FROM boots WHERE waiting_since_ns IS NOT NULL "
             "AND waiting_since_ns NOT BETWEEN ? AND ?",
-            (now_ns - WAIT_NS + 1, now_ns),
+            (mono_ns - WAIT_NS + 1, mono_ns),
         ).fetchall()
-        for row in rows:
-            self.get(*row).clock.end_wait()
-        return [(logger, boot) for _, logger, boot in rows]
+        ended = []
+        for *key, since_ns in rows:
+            clock = self.get(*key).clock
+            if since_ns > mono_ns:
+                clock.waiting_since_ns = mono_ns
+            else:
+                clock.end_wait()
+                ended.append((key[1], key[2]))
+        return ended
 
     def save(self) -> None:
         """Write what changed since the last save; the caller's transaction makes it durable."""
-        rows, changed = [], []
-        for key in [(logger, boot) for logger, boots in self._touched.items() for boot in boots]:
+        self._bring_up_to_date()
+        rows = []
+        for key in self._touched:
             state = self._cache[key]
-            self._awaited.pop(key, None)
-            if state.is_awaited:
-                self._awaited[key] = state.container
             row = (*key, *_columns(state))
             if row != state.stored:
                 rows.append(row)
                 state.stored = row
-            if state.gaps_changed:
-                changed.append((key, state))
-                state.gaps_changed = False
-        self._touched.clear()
+            self._save_gaps(key, state.gaps)
         self._connection.executemany(_INSERT, rows)
-        for key, state in changed:
-            self._connection.execute("DELETE FROM gaps WHERE logger = ? AND boot = ?", key)
-            self._connection.executemany("INSERT INTO gaps VALUES(?, ?, ?, ?, ?)", [(*key, *gap) for gap in state.gaps])
-        while len(self._cache) > MAX_CACHED_BOOTS:
-            self._cache.popitem(last=False)
 
-    def _load_awaited(self) -> dict[tuple[str, int], str]:
-        rows = self._connection.execute(
-            "SELECT logger, boot, container FROM boots WHERE waiting_since_ns IS NOT NULL UNION "
-            "SELECT logger, boot, container FROM (SELECT DISTINCT logger, boot FROM gaps WHERE state = ?) "
-            "JOIN boots USING(logger, boot)",
-            (OPEN,),
-        )
-        return {(logger, boot): container for logger, boot, container in rows}
+    def committed(self) -> None:
+        """What was saved is durable."""
+        for key in self._touched:
+            state = self._cache[key]
+            self._cached_gaps += state.gaps.size - state.cached_gaps
+            state.cached_gaps = state.gaps.size
+        self._touched.clear()
+        while len(self._cache) > MAX_CACHED_BOOTS or self._cached_gaps > MAX_CACHED_GAPS:
+            _, state = self._cache.popitem(last=False)
+            self._cached_gaps -= state.cached_gaps
+
+    def _bring_up_to_date(self) -> None:
+        for key in self._unlisted:
+            self._list(key, self._cache[key])
+        self._unlisted.clear()
+
+    def _list(self, key: BootId, state: Boot) -> None:
+        logger, boot = key
+        self._awaited.pop(key, None)
+        if state.is_awaited:
+            self._awaited[key] = state.container
+        boots = self._open.setdefault(logger, {})
+        self._missing[logger] -= boots.pop(boot, 0)
+        if state.gaps.is_awaited:
+            boots[boot] = state.gaps.missing
+            self._missing[logger] += boots[boot]
+        if not boots:
+            del self._open[logger], self._missing[logger]
+
+    def _save_gaps(self, key: BootId, gaps: Gaps) -> None:
+        gone, written = gaps.take_changes()
+        delete = 'DELETE FROM gaps WHERE logger = ? AND boot = ? AND "from" = ?'
+        self._connection.executemany(delete, [(*key, first) for first in gone])
+        rows = [(*key, *gap) for gap in written]
+        self._connection.executemany("INSERT OR REPLACE INTO gaps VALUES(?, ?, ?, ?, ?)", rows)
 
     def _load(self, container: str, logger: str, boot: int) -> Boot:
         row = self._connection.execute(
@@ -231,19 +180,21 @@ class Boots:
         ).fetchone()
         if row is None:
             return Boot(container)
-        gaps = self._connection.execute(
-            'SELECT "from", "to", state FROM gaps WHERE logger = ? AND boot = ? ORDER BY "from"', (logger, boot)
-        ).fetchall()
-        container, _, oldest, next_seq, seen_ns, clk, is_known, successor, *clock = row
-        state = Boot(container, oldest, next_seq, seen_ns, clk, bool(is_known), successor, BootClock(*clock), gaps)
+        container, upto, oldest, next_seq, seen_ns, clk, is_known, successor, *clock = row
+        gaps = Gaps(next_seq, upto, lambda: self._load_gaps(logger, boot))
+        state = Boot(container, gaps, oldest, seen_ns, clk, bool(is_known), successor, BootClock(*clock))
         state.stored = (logger, boot, *row)
         return state
 
+    def _load_gaps(self, logger: str, boot: int) -> list[Gap]:
+        select = 'SELECT "from", "to", state FROM gaps WHERE logger = ? AND boot = ? ORDER BY "from"'
+        return self._connection.execute(select, (logger, boot)).fetchall()
 
-def _columns(state: Boot) -> tuple[object, ...]:
-    clock = state.clock
+
+def _columns(state: Boot) -> tuple[Any, ...]:
+    gaps, clock = state.gaps, state.clock
     return (
-        *(state.container, state.upto, state.oldest, state.next, state.seen_ns),
+        *(state.container, gaps.upto, state.oldest, gaps.next, state.seen_ns),
         *(state.clk, int(state.is_known), state.successor),
         *(clock.anchor_ns, clock.anchor_mono_ns, clock.least_ns, clock.waiting_since_ns, clock.waiting_bytes),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from monitor.model.clock import NS_PER_S
 
-WAIT_NS = 590 * NS_PER_S  # a record waits for a message that comes live for 10 min at most; the tick comes within 10 s
+WAIT_NS = 590 * NS_PER_S  # of ticks' steady time: a record waits for a message that comes live for 10 min at most
 MAX_WAITING_BYTES = 8 << 20  # of payload, a boot: the flash of one logger; 90 000 of the shortest records
 
 
@@ -15,7 +15,8 @@ class BootClock:
     """Calendar time minus `mono` of a boot (`anchor_ns`), set once.
 
     1. The first prompt message sets it: its receipt less its `mono`, which `anchor_mono_ns` keeps.
-    2. Until then records without a set clock wait, since `waiting_since_ns`, `waiting_bytes` in all.
+    2. Until then records without a set clock wait, since `waiting_since_ns` (steady time of the tick before),
+       `waiting_bytes` in all.
     3. Where none comes in time, the smallest receipt less `mono` of all messages so far (`least_ns`) has to do: each
        of them came later than it was made, that one by the least. `anchor_mono_ns` stays None.
     """
@@ -33,10 +34,10 @@ class BootClock:
         if is_prompt:
             self._set(start_ns, mono_ns)
 
-    def wait(self, received_ns: int, size_bytes: int) -> None:
-        """A record waits for the anchor; past MAX_WAITING_BYTES the wait of all of them is over."""
+    def wait(self, since_ns: int, size_bytes: int) -> None:
+        """A record waits, the first of them from `since_ns` on; past MAX_WAITING_BYTES the wait of all is over."""
         if self.waiting_since_ns is None:
-            self.waiting_since_ns = received_ns
+            self.waiting_since_ns = since_ns
         self.waiting_bytes += size_bytes
         if self.waiting_bytes > MAX_WAITING_BYTES:
             self.end_wait()

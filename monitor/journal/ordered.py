@@ -61,6 +61,26 @@ def turn_of(reader: JournalReader, pos: int) -> int:
     return int(row[0]) if row else pos
 
 
+def needed_from(reader: JournalReader, pos: int) -> int:
+    """The first position that is still to be read by whoever has come to `pos`: what waits lies before it."""
+    row = reader.connection.execute(
+        "SELECT min(pos) FROM waiting WHERE pos <= ?1 AND (until_pos IS NULL OR until_pos > ?1)", (pos,)
+    ).fetchone()
+    return min(pos + 1, pos + 1 if row[0] is None else int(row[0]))
+
+
+def dropped_upto(reader: JournalReader) -> int:
+    """The position up to which retention has dropped payloads, 0 for none."""
+    row = reader.connection.execute("SELECT pos FROM dropped").fetchone()
+    return int(row[0]) if row else 0
+
+
+def received_ns(reader: JournalReader, pos: int) -> int:
+    """When a record was received, ns UTC; 0 where there is none."""
+    row = reader.connection.execute("SELECT received_ns FROM records WHERE pos = ?", (pos,)).fetchone()
+    return int(row[0]) if row else 0
+
+
 def official_order(rows: list[Row], began_ns: Began) -> Index:
     """Indices of `rows` in official order, int64 [n]."""
     at = np.array([i for i, row in enumerate(rows) if row.seq is not None], dtype=np.int64)
@@ -97,12 +117,12 @@ def _keys(
     return stream, row.boot, row.seq, boot
 
 
-def first_of(reader: JournalReader, logger: str, boot: int, upto_pos: int) -> Record | None:
-    """The record of the lowest seq of a boot up to a position, None for none."""
+def first_of(reader: JournalReader, logger: str, boot: int, upto_pos: int, after_pos: int = 0) -> Record | None:
+    """The record of the lowest seq of a boot behind a position, up to another; None for none."""
     row = reader.connection.execute(
         "SELECT pos, received_ns, container, logger, boot, seq, kind, topic, payload FROM records "
-        "WHERE logger = ? AND boot = ? AND seq IS NOT NULL AND pos <= ? ORDER BY seq LIMIT 1",
-        (logger, boot, upto_pos),
+        "WHERE logger = ? AND boot = ? AND seq IS NOT NULL AND pos > ? AND pos <= ? ORDER BY seq LIMIT 1",
+        (logger, boot, after_pos, upto_pos),
     ).fetchone()
     return Record(*row) if row else None
 
@@ -120,6 +140,7 @@ def batches(reader: JournalReader, positions: Index, limit_bytes: int = MAX_BATC
         size_bytes += len(row[8] or b"")
         if size_bytes >= limit_bytes or len(batch) == MAX_BATCH_RECORDS:
             yield batch
+            reader.batches_again += 1
             batch, size_bytes = [], 0
     if batch:
         yield batch

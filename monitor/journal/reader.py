@@ -49,6 +49,7 @@ class JournalReader:
         self._path = state_dir / "journal.db"
         self._connection = open_for_reading(self._path, JOURNAL_VERSION)
         self._anchors: dict[tuple[str, int], Anchor] = {}
+        self.batches_again = 0  # given out of turn; by them one sees that whoever judges again moves
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -57,6 +58,8 @@ class JournalReader:
 
     def read(self, after: Place, limit: int = MAX_BATCH_RECORDS, limit_bytes: int = MAX_BATCH_BYTES) -> Page:
         """The next records behind `after` in order, at most `limit` and little over `limit_bytes` of payload.
+
+        Those whose payload retention dropped are passed over.
 
         Nothing follows when the place reached is `after`; a page on which all are passed over has no records.
         """
@@ -77,14 +80,16 @@ class JournalReader:
                             if size_bytes >= limit_bytes or len(records) == limit:
                                 return Page(records, Place(row[0] - 1, given))
                     pos, given = row[0], 0
-                    if pos not in passed_over:
+                    if pos not in passed_over and row[8] is not None:  # retention drops payloads that all have read
                         records.append(Record(*row))
                     size_bytes += len(row[8] or b"")
                     if size_bytes >= limit_bytes or len(records) == limit:
                         break
         except sqlite3.Error as error:
             place = f"{self._path} behind position {pos}"
-            raise JournalError("read", place, str(error), "the file is damaged: restore it from a backup") from None
+            raise JournalError(
+                "read", place, str(error), "run tcm journal check, then tcm journal recover or restore a backup"
+            ) from None
         return Page(records, Place(pos, given))
 
     def _detours(self, after_pos: int, limit: int) -> tuple[set[int], set[int]]:
@@ -102,6 +107,7 @@ class JournalReader:
         """What waited until a position, in the order of arrival, behind `after_pos`."""
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM waiting JOIN records USING(pos) WHERE until_pos = ? AND waiting.pos > ? "
+            "AND payload IS NOT NULL "
             "ORDER BY waiting.pos LIMIT ?",
             (until_pos, after_pos, limit),
         )
@@ -150,7 +156,7 @@ class JournalReader:
         """(position in quarantine, received ns, topic, payload) of identity conflicts behind `after` up to `upto`."""
         return self._connection.execute(
             f"SELECT pos, received_ns, topic, payload FROM quarantine WHERE reason = '{IDENTITY_CONFLICT}' "
-            "AND pos > ? AND pos <= ? ORDER BY pos",
+            "AND pos > ? AND pos <= ? AND payload IS NOT NULL ORDER BY pos",
             (after, upto),
         )
 
@@ -207,7 +213,8 @@ class JournalReader:
     def _statuses(self, logger: str, before_pos: int, limit: int) -> Iterator[Status]:
         """A logger's statuses before a position, the latest first; watch tells of those that cannot be read."""
         rows = self._connection.execute(
-            "SELECT payload FROM records WHERE kind = 'status' AND logger = ? AND pos < ? ORDER BY pos DESC LIMIT ?",
+            "SELECT payload FROM records WHERE kind = 'status' AND logger = ? AND pos < ? AND payload IS NOT NULL "
+            "ORDER BY pos DESC LIMIT ?",
             (logger, before_pos, limit),
         )
         for (payload,) in rows:

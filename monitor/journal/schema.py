@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 
 from monitor.model.errors import DiskFull, JournalError, TcmError
 
 SCHEMA_VERSION = 1
-JOURNAL_VERSION = 2  # in version 1 no record waited: what was needed without a live message anchored its boot at once
+JOURNAL_VERSION = 3  # 1: no record waited for its boot's clock; 2: nothing was dropped from quarantine
 MAX_WAL_PAGES = 16_384  # 64 MiB; past this a commit folds the WAL back itself, however long that takes
 _NO_MIGRATIONS: Mapping[int, str] = MappingProxyType({})
 CHECKPOINT_COMMITS = 200  # about 4 MB of single records: what an idle moment folds back in a few ms
@@ -25,8 +28,9 @@ CREATE UNIQUE INDEX IF NOT EXISTS identity ON records(logger, boot, seq) WHERE s
 CREATE INDEX IF NOT EXISTS statuses ON records(logger, pos) WHERE kind = 'status';
 CREATE INDEX IF NOT EXISTS configs ON records(pos) WHERE kind = 'config';
 CREATE INDEX IF NOT EXISTS operators ON records(pos) WHERE kind = 'operator';
+CREATE INDEX IF NOT EXISTS ticks ON records(pos) WHERE kind = 'tick';
 CREATE TABLE IF NOT EXISTS quarantine(
-    pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB,
     reason TEXT NOT NULL, digest BLOB NOT NULL, chain BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS conflicts ON quarantine(pos) WHERE reason = '{IDENTITY_CONFLICT}';
 CREATE TABLE IF NOT EXISTS boots(
@@ -42,6 +46,11 @@ CREATE INDEX IF NOT EXISTS placed ON waiting(until_pos) WHERE until_pos IS NOT N
 CREATE TABLE IF NOT EXISTS gaps(
     logger TEXT NOT NULL, boot INTEGER NOT NULL, "from" INTEGER NOT NULL, "to" INTEGER NOT NULL, state TEXT NOT NULL,
     PRIMARY KEY(logger, boot, "from")) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checkpoints(
+    pos INTEGER PRIMARY KEY, made_ns INTEGER NOT NULL, ticks INTEGER NOT NULL, chain BLOB NOT NULL,
+    quarantine_pos INTEGER NOT NULL, quarantine_chain BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS dropped(
+    one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, quarantine_pos INTEGER NOT NULL);
 """
 JOURNAL_MIGRATIONS = {  # by the version that they start from
     1: """
@@ -52,8 +61,25 @@ ALTER TABLE boots ADD COLUMN waiting_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE boots ADD COLUMN clk INTEGER;
 ALTER TABLE boots ADD COLUMN is_known INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE boots ADD COLUMN successor INTEGER;
-"""
+""",
+    2: """
+ALTER TABLE quarantine RENAME TO quarantine_2;
+CREATE TABLE quarantine(
+    pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB,
+    reason TEXT NOT NULL, digest BLOB NOT NULL, chain BLOB NOT NULL);
+INSERT INTO quarantine SELECT * FROM quarantine_2;
+DROP TABLE quarantine_2;
+""",
 }
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)  # the second: no room for the WAL's index, which is no data
+_HINTS = {
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: run tcm journal check, then tcm journal recover or restore a backup",
+    sqlite3.SQLITE_NOTADB: "the file is damaged: run tcm journal recover, or restore a backup",
+    sqlite3.SQLITE_IOERR: "the disk fails (see dmesg, smartctl): repair or replace it, then start the daemon again",
+    sqlite3.SQLITE_READONLY: "the file or its file system is read-only: see dmesg, and whether the daemon owns it",
+    sqlite3.SQLITE_CANTOPEN: "is this the daemon's state directory, and may this user read it?",
+    sqlite3.SQLITE_BUSY: "another program writes to the file: end it, then start the daemon again",
+}  # by primary result code
 
 
 def open_for_writing(
@@ -66,42 +92,69 @@ def open_for_writing(
 ) -> sqlite3.Connection:
     """Open the one connection that writes and checkpoints `path`: WAL, durable at every commit.
 
-    A file of an earlier version is brought to `version` by `migrations`, in one transaction.
+    A file of an earlier version is copied to `<path>.v<version>` and brought to `version`, one step of `migrations`
+    after the other (each stands under the version that it starts from), in one transaction.
 
     A file that `can_fall_back` to an earlier commit at a power loss, because its owner makes the rest again from the
     journal, saves the fsync of each commit.
 
-    Raises JournalError when the file is damaged or was written by another version of this program.
+    Raises JournalError when the file is damaged or was written by a later version of this program, DiskFull when there
+    is no room to open it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA wal_autocheckpoint={MAX_WAL_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={MAX_WAL_PAGES * 4096}")  # what a long reader made of it
+        connection.execute("PRAGMA secure_delete=OFF")  # some builds overwrite what is dropped: all of it, in the WAL
         connection.execute(f"PRAGMA synchronous={'NORMAL' if can_fall_back else 'FULL'}")
         found = _check_version(path, connection, version, (0, *migrations))
-        script = migrations.get(found, "") + tables
-        connection.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version={version};COMMIT;")
+        script = tables
+        if found != version:
+            script = "".join(migrations[step] for step in range(found or version, version)) + tables
+            script += f"PRAGMA user_version={version};"
+            if found:
+                copy_database(connection, path.with_name(f"{path.name}.v{found}"))
+        connection.executescript(f"BEGIN IMMEDIATE;{script}COMMIT;")
     except (sqlite3.Error, OSError) as error:
-        raise damaged(path, error) from None
+        raise write_failure("open", path, error) from None
     return connection
 
 
-def write_failure(operation: str, path: Path, error: sqlite3.Error) -> TcmError:
-    """What a failed write means: DiskFull, after which the same may be tried again, or the end of the process.
+def copy_database(connection: sqlite3.Connection, copy: Path) -> None:
+    """Copy a database as of one moment to the file `copy`, durable when this returns; its WAL grows meanwhile."""
+    unfinished = copy.with_name(f"{copy.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(unfinished, isolation_level=None)) as target:
+        target.execute("PRAGMA synchronous=OFF")  # it is synchronised once, whole
+        connection.backup(target)
+        target.execute("PRAGMA journal_mode=DELETE")  # one file, that a reader needs no other beside it for
+    sync(unfinished)
+    unfinished.replace(copy)
+    sync(copy.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_failure(operation: str, path: Path, error: Exception) -> TcmError:
+    """What it means that SQLite or the system cannot use a file: DiskFull, after which the same may be tried again once
+    there is room, or the end of the process.
 
     A commit whose fsync failed is never tried again: what the disk holds then, nobody knows.
     """
-    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code in _FULL or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return DiskFull(operation, str(path), str(error), "free some room; it is tried again")
-    hint = "nothing of it was acknowledged; free or repair the disk, then start the daemon again"
+    hint = _HINTS.get(code & 0xFF, "check the disk, and whether the file belongs to the daemon's user")
     return JournalError(operation, str(path), str(error), hint)
-
-
-def damaged(path: Path, error: Exception) -> JournalError:
-    """The error of a file that SQLite cannot use."""
-    hint = "check the disk and the file's owner; restore the file from a backup if it is damaged"
-    return JournalError("open", str(path), str(error), hint)
 
 
 class Checkpoint:
@@ -127,25 +180,32 @@ class Checkpoint:
 def open_for_reading(path: Path, version: int = SCHEMA_VERSION) -> sqlite3.Connection:
     """Open `path` read-only; JournalError when it is not there, no database, or another version's."""
     try:
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro",
-            uri=True,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection.execute("PRAGMA wal_autocheckpoint=0")  # only the writer checkpoints (SQLite's WAL-reset bug)
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection = connect_reading(path)
         _check_version(path, connection, version)
     except sqlite3.Error as error:
-        raise JournalError("open", str(path), str(error), "is this the daemon's state directory?") from None
+        raise write_failure("open", path, error) from None
     return connection
+
+
+def connect_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection to a file of any version; sqlite3.Error when it is not there or no database."""
+    connection = sqlite3.connect(
+        read_only(path), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA wal_autocheckpoint=0")  # only the writer checkpoints (SQLite's WAL-reset bug)
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return connection
+
+
+def read_only(path: Path) -> str:
+    """The name under which SQLite opens a file and never writes to it."""
+    return f"{path.resolve().as_uri()}?mode=ro"
 
 
 def _check_version(path: Path, connection: sqlite3.Connection, expected: int, known: tuple[int, ...] = ()) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != expected and version not in known:
-        hint = "use the program that wrote it, or another state_dir"
+        hint = "a later version of this program wrote it: use that one, or another state_dir"
         if 0 < version < expected:
             hint = "start the daemon on it once: it brings the file up to date"
         raise JournalError("open", str(path), f"schema version {version}, expected {expected}", hint)

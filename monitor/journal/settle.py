@@ -17,17 +17,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from monitor.journal.arrival import Arrival, BootKey, Commit, Refused, Usable
-from monitor.journal.boots import MAX_OPEN_BOOTS, Boot, Boots
+from monitor.journal.arrival import Arrival, BootKey, Commit, Refused, Traffic, Usable
+from monitor.journal.boots import Boot, Boots
+from monitor.journal.floods import Floods
 from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.model.record import SYNCHRONISED, Status
 
 MAX_ANSWERED_BOOTS = 16  # at once after a status; a logger that still misses one asks again with its next
-TOO_MANY_GAPS = "seq: the boot has as many gaps as it may have; send the missing records first"
+TOO_MANY_GAPS = "seq: the boot, or its logger, has as many gaps as it may have; send the missing records first"
 
 
 class Shelf(Protocol):
-    """Where a transaction puts its rows and looks up what lies there already, itself included."""
+    """Where a transaction puts its rows and looks up what lies there already, itself included.
+
+    `mono_ns` is the steady time of the last tick.
+    """
+
+    mono_ns: int
 
     def add(self, arrival: Usable, boot: int, seq: int | None) -> None:
         """Put a record behind the last one."""
@@ -41,8 +47,8 @@ class Shelf(Protocol):
     def quarantine(self, arrival: Arrival, reason: str) -> None:
         """Keep the bytes of a message that cannot be used."""
 
-    def payload_of(self, logger: str, boot: int, seq: int) -> bytes | None:
-        """The payload stored under an identity."""
+    def is_stored(self, payload: bytes, logger: str, boot: int, seq: int) -> bool | None:
+        """Whether a payload is what is stored under an identity, None when nothing is."""
 
     def last_status(self, logger: str) -> bytes | None:
         """The payload of a logger's last status."""
@@ -51,8 +57,8 @@ class Shelf(Protocol):
 class Settlement:
     """Applies arrivals in order to the boots and the shelf of one transaction."""
 
-    def __init__(self, boots: Boots, shelf: Shelf) -> None:
-        self._boots, self._shelf = boots, shelf
+    def __init__(self, boots: Boots, shelf: Shelf, floods: Floods) -> None:
+        self._boots, self._shelf, self._floods = boots, shelf, floods
         self._touched: dict[BootKey, Boot] = {}
         self._unanswered: set[BootKey] = set()
         self.commit = Commit()
@@ -64,8 +70,8 @@ class Settlement:
             if arrival.settles is not None:
                 container, logger, number, seq = arrival.settles
                 boot = self._heard(container, logger, number, arrival)
-                if boot.can_take(seq):
-                    boot.settle(seq)
+                if self._can_take(boot, logger, number, seq):
+                    boot.gaps.settle(seq)
         elif isinstance(arrival.message, Status):
             self._take_status(arrival, arrival.message)
         elif arrival.message is not None:
@@ -73,33 +79,43 @@ class Settlement:
 
     def finish(self) -> Commit:
         """What was done, once every arrival is taken."""
-        self.commit.upto = {key: boot.upto for key, boot in self._touched.items() if key not in self._unanswered}
+        self.commit.upto = {key: boot.gaps.upto for key, boot in self._touched.items() if key not in self._unanswered}
         return self.commit
 
     def _take_record(self, arrival: Usable, number: int, seq: int, oldest: int) -> None:
         boot = self._heard(arrival.container, arrival.logger, number, arrival)
+        traffic = self._traffic(arrival.container, arrival.logger)
         if arrival.is_derived:
-            boot.pass_over(seq)
+            boot.gaps.pass_over(seq)
             self._unanswered.add((arrival.container, arrival.logger, number))
-        if not boot.is_new(seq):
-            known = self._shelf.payload_of(arrival.logger, number, seq)
-            if known == arrival.payload:
+        elif not arrival.is_live:
+            traffic.is_filling = True
+        if not boot.gaps.is_new(seq):
+            is_same = self._shelf.is_stored(arrival.payload, arrival.logger, number, seq)
+            if is_same:
                 self.commit.duplicates += 1
                 return
-            if known is not None:
+            if is_same is not None:
                 self._quarantine(arrival, IDENTITY_CONFLICT)
                 return
-        oldest = min(oldest, seq)  # the record itself was held when it was made
+        if oldest > seq:
+            self._floods.note_oldest(arrival.container, arrival.logger, number, seq, oldest)
+            oldest = seq  # the record itself was held when it was made
         if oldest > boot.oldest:
             boot.oldest = oldest
-            boot.declare_lost([], below=oldest)
-        if not boot.can_take(seq):
+            boot.gaps.declare_lost([], below=oldest)
+        if not self._can_take(boot, arrival.logger, number, seq):
+            self._floods.note_gaps(arrival.container, arrival.logger, number)
             self._quarantine(arrival, TOO_MANY_GAPS)
             return
-        boot.settle(seq)
-        boot.declare_lost([], below=boot.oldest)
+        boot.gaps.settle(seq)
+        boot.gaps.declare_lost([], below=boot.oldest)
         self._add(arrival, number, seq)
         self._tell_clock(boot, arrival)
+
+    def _can_take(self, boot: Boot, logger: str, number: int, seq: int) -> bool:
+        """False when `seq` would open a gap beyond what a boot or a logger may have."""
+        return boot.gaps.can_take(seq, may_open=seq == boot.gaps.next or self._boots.can_open(logger, number))
 
     def _take_status(self, arrival: Usable, status: Status) -> None:
         if arrival.is_retained and self._shelf.last_status(arrival.logger) == arrival.payload:
@@ -108,6 +124,8 @@ class Settlement:
         number = status.stamp.boot
         key = (arrival.container, arrival.logger, number)
         is_will = status.state == "offline"  # written when its logger connected: it says nothing of the present
+        if status.state != "sleeping":
+            self._traffic(arrival.container, arrival.logger).is_connecting = True
         boot = self._boot(*key) if is_will else self._heard(*key, arrival)
         if status.next_seq is not None and status.held is not None:
             named = self._take_memory(arrival, status, status.next_seq, status.held)
@@ -129,19 +147,18 @@ class Settlement:
             ranges.setdefault(boot_number, []).append((first, last))
         ended = dict(status.boots or ())
         named = {*ranges, *ended}
-        with_gaps = self._boots.with_open_gaps(arrival.logger)
-        for other in sorted(named | self._unnamed(arrival, status, with_gaps)):
-            if other != number and other not in with_gaps and len(with_gaps) >= MAX_OPEN_BOOTS:
+        before = set(self._boots.open_boots(arrival.logger))
+        for other in sorted(named | self._unnamed(arrival, status, before)):
+            can_open = self._boots.can_open(arrival.logger, other)
+            if not can_open and other != number and other not in before:
                 continue  # nothing is expected of it, which claims nothing
             boot = self._boot(arrival.container, arrival.logger, other)
             kept = ranges.get(other, [])
-            made = next_seq if other == number else max(boot.next, ended.get(other, 0))
+            made = next_seq if other == number else max(boot.gaps.next, ended.get(other, 0))
             made = max([made, *(last + 1 for _, last in kept)])
-            if boot.can_take(made):
-                boot.expect(made)
-            boot.declare_lost(kept, below=next_seq if other == number else made)
-            if boot.has_open:
-                with_gaps.add(other)
+            if can_open and boot.gaps.can_take(made):
+                boot.gaps.expect(made)
+            boot.gaps.declare_lost(kept, next_seq if other == number else made, may_open=can_open)
             if other in named:
                 boot.is_known |= arrival.is_live
                 if other != number and arrival.is_live:
@@ -163,10 +180,17 @@ class Settlement:
                 succeeded.add(other)
         return succeeded
 
+    def _traffic(self, container: str, logger: str) -> Traffic:
+        """What is noted of a logger's messages in this transaction."""
+        return self.commit.traffic.setdefault((container, logger), Traffic())
+
     def _heard(self, container: str, logger: str, number: int, arrival: Arrival) -> Boot:
         """The boot that a message came from."""
         boot = self._boot(container, logger, number)
         if not arrival.is_retained:  # a retained status is the broker's word, however long the logger is gone
+            self._traffic(container, logger).is_heard = True
+            if not boot.seen_ns:
+                self._floods.note_boot(container, logger)
             boot.seen_ns = arrival.received_ns
         if arrival.is_live:
             boot.container = container
@@ -174,10 +198,8 @@ class Settlement:
         return boot
 
     def _boot(self, container: str, logger: str, number: int) -> Boot:
-        key = (container, logger, number)
-        boot = self._touched.get(key)
-        if boot is None:
-            boot = self._touched[key] = self._boots.get(*key)
+        boot = self._boots.get(container, logger, number)
+        self._touched[container, logger, number] = boot
         return boot
 
     def _tell_clock(self, boot: Boot, arrival: Usable) -> None:
@@ -193,7 +215,7 @@ class Settlement:
         clock.hear(arrival.received_ns, stamp.mono_ns, is_prompt=arrival.is_prompt)
         needs_anchor = stamp.clk != SYNCHRONISED and not isinstance(arrival.message, Status)
         if needs_anchor and clock.anchor_ns is None:
-            clock.wait(arrival.received_ns, len(arrival.payload))
+            clock.wait(self._shelf.mono_ns, len(arrival.payload))
             if clock.anchor_ns is None:
                 self._shelf.hold(arrival.logger, stamp.boot)
         if is_waited_for and clock.anchor_ns is not None:

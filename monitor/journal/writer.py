@@ -3,79 +3,149 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from monitor.journal.arrival import Arrival, Commit, Refused, Usable
+from monitor.config import JournalSettings
+from monitor.journal.arrival import NOTHING_ASKED, Arrival, Asked, Commit, Refused, Usable
 from monitor.journal.boots import Boots
 from monitor.journal.chain import GENESIS, Field, digest, link
+from monitor.journal.floods import Floods
+from monitor.journal.gaps import Range
+from monitor.journal.room import Room
 from monitor.journal.schema import (
     JOURNAL_MIGRATIONS,
     JOURNAL_TABLES,
     JOURNAL_VERSION,
     Checkpoint,
-    damaged,
     open_for_writing,
+    write_failure,
 )
 from monitor.journal.settle import Settlement
-from monitor.model.errors import JournalError
+from monitor.model.condition import Condition
+from monitor.model.errors import DiskFull, JournalError
+from monitor.wire.cbor import MAX_WANT
 
 MAX_REASON = 500
+BEFORE_TICKS_NS = 2**62  # later than any clock says: what begins to wait before the first tick waits from there on
+RECOVERED = "journal.db.recovered"  # what `tcm journal recover` made, until it has taken the journal's place
+ROW = "pos, received_ns, container, logger, boot, seq, kind, topic, payload"  # what a digest covers
 _INSERT_RECORD = "INSERT INTO records VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_QUARANTINE = "INSERT INTO quarantine VALUES(?, ?, ?, ?, ?, ?, ?)"
+
+
+class Heads(NamedTuple):
+    """Position and chain of the last record, and of the last row of quarantine."""
+
+    pos: int
+    chain: bytes
+    quarantine_pos: int
+    quarantine_chain: bytes
 
 
 class Journal:
     """Appends in one order; durable when `append` returns, and only then may anything be acknowledged.
 
-    A failed write raises JournalError and ends the process: a commit whose fsync failed is never tried again.
+    Where there is no room a write raises DiskFull, nothing of it is there, and the same may be appended again. Any
+    other failed write raises JournalError and ends the process: a commit whose fsync failed is never tried again.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, settings: JournalSettings | None = None) -> None:
         self._path = state_dir / "journal.db"
+        if (state_dir / RECOVERED).exists():
+            cause, hint = "its recovery was interrupted", f"finish it: tcm journal recover {state_dir}"
+            raise JournalError("open", str(self._path), cause, hint)
         self._connection = open_for_writing(
             self._path, JOURNAL_TABLES, version=JOURNAL_VERSION, migrations=JOURNAL_MIGRATIONS
         )
-        try:
-            self._boots = Boots(self._connection)
-            self.pos, self._chain = self._last("records")
-            self.quarantine_pos, self._quarantine_chain = self._last("quarantine")
-        except sqlite3.Error as error:
-            raise damaged(self._path, error) from None
         self._rows: list[tuple[Field, ...]] = []
+        self._floods = Floods()
+        self.mono_ns = BEFORE_TICKS_NS  # of the last tick
+        self.pos = self.quarantine_pos = 0
+        self._chain = self._quarantine_chain = GENESIS
         self._checkpoint = Checkpoint(self._connection)
+        try:
+            self._read_back()
+            self.room = Room(self._connection, state_dir, settings or JournalSettings())
+        except sqlite3.Error as error:
+            raise write_failure("open", self._path, error) from None
 
     def append(self, arrivals: Sequence[Usable | Refused]) -> Commit:
         """Take what loggers sent, in order, in one transaction."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            settlement = Settlement(self._boots, self)
+        with self.transaction("append"):
+            settlement = Settlement(self._boots, self, self._floods)
             for arrival in arrivals:
                 settlement.take(arrival)
-            self._flush()
-            self._boots.save()
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._failure(error) from None
         self._checkpoint.committed()
         return settlement.finish()
 
     def append_own(self, kind: str, received_ns: int, payload: bytes, container: str | None = None) -> None:
-        """Append a record of the daemon itself: `config`, `tick`, or `operator` of its `container`.
+        """Append a record of the daemon itself: `config`, or `operator` of its `container`."""
+        with self.transaction("append"):
+            self._append_row(received_ns, container, None, None, None, kind, None, payload)
 
-        A tick ends the waits that are over: what waited is given out just before it.
+    def append_tick(self, received_ns: int, mono_ns: int, payload: bytes, asked: Asked = NOTHING_ASKED) -> None:
+        """Append a tick, and what time has brought: loggers were asked for records, some of them in vain.
+
+        It ends the waits that are over by the steady time `mono_ns`: what waited is given out just before it.
         """
+        with self.transaction("append"):
+            self._append_row(received_ns, None, None, None, None, "tick", None, payload)
+            for logger, boot in self._boots.end_waits(mono_ns):
+                self.release(logger, boot)
+            for key, ranges in asked.requested.items():
+                self._boots.get("", *key).gaps.request(ranges)
+            for key, ranges in asked.in_vain.items():
+                self._boots.get("", *key).gaps.give_up(ranges)
+        self.mono_ns = mono_ns
+        self._floods.tick(mono_ns)
+
+    def awaited(self, logger: str, boot: int) -> tuple[int, list[Range]]:
+        """Up to which seq a boot is settled, and the oldest ranges that may still come, as many as are asked for."""
+        return self._boots.awaited(logger, boot, MAX_WANT)
+
+    def open_boots(self) -> dict[str, list[int]]:
+        """The boots of each logger of which something may still come."""
+        return self._boots.all_open()
+
+    @contextmanager
+    def transaction(self, operation: str) -> Iterator[sqlite3.Connection]:
+        """What is done inside is durable behind it, or nothing of it is there: DiskFull, JournalError."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._append_row(received_ns, container, None, None, None, kind, None, payload)
+            yield self._connection
             self._flush()
-            if kind == "tick":
-                for logger, boot in self._boots.end_waits(received_ns):
-                    self.release(logger, boot)
-                self._boots.save()
+            self._boots.save()
             self._connection.execute("COMMIT")
+            self._boots.committed()
         except sqlite3.Error as error:
-            raise self._failure(error) from None
+            failure = write_failure(operation, self._path, error)
+            if isinstance(failure, DiskFull):
+                self._fall_back()
+            raise failure from None
+
+    def has_room(self) -> bool:
+        """Whether more may be taken from the loggers: below the budget, and the reserve is free on the disk."""
+        try:
+            return self.room.measure()
+        except (sqlite3.Error, OSError) as error:
+            raise write_failure("measure", self._path, error) from None
+
+    def conditions(self) -> list[Condition]:
+        """What somebody has to see; any thread may ask."""
+        return [*self.room.conditions(), *self._floods.conditions()]
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open file, for the other writers of this package."""
+        return self._connection
+
+    @property
+    def heads(self) -> Heads:
+        """Where both chains end."""
+        return Heads(self.pos, self._chain, self.quarantine_pos, self._quarantine_chain)
 
     def open_containers(self) -> list[str] | None:
         """The containers of which records may still come that belong before others; None for too many to name."""
@@ -86,7 +156,7 @@ class Journal:
         try:
             self._checkpoint.idle()
         except sqlite3.Error as error:
-            raise self._failure(error) from None
+            raise write_failure("checkpoint", self._path, error) from None
 
     def add(self, arrival: Usable, boot: int, seq: int | None) -> None:
         """Put a record behind the last one (inside the transaction of `append`)."""
@@ -120,13 +190,19 @@ class Journal:
         self._quarantine_chain = link(self._quarantine_chain, row_digest)
         self._connection.execute(_INSERT_QUARANTINE, (*row, row_digest, self._quarantine_chain))
 
-    def payload_of(self, logger: str, boot: int, seq: int) -> bytes | None:
-        """The payload stored under an identity, None when there is none."""
+    def is_stored(self, payload: bytes, logger: str, boot: int, seq: int) -> bool | None:
+        """Whether `payload` is what is stored under an identity, None when nothing is.
+
+        Where retention dropped what was stored its digest tells.
+        """
         self._flush()
         row = self._connection.execute(
-            "SELECT payload FROM records WHERE logger = ? AND boot = ? AND seq = ?", (logger, boot, seq)
+            f"SELECT {ROW}, digest FROM records WHERE logger = ? AND boot = ? AND seq = ?", (logger, boot, seq)
         ).fetchone()
-        return row[0] if row else None
+        if row is None:
+            return None
+        *fields, stored, row_digest = row
+        return bool(digest((*fields, payload)) == row_digest if stored is None else payload == stored)
 
     def last_status(self, logger: str) -> bytes | None:
         """The payload of a logger's last status, None when it never sent one."""
@@ -159,10 +235,25 @@ class Journal:
             self._connection.executemany(_INSERT_RECORD, self._rows)
             self._rows.clear()
 
-    def _last(self, table: str) -> tuple[int, bytes]:
-        row = self._connection.execute(f"SELECT pos, chain FROM {table} ORDER BY pos DESC LIMIT 1").fetchone()
-        return row if row else (0, GENESIS)
+    def _fall_back(self) -> None:
+        """Memory is as the file, without the transaction that found no room."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._rows.clear()
+            self._read_back()
+        except sqlite3.Error as error:
+            raise write_failure("roll back", self._path, error) from None
 
-    def _failure(self, error: sqlite3.Error) -> JournalError:
-        hint = "nothing of it was acknowledged; free or repair the disk, then start the daemon again"
-        return JournalError("append", str(self._path), str(error), hint)
+    def _read_back(self) -> None:
+        self._boots = Boots(self._connection)
+        self.pos, self._chain = self._last("records", "pos, chain")
+        self.quarantine_pos, self._quarantine_chain = self._last("quarantine", "quarantine_pos, quarantine_chain")
+
+    def _last(self, table: str, of_checkpoint: str) -> tuple[int, bytes]:
+        """The end of a chain; a checkpoint is ahead of the rows where a recovery could not find them."""
+        row = self._connection.execute(
+            f"""SELECT * FROM (SELECT pos, chain FROM {table} ORDER BY pos DESC LIMIT 1) UNION ALL
+            SELECT * FROM (SELECT {of_checkpoint} FROM checkpoints ORDER BY pos DESC LIMIT 1) ORDER BY 1 DESC LIMIT 1"""
+        ).fetchone()
+        return row if row else (0, GENESIS)

@@ -106,6 +106,45 @@ class Points:
     fields: dict[str, NDArray[np.float32] | NDArray[np.float64] | list[str] | list[bool]]
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Points of many series of one measurement.
+
+    Row i is of the series with the tags `series[of[i]]` (`of` int64 [n]), and of the record at `pos[i]` (int64 [n]);
+    `times_ns` and `fields` as those of `Points`.
+    """
+
+    measurement: str
+    series: tuple[tuple[tuple[str, str], ...], ...]
+    of: NDArray[np.int64]
+    pos: NDArray[np.int64]
+    times_ns: NDArray[np.int64]
+    fields: dict[str, NDArray[np.float32] | NDArray[np.float64] | list[str] | list[bool]]
+
+    @property
+    def key(self) -> int:
+        """The record that the first row comes from."""
+        return int(self.pos[0])
+
+    def take(self, rows: NDArray[np.int64]) -> Table:
+        """Some of the rows, in the order given."""
+        listed = rows.tolist()
+        fields = {
+            name: column[rows] if isinstance(column, np.ndarray) else [column[row] for row in listed]
+            for name, column in self.fields.items()
+        }
+        return Table(self.measurement, self.series, self.of[rows], self.pos[rows], self.times_ns[rows], fields)
+
+    def split(self) -> Iterator[Points]:
+        """Points of each series and record, series by series."""
+        order = np.argsort(self.of, kind="stable")
+        of, pos = self.of[order], self.pos[order]
+        cuts = np.flatnonzero((of[1:] != of[:-1]) | (pos[1:] != pos[:-1])) + 1
+        for rows in np.split(order, cuts) if order.size else ():
+            part = self.take(rows)
+            yield Points(part.key, self.measurement, self.series[int(part.of[0])], part.times_ns, part.fields)
+
+
 class Finding(NamedTuple):  # as a storm has many
     """What the detector says of one exceedance at one moment.
 

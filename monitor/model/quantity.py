@@ -64,6 +64,7 @@ SCALES: dict[str, Scale] = {
     "frequency": _scale(Hz="1", kHz="1000"),
     "hours": {unit: _TIME[unit] / _TIME["h"] for unit in ("h", "min", "d")},
     "share": {"%": Fraction(1)},
+    "size": _scale(B="1", kB="1e3", MB="1e6", GB="1e9", TB="1e12", KiB="1024", MiB="1048576", GiB="1073741824"),
     PASCAL_PER_DAY: _rate(_PRESSURE, "d"),
     PASCAL_M3_PER_S: {unit: Fraction(factor) for unit, factor in _FLOW.items()},
     **{f"{name} difference": scale for name, scale in DIFFERENCES.items()},

@@ -47,20 +47,23 @@ def unpack(chunk: bytes, field: str) -> Iterator[tuple[NDArray[np.int64], NDArra
     Raises zlib.error when the chunk is damaged or opens to more than the limit, ValueError when the field holds text
     that is no number.
     """
+    for times_ns, fields in unpack_all(chunk):
+        if field in fields:
+            yield times_ns, np.array(fields[field], np.float64)
+
+
+def unpack_all(chunk: bytes) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
+    """Times of each part and its fields: arrays of numbers as written, lists of text and flags; zlib.error as above."""
     raw = _opened(chunk)
     end = _HEAD + int.from_bytes(raw[:_HEAD], "little")
     for head in json.loads(raw[_HEAD:end]):
-        rows, values = head["n"], None
+        rows, fields = head["n"], dict(head["others"])
         times_ns = np.cumsum(np.frombuffer(raw, "<i8", rows, end), dtype=np.int64)
         end += 8 * rows
         for name, dtype in head["numbers"]:
-            if name == field:
-                values = np.frombuffer(raw, dtype, rows, end).astype(np.float64)
+            fields[name] = np.frombuffer(raw, dtype, rows, end)
             end += np.dtype(dtype).itemsize * rows
-        if field in head["others"]:
-            values = np.array(head["others"][field], np.float64)
-        if values is not None:
-            yield times_ns, values
+        yield times_ns, fields
 
 
 def _packed(part: Points) -> tuple[dict[str, Any], list[bytes]]:

@@ -6,17 +6,18 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.batch import Points
+from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
-from monitor.sinks.chunk import pack, unpack
+from monitor.sinks.chunk import pack, unpack, unpack_all
 from monitor.sinks.sink import ENV, Held, RefusedLines, Unavailable
+from monitor.sinks.stored import TAGS, Columns, Part, Tags, as_array, merged
 
 _VERSION = 1  # of the tables, kept in `user_version`
 _BUSY_S = 5.0  # wait for a lock; readers and the one writer never block each other for longer in WAL mode
@@ -44,6 +45,8 @@ SELECT body FROM chunks JOIN series ON series.id = chunks.series
 WHERE measurement = ? AND container = ? AND logger = ? AND t_last_ns >= ? AND t_first_ns < ? ORDER BY key
 """
 
+_READ_ALL = _READ.replace("SELECT body", "SELECT tags, body")
+
 _Series = tuple[str, str, str, str]  # measurement, container, logger, all tags as JSON
 _Chunk = tuple[int, int, int, int, bytes]  # key, t_first_ns, t_last_ns, n, body
 Body = list[tuple[_Series, _Chunk]]
@@ -57,6 +60,7 @@ class EmbeddedSink:
     """
 
     name = "embedded"
+    is_keyed = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -67,10 +71,10 @@ class EmbeddedSink:
         except (sqlite3.Error, OSError) as error:
             raise self._failure("open", error) from error
 
-    def prepare(self, points: Sequence[Points]) -> Body:
+    def prepare(self, points: Sequence[Points | Table]) -> Body:
         """Compressed chunks, one for each series and key; the same points always give an equal body."""
         parts: dict[tuple[_Series, int], list[Points]] = {}
-        for one in points:
+        for one in _by_series(points):
             if len(one.times_ns):
                 parts.setdefault((_series(one), one.key), []).append(one)
         try:
@@ -96,6 +100,35 @@ class EmbeddedSink:
         """Read one field back, `from_ns` <= time < `to_ns`; of two values at one time the later key's stands."""
         return read_series(self._path, container, logger, field, from_ns, to_ns, measurement)
 
+    def columns(self, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> tuple[Columns, int]:
+        """Read all fields of a logger back, in one page; of two values at one time the later key's stands."""
+        parts: dict[tuple[Tags, str], list[Part]] = {}
+        try:
+            with closing(_reader(self._path)) as connection:
+                for text, body in connection.execute(_READ_ALL, (measurement, container, logger, from_ns, to_ns)):
+                    known = json.loads(text)
+                    tags = tuple((name, known.get(name, "")) for name in TAGS[measurement])
+                    for times_ns, fields in unpack_all(body):
+                        wanted = (times_ns >= from_ns) & (times_ns < to_ns)
+                        for name, values in fields.items():
+                            parts.setdefault((tags, name), []).append((times_ns[wanted], as_array(values)[wanted]))
+        except (sqlite3.Error, zlib.error) as error:
+            raise self._failure("read", error) from error
+        return {key: column for key, each in parts.items() if (column := merged(each)).times_ns.size}, to_ns
+
+    def owners(self, measurement: str) -> set[tuple[str, str]]:
+        """Container and logger of every series of a measurement."""
+        try:
+            with closing(_reader(self._path)) as connection:
+                statement = "SELECT DISTINCT container, logger FROM series WHERE measurement = ?"
+                return set(connection.execute(statement, (measurement,)).fetchall())
+        except sqlite3.Error as error:
+            raise self._failure("read", error) from error
+
+    def retention_ns(self) -> int | None:
+        """It keeps everything."""
+        return 0
+
     def open(self) -> None:
         """Nothing is left to do: the file was opened when this was made."""
 
@@ -106,6 +139,9 @@ class EmbeddedSink:
                 connection.execute("SELECT 1 FROM series LIMIT 1").fetchone()
         except sqlite3.Error as error:
             raise self._failure("ping", error) from error
+
+    def cut(self) -> None:
+        """Nothing is left to do: a commit ends by itself."""
 
     def close(self) -> None:
         """Checkpoint and close the file."""
@@ -145,6 +181,11 @@ def read_series(
     times_ns, values = times_ns[order], values[order]
     is_last = np.append(times_ns[1:] != times_ns[:-1], True)[: len(times_ns)]
     return times_ns[is_last], values[is_last]
+
+
+def _by_series(points: Sequence[Points | Table]) -> Iterator[Points]:
+    for one in points:
+        yield from one.split() if isinstance(one, Table) else (one,)
 
 
 def _series(points: Points) -> _Series:

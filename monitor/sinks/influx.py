@@ -21,15 +21,20 @@ from influxdb_client.rest import ApiException
 from numpy.typing import NDArray
 from urllib3.exceptions import HTTPError
 
-from monitor.model.batch import Points
+from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
+from monitor.sinks.deadline import Connections, bounded_pools
+from monitor.sinks.influxql import quoted, read_columns, read_owners, read_retention_ns
 from monitor.sinks.line_protocol import lines
 from monitor.sinks.sink import ENV, Held, RefusedLines, TooLarge, Unavailable
+from monitor.sinks.stored import Columns
 
 Dialect = Literal["v1", "v2"]
 
 _CONNECTIONS = 4  # two writes in flight, one reader, one ping
 _GZIP_LEVEL = 1  # 3.8 times smaller at 1.8 M lines/s; higher levels cost more than the link saves
+_CONNECT_MS = 5_000  # a daemon that ends waits for it
+_QUERY_MS = 60_000  # a page over a link of 1 Mbit/s takes half of it
 _PAGE_POINTS = 100_000  # of one answer to a query: about 4 MB of JSON
 _CAUSE_MAX = 300  # characters of a server's message that are passed on
 NO_CONTENT = 204  # the one answer that confirms a write
@@ -51,6 +56,7 @@ class InfluxSink:
     """
 
     name = "influxdb"
+    is_keyed = False
 
     def __init__(
         self,
@@ -79,12 +85,14 @@ class InfluxSink:
             url,
             token=f"{username}:{password}" if is_basic else token,
             auth_basic=is_basic,
-            timeout=timeout_ms,
+            timeout=(min(timeout_ms, _CONNECT_MS), timeout_ms),
             retries=False,
             connection_pool_maxsize=_CONNECTIONS,
         )
+        self._connections = Connections()
+        self._client.api_client.rest_client.pool_manager.pool_classes_by_scheme = bounded_pools(self._connections)
 
-    def prepare(self, points: Sequence[Points]) -> bytes:
+    def prepare(self, points: Sequence[Points | Table]) -> bytes:
         """Line protocol, compressed for a server elsewhere; the same points always give the same bytes."""
         try:
             body = lines(points)
@@ -107,8 +115,8 @@ class InfluxSink:
         """Read one field back, `from_ns` <= time < `to_ns`, in pages of bounded size."""
         pages: list[list[list[Any]]] = []
         source = (
-            f'SELECT "{_quoted(field)}" FROM "{_quoted(measurement)}"'
-            f" WHERE \"container\" = '{_quoted(container)}' AND \"logger\" = '{_quoted(logger)}'"
+            f'SELECT "{quoted(field)}" FROM "{quoted(measurement)}"'
+            f" WHERE \"container\" = '{quoted(container)}' AND \"logger\" = '{quoted(logger)}'"
         )
         while True:
             page, is_cut = self._page(f"{source} AND time >= {from_ns} AND time < {to_ns} ORDER BY time")
@@ -121,6 +129,21 @@ class InfluxSink:
             from_ns = last_ns
         rows = [row for page in pages for row in page]
         return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float64)
+
+    def columns(self, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> tuple[Columns, int]:
+        """Read all fields of a logger back, a page at a time; see `Sink.columns`."""
+        try:
+            return read_columns(self._query, measurement, container, logger, from_ns, to_ns)
+        except ValueError as error:
+            raise self._held("query", str(error), "look at who writes to this database") from error
+
+    def owners(self, measurement: str) -> set[tuple[str, str]]:
+        """Container and logger of every series of a measurement."""
+        return read_owners(self._query, measurement)
+
+    def retention_ns(self) -> int | None:
+        """How long points are kept, 0 for ever, None where that cannot be asked: InfluxQL of v2 does not tell."""
+        return read_retention_ns(self._query, self._bucket) if self._dialect == "v1" else None
 
     def open(self) -> None:
         """v1: create the database when it is missing. v2: only ask for an answer, as a token may only write."""
@@ -140,11 +163,15 @@ class InfluxSink:
         found = self._query("SHOW DATABASES").get("series", [{}])[0].get("values", [])
         # Asked for only when it is missing: CREATE DATABASE needs an administrator, writing does not.
         if [self._bucket] not in found:
-            self._query(f'CREATE DATABASE "{_quoted(self._bucket)}"', method="POST")
+            self._query(f'CREATE DATABASE "{quoted(self._bucket)}"', method="POST")
 
     def ping(self) -> None:
         """Return when the server answers; says nothing of database and permission (`ensure` does)."""
         self._call("ping", "/ping", "GET", [])
+
+    def cut(self) -> None:
+        """End the writes under way, each with Unavailable, and all that follow: the daemon ends."""
+        self._connections.end()
 
     def close(self) -> None:
         """Close the connections."""
@@ -183,7 +210,14 @@ class InfluxSink:
         headers = self._headers.copy() if body is not None else {}
         try:
             data, status, _ = self._client.api_client.call_api(
-                path, method, query_params=parameters, header_params=headers, body=body, response_type="object"
+                path,
+                method,
+                query_params=parameters,
+                header_params=headers,
+                body=body,
+                response_type="object",
+                _request_timeout=(_CONNECT_MS, _QUERY_MS) if operation == "query" else None,
+                urlopen_kw={"redirect": False},  # a write that is sent elsewhere, or as a GET, would look confirmed
             )
             return data, status
         except ApiException as error:
@@ -216,13 +250,6 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _quoted(text: str) -> str:
-    """Text to stand between quotes, single or double, in InfluxQL."""
-    for character in ("\\", "'", '"'):
-        text = text.replace(character, "\\" + character)
-    return text.replace("\n", "\\n")
 
 
 def _cut(cause: object) -> str:

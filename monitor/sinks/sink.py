@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.batch import Points
+from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
+from monitor.sinks.stored import Columns
 
 ENV = "env"  # the measurement of the readings, read back by default
 
@@ -52,8 +53,9 @@ class Sink(Protocol):
     """A store of points. Writing the same points twice changes nothing."""
 
     name: str
+    is_keyed: bool  # points of a series and key take the place of all that was written of these before
 
-    def prepare(self, points: Sequence[Points]) -> Any:
+    def prepare(self, points: Sequence[Points | Table]) -> Any:
         """Turn points into a body ready to be sent; no I/O, the same points give an equal body.
 
         All points of one series and key belong into one call: the next call with that key replaces them.
@@ -76,11 +78,26 @@ class Sink(Protocol):
         be read, ValueError when the field holds text that is no number.
         """
 
+    def columns(self, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> tuple[Columns, int]:
+        """Read all that a logger has of a measurement, `from_ns` <= time < `to_ns`, or the first page of it.
+
+        With it comes the time before which it is all. Numbers come as float64, see `series`. Raises SinkError.
+        """
+
+    def owners(self, measurement: str) -> set[tuple[str, str]]:
+        """Container and logger of everything that the store has of a measurement; raises SinkError."""
+
+    def retention_ns(self) -> int | None:
+        """How long points are kept, 0 for ever, None where the store does not tell; raises SinkError."""
+
     def open(self) -> None:
         """Make ready for the first write; raises SinkError when the store does not answer or cannot be used."""
 
     def ping(self) -> None:
         """Return when the store answers; raises SinkError when it does not."""
+
+    def cut(self) -> None:
+        """End the writes under way and those to come, each with Unavailable, where they may last: the daemon ends."""
 
     def close(self) -> None:
         """Release connections and files; no other call may follow or be under way."""

@@ -146,3 +146,27 @@ def test_an_identity_cannot_be_overwritten(daemon: DaemonProcess, logger: Logger
     statement = "SELECT payload FROM records WHERE logger = ? AND seq IS NOT NULL"
     assert daemon.rows("journal.db", statement, logger.name) == [(logger.records[0][1],)]
     assert quarantined(daemon, logger)[0][2].startswith("monitor.identity-conflict")
+
+
+def test_a_record_that_was_dropped_is_asked_for_and_comes(daemon: DaemonProcess, logger: Logger) -> None:
+    """A gap is named with the next acknowledgement; its logger sends what it was asked for, and nothing else."""
+    logger.send(0, 1, 4)
+    wait_until(lambda: logger.acks[-1].upto == 1, 5, "an acknowledgement up to the gap")
+    assert logger.acks[-1].want == ((2, 3),)
+    for first, last in logger.acks[-1].want:
+        logger.send(*range(first, last + 1), fill=True)
+    logger.wait_acknowledged(4)
+    assert logger.acks[-1].want == ()
+    statement = 'SELECT "from", "to", state FROM gaps WHERE logger = ?'
+    assert daemon.rows("journal.db", statement, logger.name) == [(2, 3, "filled")]
+    assert journalled(daemon, logger) == [0, 1, 4, 2, 3]
+
+
+def test_a_birth_is_told_what_is_missing_of_each_boot(daemon: DaemonProcess, logger: Logger) -> None:
+    """Whatever was asked for a moment ago: the logger may have forgotten it."""
+    logger.send(3)
+    wait_until(lambda: bool(logger.acks[-1].want), 5, "the first request")
+    told = len(logger.acks)
+    logger.birth()
+    wait_until(lambda: len(logger.acks) > told, 5, "the answer to the birth")
+    assert logger.acks[told].want == ((0, 2), (4, 39))

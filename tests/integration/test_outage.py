@@ -12,7 +12,7 @@ from paho.mqtt.client import MQTTMessage
 
 from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
 from tests.fleet import START_NS, Logger
-from tests.servers import HOST, Influxd, Mosquitto, influx_v2_gateway, wait_until
+from tests.servers import HOST, Influxd, Mosquitto, influx_v2_gateway, mosquitto, wait_until
 
 DATABASE = "outage"
 STATEMENT = "SELECT temperature_hardware_c FROM env"
@@ -179,3 +179,25 @@ def test_a_broker_that_crashed_gets_the_open_alerts_again(
     seen = subscribe.simple("tcm/v1/+/alerts/+", hostname=HOST, port=own_mosquitto_server.port)  # type: ignore[no-untyped-call]  # paho leaves it untyped
     assert isinstance(seen, MQTTMessage)
     assert json.loads(seen.payload) == alert
+
+
+def test_alerts_that_the_broker_refuses_are_not_taken_for_told(tmp_path: Path) -> None:
+    """Without the right to publish them the broker confirms and drops them: it is named, and all follow in the end."""
+    rules = tmp_path / "acl"
+    rules.write_text("topic readwrite #\ntopic deny tcm/v1/+/alerts/#\n")
+    with (
+        mosquitto(f"acl_file {rules}") as broker,
+        running_daemon(tmp_path, broker.url) as daemon,
+        Logger(broker.port, "L-01") as logger,
+    ):
+        logger.env(START_NS, [[40.0]] * 30)
+        logger.send()
+        wait_until(lambda: "notify" in daemon.get("/readyz")[1]["parts"], 10, "the refusal to be named")
+        assert "ot authorized" in daemon.get("/readyz")[1]["parts"]["notify"]
+        assert daemon.status()["consumers"]["notify"]["backlog"] == 1
+        rules.write_text("topic readwrite #\n")
+        broker.reload()
+        seen = subscribe.simple("tcm/v1/+/alerts/+", hostname=HOST, port=broker.port)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+        assert isinstance(seen, MQTTMessage)
+        assert json.loads(seen.payload)["state"] == "firing"
+        wait_until(lambda: daemon.answers("/readyz"), 10, "readiness")

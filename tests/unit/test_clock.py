@@ -30,21 +30,25 @@ class Gateway:
     """A journal with its clock, and what readers make of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.now_ns = folder, NOW_NS
+        self.folder, self.now_ns, self.mono_ns = folder, NOW_NS, 1000 * S
         self.journal = self._open()
 
-    def restart(self) -> None:
+    def restart(self, *, is_boot: bool = False) -> None:
+        """The daemon starts anew, and with it perhaps the machine and its steady time."""
         self.journal.close()
         self.journal = self._open()
+        self.mono_ns = 0 if is_boot else self.mono_ns
 
     def _open(self) -> Journal:
         journal = Journal(self.folder)
         journal._connection.execute("PRAGMA synchronous=OFF")  # these tests end no process
         return journal
 
-    def tick(self, after_s: float = 0) -> None:
-        self.now_ns += round(after_s * S)
-        self.journal.append_own("tick", self.now_ns, b"{}")
+    def tick(self, after_s: float = 0, step_s: int = 0) -> None:
+        """`after_s` later, the wall clock having stepped by `step_s` meanwhile."""
+        self.mono_ns += round(after_s * S)
+        self.now_ns += round((after_s + step_s) * S)
+        self.journal.append_tick(self.now_ns, self.mono_ns, b"{}")
 
     def env(self, seq: int, mono_s: float, boot: int = 1, clk: int = 0, **how: Any) -> Usable:
         """A block made `mono_s` after the boot's start, received now."""
@@ -96,25 +100,44 @@ def test_what_waits_is_given_out_just_before_the_live_message(gateway: Gateway) 
 
 def test_after_ten_minutes_the_smallest_difference_is_taken(gateway: Gateway) -> None:
     """Of all messages of the boot, at the last tick by which none has waited longer: one comes every ten seconds."""
+    gateway.tick()
     gateway.journal.append([gateway.env(0, 5), arrival("status", status(mono=100 * S), gateway.now_ns)])
     gateway.now_ns += 300 * S
     gateway.journal.append([gateway.env(1, 450, is_fill=True), gateway.env(2, 440, is_fill=True)])
-    gateway.tick(289.999)
-    assert (gateway.given(), gateway.anchor()) == ([2, 5], None)
+    gateway.tick(589.999)
+    assert (gateway.given(), gateway.anchor()) == ([1, 3, 6], None)
     gateway.tick(0.001)
-    assert gateway.given() == [2, 5, 1, 3, 4, 6]
+    assert gateway.given() == [1, 3, 6, 2, 4, 5, 7]
     assert gateway.anchor() == (NOW_NS + 300 * S - 450 * S, None)
     gateway.journal.append([gateway.env(3, 1, is_prompt=True)])
     assert gateway.anchor() == (NOW_NS - 150 * S, None)
-    assert gateway.given()[-1] == 7
+    assert gateway.given()[-1] == 8
 
 
-def test_a_clock_that_steps_back_ends_the_wait(gateway: Gateway) -> None:
-    """Else it would last as long as the step is wide."""
+@pytest.mark.parametrize("step_s", [-1, -86_400, 1000, 86_400 * 365])
+def test_a_wall_clock_that_steps_neither_ends_a_wait_nor_draws_it_out(gateway: Gateway, step_s: int) -> None:
+    """Ten minutes are ten minutes: they are counted in steady time."""
+    gateway.tick()
     gateway.journal.append([gateway.env(0, 5)])
-    gateway.tick(-0.001)
-    assert gateway.given() == [1, 2]
+    gateway.tick(580, step_s)
+    assert gateway.given() == [1, 3]
+    gateway.tick(10)
+    assert gateway.given() == [1, 3, 2, 4]
     assert WAIT_NS + TICK_NS == 600 * S
+
+
+def test_a_machine_that_starts_anew_has_its_boots_wait_anew(gateway: Gateway) -> None:
+    """Its steady time says nothing of the time before; a daemon that starts anew on it goes on counting."""
+    gateway.journal.append([gateway.env(0, 5)])
+    gateway.tick()
+    gateway.tick(500)
+    gateway.restart(is_boot=True)
+    gateway.tick(200)
+    gateway.tick(580)
+    assert gateway.given() == [2, 3, 4, 5]
+    gateway.restart()
+    gateway.tick(10)
+    assert gateway.given() == [2, 3, 4, 5, 1, 6]
 
 
 def test_more_than_the_flash_of_one_logger_does_not_wait(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,11 +150,12 @@ def test_more_than_the_flash_of_one_logger_does_not_wait(gateway: Gateway, monke
 
 def test_boots_whose_wait_ends_at_one_tick_keep_the_order_of_arrival(gateway: Gateway) -> None:
     """Across boots and loggers, on pages of any size."""
+    gateway.tick()
     gateway.journal.append([gateway.env(seq, seq, boot=boot) for seq in range(5) for boot in (3, 1, 2)])
     gateway.tick(600)
-    for limit in (1, 4, 15, 16):
-        assert gateway.given(limit) == list(range(1, 17))
-    assert len(read_all(gateway.folder, limit_bytes=1)) == 16
+    for limit in (1, 4, 15, 16, 17):
+        assert gateway.given(limit) == list(range(1, 18))
+    assert len(read_all(gateway.folder, limit_bytes=1)) == 17
 
 
 def test_status_shows_who_waits(gateway: Gateway) -> None:
@@ -159,7 +183,7 @@ def test_a_file_of_the_version_before_is_brought_up_to_date_by_the_daemon(
             INSERT INTO boots VALUES('L', 1, 'C', 4, 0, 5, 77, 88);"""
         )
     if opener is JournalReader:
-        with pytest.raises(JournalError, match=r"version 1, expected 2 \(start the daemon on it once"):
+        with pytest.raises(JournalError, match=r"version 1, expected 3 \(start the daemon on it once"):
             opener(tmp_path)
         return
     for _ in range(2):
@@ -191,7 +215,11 @@ MESSAGE = st.tuples(
     st.sampled_from(["queued", "queued", "fill", "prompt", "retained"]),
 )
 EVENT = st.one_of(
-    MESSAGE, MESSAGE, MESSAGE, st.sampled_from([0, 10, 200, 400, 600, -1]), st.sampled_from(["restart", ""])
+    MESSAGE,
+    MESSAGE,
+    MESSAGE,
+    st.sampled_from([0, 10, 200, 400, 600]),
+    st.sampled_from(["restart", "reboot", "step", ""]),
 )
 
 
@@ -233,9 +261,12 @@ class Scene:
         self.commit.clear()
         if isinstance(event, int):
             self.gateway.tick(event)
-            self.twin.tick(self.gateway.now_ns)
-        elif event == "restart":
-            self.gateway.restart()
+            self.twin.tick(self.gateway.mono_ns)
+        elif event == "step":
+            self.gateway.now_ns -= 3600 * S
+        elif event in ("restart", "reboot"):
+            self.gateway.restart(is_boot=event == "reboot")
+            self.twin.restart()
 
 
 @settings(max_examples=60, deadline=None)

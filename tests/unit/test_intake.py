@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,11 @@ from monitor.ingest import Inbox, Intake
 from monitor.ingest.inbox import MAX_INBOX_BYTES, MAX_INBOX_MESSAGES, Delivery
 from monitor.ingest.intake import MAX_COMMIT_RECORDS
 from monitor.journal import Journal, JournalReader
-from monitor.model.errors import JournalError
+from monitor.journal.floods import MAX_BOOTS, WINDOW_NS
+from monitor.model.condition import MAX_CONDITIONS, Condition
+from monitor.model.errors import DiskFull
+from monitor.model.record import Message
+from monitor.wire import decode
 from tests.unit.test_wire import Content, S, env, pack, shock, status
 
 WAIT_S = 20.0  # for threads that only have to be scheduled
@@ -43,6 +48,7 @@ class Wire:
     """A connection that stands or not."""
 
     is_connected: bool = True
+    generation: int = 1
 
 
 def nothing() -> None:
@@ -139,7 +145,7 @@ def test_a_commit_that_fails_acknowledges_nothing(bench: Bench) -> None:
     freed: list[int] = []
     bench.journal._connection.execute("PRAGMA max_page_count = 20")
     bench.put(delivery("env", env(0, pad=bytes(500_000)), acknowledge=lambda: freed.append(0)))
-    with pytest.raises(JournalError):
+    with pytest.raises(DiskFull):
         bench.intake.step()
     assert (freed, bench.acks(), bench.stored()) == ([], [], [])
 
@@ -359,6 +365,11 @@ def test_prompt_and_retained_reach_the_journal(bench: Bench) -> None:
     reader.close()
 
 
+def drain(inbox: Inbox) -> list[Delivery]:
+    """All that the inbox gives out."""
+    return list(iter(inbox.take, None))
+
+
 def put_in_thread(inbox: Inbox, each: Delivery, *, is_fill: bool) -> tuple[threading.Thread, list[bool]]:
     """A network thread that is at `put`; its answer when it has come back."""
     answers: list[bool] = []
@@ -389,8 +400,9 @@ def test_a_full_inbox_makes_the_network_wait_until_something_is_taken(by_bytes: 
     other, passed = put_in_thread(inbox, delivery("env", b"y"), is_fill=not is_fill)
     other.join(WAIT_S)
     assert passed == [True]  # neither lane waits for the other: the live session's own words come behind its messages
-    while inbox.take(1)[0].payload == b"y":
-        pass
+    while is_fill and len(inbox) > before:  # the live one comes first
+        inbox.take()
+    inbox.take()
     thread.join(WAIT_S)
     assert answers == [True]
 
@@ -415,10 +427,139 @@ def test_an_arrival_is_announced_and_drained_means_no_live_one_waits() -> None:
     assert inbox.is_drained
     inbox.put(delivery("env", b"2"), is_fill=False)
     assert not inbox.is_drained
-    assert [each.payload for each in inbox.take(9)] == [b"2"]
+    assert [each.payload for each in drain(inbox)] == [b"2", b"1"]
     assert inbox.is_drained
-    assert [each.payload for each in inbox.take(9)] == [b"1"]
-    assert inbox.take(9) == []
     inbox.put(delivery("env", b"3"), is_fill=False)
     assert woken[0] == woken[-1] == 1  # each time that nothing waited before
     assert len(woken) >= 2
+
+
+def test_what_found_no_room_is_tried_again_and_nothing_is_lost(bench: Bench) -> None:
+    """The loop hears of it; the deliveries stay, unacknowledged, in their order, and ticks fall due as before."""
+    freed: list[int] = []
+    bench.journal._connection.execute("PRAGMA max_page_count = 40")
+    pad = bytes(100_000)
+    bench.put(*(delivery("env", env(seq, pad=pad), acknowledge=partial(freed.append, seq)) for seq in range(4)))
+    for _ in range(3):
+        with pytest.raises(DiskFull):
+            bench.intake.step()
+    assert (freed, bench.acks(), bench.stored()) == ([], [], [])
+    bench.clock.mono += 10 * S
+    bench.put(delivery("env", env(4)))
+    bench.journal._connection.execute("PRAGMA max_page_count = 100000")
+    bench.intake.step()
+    assert (freed, [seq for _, _, seq in bench.stored()]) == ([0, 1, 2, 3], [0, 1, 2, 3])
+    bench.intake.step()
+    assert bench.acks() == [("L", 1, 3)]
+    assert bench.rows("SELECT count(*) FROM records WHERE kind = 'tick'") == [(2,)]
+    assert bench.intake.records == 5
+
+
+def test_without_room_nothing_is_taken_and_ticks_go_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is not taken stays with the broker; as soon as there is room it is."""
+    monkeypatch.setattr(bench.journal, "has_room", lambda: False)
+    assert bench.take(delivery("env", env(0))) == []
+    bench.clock.mono += 10 * S
+    assert bench.intake.step()
+    assert (bench.stored(), len(bench.inbox), bench.inbox.waiting) == ([], 1, 0)
+    assert bench.rows("SELECT count(*) FROM records WHERE kind = 'tick'") == [(2,)]
+    monkeypatch.undo()
+    assert bench.take() == [("L", 1, 0)]
+
+
+def last_tick(bench: Bench) -> dict[str, Any]:
+    """The content of a tick that is made now."""
+    bench.clock.mono += 10 * S
+    bench.intake.step()
+    ((payload,),) = bench.rows("SELECT payload FROM records WHERE kind = 'tick' ORDER BY pos DESC LIMIT 1")
+    content: dict[str, Any] = json.loads(payload)
+    return content
+
+
+def test_conditions_stand_in_the_ticks(bench: Bench) -> None:
+    """Sorted, bounded, and absent when there are none."""
+    assert "conditions" not in last_tick(bench)
+    bench.intake.conditions = lambda: [Condition("monitor.x", "-", "-", f"text {n:04}") for n in range(200, 0, -1)]
+    conditions = last_tick(bench)["conditions"]
+    assert len(conditions) == MAX_CONDITIONS
+    assert conditions[0] == ["monitor.x", "-", "-", "text 0001"]
+    assert conditions == sorted(conditions)
+
+
+def conditions(bench: Bench) -> list[tuple[str, str, str]]:
+    return [(rule, container, logger) for rule, container, logger, _ in last_tick(bench).get("conditions", [])]
+
+
+def test_a_false_oldest_is_taken_as_its_own_seq_and_alarmed(bench: Bench) -> None:
+    """A record is held when it is made; nothing that may still come is given up for it."""
+    assert bench.take(delivery("env", env(5, oldest=9))) == [("L", 1, 5)]
+    assert conditions(bench) == [("monitor.false-oldest", "C", "L")]
+    bench.clock.mono += 600 * S
+    last_tick(bench)
+    assert conditions(bench) == []
+
+
+def test_a_logger_that_starts_anew_without_end_is_alarmed(bench: Bench) -> None:
+    """More than a hundred boots an hour; all of it is stored, and of others nothing is said."""
+    bench.take(*(delivery("env", env(0, boot)) for boot in range(MAX_BOOTS)), delivery("env", env(0), "M"))
+    assert conditions(bench) == []
+    bench.take(*(delivery("env", env(0, boot)) for boot in range(MAX_BOOTS + 1)))
+    assert conditions(bench) == [("monitor.boot-flood", "C", "L")]
+    assert len(bench.stored()) == MAX_BOOTS + 2
+    bench.clock.mono += WINDOW_NS
+    last_tick(bench)
+    bench.take(delivery("env", env(0, 9999)))
+    assert conditions(bench) == []
+
+
+def test_a_logger_with_too_many_gaps_is_alarmed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one boot or of all together: what would open another goes to quarantine, unsettled; others go on."""
+    monkeypatch.setattr("monitor.journal.gaps.MAX_GAPS", 3)
+    bench.take(*(delivery("env", env(seq)) for seq in range(0, 12, 2)), delivery("env", env(2), "M"))
+    assert sorted(bench.stored()) == [("L", 1, 0), ("L", 1, 2), ("L", 1, 4), ("L", 1, 6), ("M", 1, 2)]
+    assert conditions(bench) == [("monitor.gap-flood", "C", "L")]
+    monkeypatch.setattr("monitor.journal.boots.MAX_OPEN_BOOTS", 2)
+    bench.take(*(delivery("env", env(1, boot), "N") for boot in range(3)))
+    assert [row for row in bench.stored() if row[0] == "N"] == [("N", 0, 1), ("N", 1, 1)]
+    assert conditions(bench) == [("monitor.gap-flood", "C", "L"), ("monitor.gap-flood", "C", "N")]
+
+
+def test_a_live_seq_that_goes_backwards_is_stored(bench: Bench) -> None:
+    """A boot counts on, so it fills a gap that a later one opened; under a seq that is taken it is a conflict."""
+    bench.take(*(delivery("env", env(seq)) for seq in (5, 4, 3, 2, 1, 0)))
+    assert [seq for _, _, seq in bench.stored()] == [5, 4, 3, 2, 1, 0]
+    bench.take(delivery("env", env(3, t0=9)))
+    assert bench.rows("SELECT substr(reason, 1, 25) FROM quarantine") == [("monitor.identity-conflict",)]
+
+
+def test_loggers_have_turns(bench: Bench) -> None:
+    """One that has thousands waiting delays another by one message, whatever lane; each one's order stays."""
+    for is_fill in (False, True):
+        bench.put(*(delivery("env", env(seq, 1 + is_fill), is_fill=is_fill) for seq in range(2000)))
+        bench.put(delivery("env", env(0, 1 + is_fill), "M", is_fill=is_fill))
+    bench.put(delivery("status", status(1, next=2000, held=[])))
+    while bench.intake.step():
+        pass
+    order = bench.stored()
+    assert order.index(("M", 1, 0)) == 1
+    assert order.index(("M", 2, 0)) == 2000 + 1 + 1 + 1
+    for boot in (1, 2):
+        assert [seq for logger, number, seq in order if (logger, number) == ("L", boot) and seq is not None] == [
+            *range(2000)
+        ]
+
+
+def test_a_slow_message_goes_with_what_was_judged_before_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing behind it waits for it longer than that."""
+    bench.put(delivery("env", env(0), "slow"), delivery("env", env(1), "slow"), delivery("env", env(0), "M"))
+
+    def judge(kind: str, payload: bytes) -> Message:
+        message = decode(kind, payload)
+        bench.clock.mono += S // 10
+        return message
+
+    monkeypatch.setattr("monitor.ingest.intake.decode", judge)
+    bench.intake.step()
+    assert bench.stored() == [("slow", 1, 0)]
+    bench.intake.step()
+    assert bench.stored() == [("slow", 1, 0), ("M", 1, 0)]

@@ -18,10 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.config import JournalSettings
 from monitor.journal import Commit, Journal, JournalReader, Place, Refused, StateLock, Usable
 from monitor.journal.reader import MAX_BATCH_BYTES
 from monitor.journal.schema import CHECKPOINT_COMMITS, IDENTITY_CONFLICT
-from monitor.model.errors import JournalError
+from monitor.model.condition import DISK_FULL, DISK_LOW
+from monitor.model.errors import DiskFull, JournalError
 from monitor.wire import decode
 from tests.unit.test_wire import Content, env, pack, shock, status
 
@@ -511,7 +513,7 @@ def test_another_version_of_the_tables_is_refused(tmp_path: Path, opener: type[J
     Journal(tmp_path).close()
     with sqlite3.connect(tmp_path / "journal.db") as connection:
         connection.execute("PRAGMA user_version=9")
-    with pytest.raises(JournalError, match="schema version 9, expected 2"):
+    with pytest.raises(JournalError, match="schema version 9, expected 3"):
         opener(tmp_path)
 
 
@@ -536,18 +538,69 @@ def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\x5a" * (len(content) - 4096))
-    with pytest.raises(JournalError, match=r"journal\.db: .*restore the file from a backup"):
+    with pytest.raises(JournalError, match=r"journal\.db: .*tcm journal recover or restore a backup"):
         Journal(tmp_path)
 
 
 def test_a_write_that_fails_is_an_error_and_leaves_nothing(tmp_path: Path, journal: Journal) -> None:
-    """As on a full disk: JournalError, the commit is not there, what was there before is."""
+    """A table that is gone: JournalError, the commit is not there, what was there before is."""
     journal.append(seqs(0))
-    journal._connection.execute("PRAGMA max_page_count = 20")
-    with pytest.raises(JournalError, match="nothing of it was acknowledged"):
-        journal.append([arrival("env", env(1, pad=bytes(500_000)))])
+    journal._connection.execute("DROP TABLE waiting")
+    with pytest.raises(JournalError, match=r"append: .*no such table"):
+        journal.append([arrival("env", env(1, clk=0))])
     journal.close()
     assert stored(tmp_path) == [("env", 1, 0)]
+
+
+def scene(folder: Path, *, is_full_between: bool) -> Commit:
+    """Two commits, between them one that found no room, or none."""
+    journal = Journal(folder)
+    journal.append([*seqs(0, 2), refused(env(7, boot=2), 7, boot=2), arrival("env", env(0, boot=3, clk=0))])
+    if is_full_between:
+        pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+        before = journal.heads
+        journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+        large = [arrival("env", env(seq, boot, pad=bytes(9_000))) for boot in (1, 2, 3, 4) for seq in range(9)]
+        for _ in range(2):
+            with pytest.raises(DiskFull, match="free some room"):
+                journal.append([refused(env(1), 1), *large])
+            assert journal.heads == before
+        journal._connection.execute("PRAGMA max_page_count = 1000000")
+    commit = journal.append([*seqs(0, 1, 5), arrival("env", env(1, boot=3, clk=0)), refused(env(9))])
+    journal.append_own("tick", 10**15, b"")
+    journal.close()
+    return commit
+
+
+def test_a_full_disk_changes_nothing_and_the_same_can_be_appended_again(tmp_path: Path) -> None:
+    """Positions, chains, boots, gaps and waits are as if the commit that found no room had never been tried."""
+    commits = [scene(tmp_path / name, is_full_between=name == "full") for name in ("full", "plain")]
+    assert commits[0] == commits[1]
+    assert contents(tmp_path / "full") == contents(tmp_path / "plain")
+    assert first_break(tmp_path / "full", "records") is None
+
+
+def test_room_is_the_budget_and_what_is_free_on_the_disk(tmp_path: Path) -> None:
+    """Nothing is said below 80 % of the budget; at its end, or below the reserve, there is no room."""
+    told = []
+    journal = Journal(tmp_path, JournalSettings.model_validate({"budget": "1 MB", "reserve": "0 B"}))
+    seq = 0
+    while journal.has_room():
+        told.append([condition.rule for condition in journal.conditions()])
+        journal.append([arrival("env", env(seq, pad=bytes(20_000)))])
+        seq += 1
+    assert [condition.rule for condition in journal.conditions()] == [DISK_FULL]
+    low = told.index([DISK_LOW])
+    assert told == [[]] * low + [[DISK_LOW]] * (len(told) - low)
+    assert 0.75 < low / len(told) < 0.85
+    journal.append_own("tick", 1, b"")
+    journal.close()
+    free_bytes = shutil.disk_usage(tmp_path).free
+    wanted = JournalSettings.model_validate({"budget": "1 GB", "reserve": f"{free_bytes + 10**9} B"})
+    journal = Journal(tmp_path, wanted)
+    assert not journal.has_room()
+    assert "free on the disk" in journal.conditions()[0].text
+    journal.close()
 
 
 def test_the_journal_may_be_written_from_another_thread_than_the_one_that_opened_it(

@@ -36,13 +36,19 @@ class Gateway(Station):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, ALL)
-        self.now_ns = T0 + 10_000 * S
+        self.now_ns, self.mono_ns = T0 + 10_000 * S, 0
 
     def tick(self) -> None:
         """10 s have passed."""
         self.now_ns += 10 * S
-        tick = {"connected": True, "queue": 0, "open": self.journal.open_containers()}
-        self.journal.append_own("tick", self.now_ns, json.dumps(tick).encode())
+        self.mono_ns += 10 * S
+        tick = {"mono_ns": self.mono_ns, "connected": True, "queue": 0, "open": self.journal.open_containers()}
+        tick["conditions"] = self.conditions()
+        self.journal.append_tick(self.now_ns, self.mono_ns, json.dumps(tick).encode())
+
+    def conditions(self) -> list[list[str]]:
+        """Those that the next tick names."""
+        return []
 
     def judge(self) -> None:
         """Judge all there is."""
@@ -211,10 +217,10 @@ def test_an_exceedance_in_hours_that_a_phase_takes_out_is_withdrawn(
     assert hot(gateway)[0][3] == "firing"
     record = PhaseRecord("C", "road", T0 - S, gateway.now_ns, "somebody")
     gateway.journal.append_own("operator", gateway.now_ns, record.to_json(), "C")
-    with caplog.at_level(logging.INFO, "monitor.consumers.settling"):
+    with caplog.at_level(logging.INFO, "monitor.consumers.runs"):
         gateway.settle()
     withdrawn(gateway, "hot")
-    began, ended = (record.message for record in caplog.records if record.name.endswith("settling"))
+    began, ended = (record.message for record in caplog.records if record.name.endswith("runs"))
     assert began == "C is judged again in official order: 4 records"
     assert ended.startswith("C is settled at record ")
 

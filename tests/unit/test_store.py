@@ -9,9 +9,11 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -21,12 +23,13 @@ from numpy.typing import NDArray
 
 from monitor.config import Rules
 from monitor.consumers import Store, Watch, WatchReader
-from monitor.consumers.store import MAX_BATCH_RECORDS
+from monitor.consumers.results import ResultBook
+from monitor.consumers.store import LATE_NS, MAX_BATCH_RECORDS
 from monitor.consumers.writes import BACKOFF_MAX_S, delay_s
-from monitor.journal import Journal, JournalReader, Usable
-from monitor.model.batch import Points
+from monitor.journal import Journal, JournalReader, Place, Usable
+from monitor.model.batch import Points, Table
 from monitor.model.clock import rfc3339
-from monitor.model.errors import SinkError
+from monitor.model.errors import DiskFull, SinkError
 from monitor.model.record import Status
 from monitor.sinks import EmbeddedSink, RefusedLines, TooLarge, Unavailable, lines
 from monitor.telemetry import StateReader
@@ -365,21 +368,25 @@ def test_a_store_that_begins_anew_amid_what_waited_writes_it_whole(bench: Bench)
     """Its cursor stands before all of it until the last of it is confirmed."""
     count = 2 * MAX_BATCH_RECORDS
     bench.append(*(arrival("env", env(seq, clk=0, mono=seq * S), 1000 * S) for seq in range(count)))
-    bench.journal.append_own("tick", 2000 * S, b"{}")
+    for at_s in (1000, 2000):
+        bench.journal.append_tick(at_s * S, at_s * S, b"{}")
     bench.append()
     hands, sink = ByHand(), Ledger()
     store = bench.store(sink, hands)
-    while not of("env", sink.kept):
+    for _ in range(100):
         store.step()
-        hands.waiting.pop(0)()
+        if of("env", sink.kept):
+            break
+        if hands.waiting:
+            hands.waiting.pop(0)()
     store.step()
     assert len(of("env", sink.kept)) < 2 * count
-    assert bench.saved()["journal"] == count + 1
+    assert bench.saved()["journal"] == count + 2
     store.close()
     again = Ledger()
     run(bench.store(again))
     assert len(set(of("env", sink.kept + again.kept))) == 2 * count
-    assert bench.saved()["journal"] == count + 2
+    assert bench.saved()["journal"] == count + 3
 
 
 def test_two_bodies_are_in_flight_and_the_cursor_waits_for_the_first(bench: Bench) -> None:
@@ -407,6 +414,109 @@ def test_two_bodies_are_in_flight_and_the_cursor_waits_for_the_first(bench: Benc
             hands.waiting.pop(0)()
     assert store.pos == 2 * MAX_BATCH_RECORDS + 1
     assert len(set(sink.kept)) == len(of("env", sink.kept)) == 4 * MAX_BATCH_RECORDS
+
+
+class Answers(Ledger):
+    """A server on which what is written last stands; it may lose a body, or its answer to one that it has written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcome = "confirmed"
+        self.held: dict[tuple[str, str], str] = {}
+
+    def write(self, body: bytes) -> None:
+        if self.outcome != "lost":
+            self.held |= {(text.split(" ")[0], text.split(" ")[-1]): text for text in body.decode().splitlines()}
+        if self.outcome != "confirmed":
+            raise DOWN
+
+
+def told_again(bench: Bench, at_s: int, value: float) -> None:
+    """Watch tells a total anew in place of what it told of a time before."""
+    tags = (("container", "C"), ("logger", "L"))
+    zero = np.zeros(1, np.int64)
+    table = Table("exposure", (tags,), zero, zero + 1, zero + at_s * S, {"count": np.array([value])})
+    with closing(sqlite3.connect(bench.folder / "watch.db", isolation_level=None)) as connection:
+        book = ResultBook(connection)
+        book.enter([table], Place(bench.journal.pos), is_again=value > 1)
+        book.finish(Place(bench.journal.pos))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["confirmed", "lost", "unanswered"])), max_size=40),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_later_of_two_points_of_one_time_stands(
+    told: list[tuple[int, bool]], answers: list[tuple[int, str]]
+) -> None:
+    """Whichever body the server takes first, and whatever becomes of its answer."""
+    with TemporaryDirectory() as folder, patch("monitor.consumers.store.MAX_BATCH_RECORDS", 1):
+        bench, expected = Bench(Path(folder)), {}
+        for seq, (at_s, is_total) in enumerate(told):
+            if is_total:
+                told_again(bench, at_s, seq)
+                expected["exposure", at_s] = seq
+            else:
+                bench.append(arrival("env", env(seq, t0=T0 + at_s * S, values=[[float(seq)]])))
+                expected["env", at_s] = seq
+        hands, sink = ByHand(), Answers()
+        store = bench.store(sink, hands)
+        for which, sink.outcome in [*answers, *[(0, "confirmed")] * 60]:
+            store.step()
+            bench.clock.mono += LATE_NS
+            if hands.waiting:
+                hands.waiting.pop(which % len(hands.waiting))()
+        assert store.is_caught_up
+        found = {
+            (head.partition(",")[0], (int(time) - (T0 if head.startswith("env") else 0)) // S): float(
+                text.split(" ")[1].partition("=")[2]
+            )
+            for (head, time), text in sink.held.items()
+        }
+        assert found == expected
+        store.close()
+        for part in (bench.reader, bench.results, bench.watch, bench.journal):
+            part.close()
+
+
+def test_what_takes_the_place_of_others_waits_for_what_may_come_late(bench: Bench) -> None:
+    """The first try of a body may still lie with the server when its second is confirmed; alerts do not wait for it."""
+    told_again(bench, 5, 1)
+    told_again(bench, 5, 2)
+    sink = Answers()
+    sink.outcome = "unanswered"
+    store = bench.store(sink)
+    run(store)
+    assert store.problem == str(DOWN)
+    sink.outcome = "confirmed"
+    bench.clock.mono += round(BACKOFF_MAX_S * S)
+    run(store)
+    assert [text.split(" ")[1] for text in sink.held.values()] == ["count=1.0"]
+    assert not store.is_caught_up
+    bench.clock.mono += LATE_NS
+    run(store)
+    assert [text.split(" ")[1] for text in sink.held.values()] == ["count=2.0"]
+    assert store.is_caught_up
+
+
+def test_a_full_disk_loses_no_refusal(bench: Bench) -> None:
+    """Nothing is passed that could not be noted; with room again each stands there once."""
+    bench.append(*blocks(40))
+    sink = Ledger(lambda text: RefusedLines("write", "here", "no " * 200) if text.startswith("env,") else None)
+    store = bench.store(sink)
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(DiskFull, match=r"store: .*store\.db: database or disk is full"):
+        run(store)
+    before = len(bench.refused())
+    with pytest.raises(DiskFull):
+        run(store)
+    assert (len(bench.refused()), store.pos) == (before, 0)
+    store._connection.execute("PRAGMA max_page_count = 100000")
+    run(store)
+    assert store.is_caught_up
+    assert len(bench.refused()) == 80
 
 
 def test_both_bodies_are_sent_again_to_the_byte(bench: Bench) -> None:
@@ -542,7 +652,7 @@ def test_a_restart_goes_on_at_the_cursor(bench: Bench) -> None:
     run(store)
     store.close()
     assert first.closed
-    assert bench.saved() == {"journal": 3, "results": 1, "transitions": 3}
+    assert bench.saved() == {"journal": 3, "judged": 3, "transitions": 3}
     bench.append(*blocks(1, first=2))
     second = Ledger()
     run(bench.store(second))

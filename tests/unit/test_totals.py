@@ -6,30 +6,50 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from monitor.consumers import totals as module
-from monitor.consumers.points import result_points
-from monitor.consumers.results import RESULT_MIGRATION, RESULT_TABLES, Result, ResultBook
+from monitor.consumers.results import RESULT_MIGRATION_1, RESULT_MIGRATION_2, RESULT_TABLES, ResultBook
 from monitor.consumers.totals import MINUTE_NS, DerivedResults, exposure_results
-from monitor.model.batch import Block, Derived, Totals
+from monitor.journal import Place
+from monitor.model.batch import Block, Derived, Points, Table, Totals
 from monitor.sinks import lines
 
 S = 1_000_000_000
 T0 = 1_795_413_600 * S  # a whole minute
 NAN = float("nan")
 CHANNELS = ("dew_point.air", "dew_margin.air", "pressure_norm.inside")
-TAGS = (("container", "c"), ("logger", "l"))
+Tags = tuple[tuple[str, str], ...]
+TAGS: Tags = (("container", "c"), ("logger", "l"))
 
 
-def take(book: DerivedResults, *blocks: Block) -> list[Result]:
-    """Results of blocks, each derived by itself."""
-    return book.take([Derived([one], np.array([0]), one.channels, one.values) for one in blocks])
+def take(book: DerivedResults, *blocks: Block) -> list[Points]:
+    """Results of blocks, each derived by itself, in order of their records."""
+    tables = book.take([Derived([one], np.array([0]), one.channels, one.values) for one in blocks])
+    return sorted((points for table in tables for points in table.split()), key=lambda points: points.key)
+
+
+def told(points: Points) -> dict[str, list[Any]]:
+    """Fields as lists, NaN as None, numbers with the digits of their type."""
+    return {
+        name: [None if value != value else value for value in np.asarray(column).tolist()]
+        if isinstance(column, list)
+        else json.loads(orjson.dumps(np.ascontiguousarray(column), option=orjson.OPT_SERIALIZE_NUMPY))
+        for name, column in points.fields.items()
+    }
+
+
+def plain(points: Points) -> Any:
+    """Points as what can be compared."""
+    return points.key, points.tags, points.times_ns.tolist(), told(points)
 
 
 def block(
@@ -47,32 +67,35 @@ def block(
 def test_the_first_reading_of_each_minute_is_told() -> None:
     """With the digits of its float32; a channel of which nothing is known is left out."""
     (result,) = take(DerivedResults(), block([0, 10, 59.9, 60, 125, 179]))
-    times_ns = [T0, T0 + MINUTE_NS, T0 + 125 * S]
-    fields = {"dew_point_air_c": [0.0, 3.0, 4.0], "dew_margin_k": [0.1, 3.1, 4.1]}
-    assert result == Result(1, "derived", TAGS, times_ns, fields)
+    assert (result.key, result.measurement, result.tags) == (1, "derived", TAGS)
+    assert result.times_ns.tolist() == [T0, T0 + MINUTE_NS, T0 + 125 * S]
+    assert told(result) == {"dew_point_air_c": [0.0, 3.0, 4.0], "dew_margin_k": [0.1, 3.1, 4.1]}
 
 
 def test_unknown_values_are_left_out() -> None:
-    """One by one as None; a block of them makes no result, but its minutes are told."""
+    """One by one; a row of them makes no result, but its minute is told."""
     book = DerivedResults()
     assert take(book, block([0, 60], [[NAN, NAN, NAN], [NAN, np.inf, NAN]])) == []
-    (result,) = take(book, block([70, 120, 180], [[1, 1, 1], [2, NAN, NAN], [3, 4, NAN]], pos=2))
-    assert result.fields == {"dew_point_air_c": [2.0, 3.0], "dew_margin_k": [None, 4.0]}
+    (result,) = take(book, block([70, 120, 180, 240], [[1, 1, 1], [2, NAN, NAN], [NAN] * 3, [3, 4, NAN]], pos=2))
+    assert result.times_ns.tolist() == [T0 + 120 * S, T0 + 240 * S]
+    assert told(result) == {"dew_point_air_c": [2.0, 3.0], "dew_margin_k": [None, 4.0]}
 
 
 def test_channels_that_are_for_the_detector_alone_are_not_stored() -> None:
     """Of margins to two airs the smaller one is the logger's."""
     channels = ("leak.inside", "dew_margin.air", "dew_margin.floor", "differential.computed")
     (result,) = take(DerivedResults(), block([0], [[1, 5, 4, 3]], channels=channels))
-    assert result.fields == {"dew_margin_k": [4.0], "differential_computed_pa": [3.0]}
+    assert told(result) == {"dew_margin_k": [4.0], "differential_computed_pa": [3.0]}
 
 
-def test_blocks_of_one_record_make_one_result() -> None:
-    """As the store has one place for each record and series; none knows of the other's channels."""
-    other = block([5], [[7.5]], channels=("differential.computed",))
-    (result,) = take(DerivedResults(), block([0], [[1, 2, 3]]), other)
-    assert result.times_ns == [T0, T0 + 5 * S]
-    assert result.fields["dew_point_air_c"] == [1.0, None] and result.fields["differential_computed_pa"] == [None, 7.5]
+def test_loggers_of_one_layout_share_a_table() -> None:
+    """Each row says whose it is, and the tags of each logger stand once."""
+    blocks = [block([0, 60], pos=1), block([0], pos=2, logger="m"), block([120], pos=3)]
+    starts, values = np.array([0, 2, 3]), np.concatenate([one.values for one in blocks]) + np.float32(1)
+    (table,) = DerivedResults().take([Derived(blocks, starts, CHANNELS, values)])
+    assert [dict(tags)["logger"] for tags in table.series] == ["l", "m"]
+    assert (table.of.tolist(), table.pos.tolist()) == ([0, 0, 1, 0], [1, 1, 2, 3])
+    assert table.times_ns.tolist() == [T0, T0 + MINUTE_NS, T0, T0 + 2 * MINUTE_NS]
 
 
 @st.composite
@@ -97,13 +120,13 @@ def test_any_split_and_restart_gives_the_same_results(blocks: list[Block], data:
     whole = DerivedResults()
     expected = take(whole, *sorted(blocks, key=lambda one: len(one.channels)))
     cuts = sorted(data.draw(st.sets(st.integers(0, len(blocks)))) | {0, len(blocks)})
-    book, found = DerivedResults(), []
+    book, found = DerivedResults(), list[Points]()
     for start, stop in pairwise(cuts):
         found += take(book, *blocks[start:stop])
         saved = json.loads(json.dumps(book.snapshot()))
         book = DerivedResults()
         book.adopt(saved)
-    assert found == expected
+    assert list(map(plain, found)) == list(map(plain, expected))
     assert book.snapshot() == whole.snapshot()
 
 
@@ -112,8 +135,8 @@ def test_any_split_and_restart_gives_the_same_results(blocks: list[Block], data:
 def test_live_minutes_do_not_depend_on_late_ones(blocks: list[Block]) -> None:
     """Late blocks are told too, from a memory of their own."""
     live = [one for one in blocks if not one.is_late]
-    expected = {result.pos: result for result in take(DerivedResults(), *live)}
-    found = {result.pos: result for result in take(DerivedResults(), *blocks)}
+    expected = {result.key: plain(result) for result in take(DerivedResults(), *live)}
+    found = {result.key: plain(result) for result in take(DerivedResults(), *blocks)}
     assert {pos: found[pos] for pos in expected} == expected
 
 
@@ -124,7 +147,7 @@ def test_a_container_is_forgotten_alone() -> None:
     take(book, *blocks)
     saved = book.snapshot("c")
     book.forget("c")
-    assert [result.pos for result in take(book, *blocks)] == [1]
+    assert [result.key for result in take(book, *blocks)] == [1]
     book.forget("c")
     book.adopt(saved)
     assert take(book, *blocks) == []
@@ -150,32 +173,27 @@ def exposures(**fields: Sequence[float]) -> Totals:
 def test_running_totals_are_told_by_lane_and_record() -> None:
     """With what may still change marked, and nothing in place of what is unknown."""
     totals = exposures(time_above_s=[0, 1, 2.5, 3, 4], mkt_c=[NAN, NAN, NAN, 20.25, NAN])
-    first, third, second = exposure_results([totals], {"d"})
-    tags = (("container", "c"), ("logger", "l"), ("channel", "temperature.hardware"), ("rule", "warm"))
-    fields = {"time_above_s": [0.0, 2.5], "provisional": False}
-    assert first == Result(1, "exposure", tags, [T0, T0 + MINUTE_NS], fields)
-    fields = {"time_above_s": [3.0], "mkt_c": [20.25], "provisional": False}
-    assert third == Result(3, "exposure", tags, [T0 + 2 * MINUTE_NS], fields)
+    (table,) = exposure_results([totals], {"d"})
+    first, third, second = table.split()
+    assert first.tags == (
+        ("container", "c"), ("logger", "l"), ("channel", "temperature.hardware"), ("rule", "warm")
+    )  # fmt: skip
+    assert (first.key, first.times_ns.tolist()) == (1, [T0, T0 + MINUTE_NS])
+    assert told(first) == {"time_above_s": [0.0, 2.5], "mkt_c": [None, None], "provisional": [False, False]}
+    assert (third.key, third.times_ns.tolist()) == (3, [T0 + 2 * MINUTE_NS])
+    assert told(third) == {"time_above_s": [3.0], "mkt_c": [20.25], "provisional": [False]}
     assert dict(second.tags)["logger"] == "m"
-    assert second.fields == {"time_above_s": [1.0, 4.0], "provisional": True}
+    assert told(second)["provisional"] == [True, True]
 
 
 def test_totals_without_anything_known_are_not_told() -> None:
     """Nor are those of nobody."""
     assert exposure_results([exposures(mkt_c=[NAN] * 5)]) == []
+    (table,) = exposure_results([exposures(mkt_c=[NAN, 1, NAN, NAN, NAN])])
+    assert table.pos.tolist() == [2]
     none = np.empty(0, dtype=np.int64)
     nobody = Totals("warm", [], none, none, none, {"count": np.empty(0)})
     assert exposure_results([nobody]) == []
-
-
-def test_results_become_points_of_the_schema() -> None:
-    """Lists are a value for each time, single values hold for all, None is left out."""
-    fields = {"mkt_c": [20.25, None], "count": [1, 2], "provisional": True, "note": None}
-    points = result_points(Result(1, "exposure", (("container", "c"),), [T0, T0 + 1], fields))
-    assert sorted(lines([points]).decode().splitlines()) == [
-        f"exposure,container=c count=2.0,provisional=true {T0 + 1}",
-        f"exposure,container=c mkt_c=20.25,count=1.0,provisional=true {T0}",
-    ]
 
 
 def opened() -> ResultBook:
@@ -184,47 +202,115 @@ def opened() -> ResultBook:
     return ResultBook(connection)
 
 
-def result(pos: int, points: int = 1) -> Result:
-    return Result(pos, "derived", TAGS, list(range(points)), {"dew_margin_k": [0.5] * points})
+def table_of(pos: Sequence[int], measurement: str = "derived", tags: Tags = TAGS, **fields: Any) -> Table:
+    rows = len(pos)
+    held = fields or {"dew_margin_k": np.arange(rows, dtype=np.float32) / 8}
+    return Table(measurement, (tags,), np.zeros(rows, np.int64), np.array(pos), np.arange(rows), held)
 
 
-def test_results_are_kept_once_and_read_in_order() -> None:
-    """That of records; a second entry takes no number; a reading is bounded by number and size, but not empty."""
+def printed(book: ResultBook, number: int = 0) -> list[str]:
+    """All lines behind a row."""
+    body = lines([table for row in book.after(number, 1 << 30) for table in row.tables])
+    return sorted(body.decode().splitlines())
+
+
+# Below 1e7 float32 is printed without exponent, as the float64 that comes of its digits.
+ROWS = st.tuples(
+    st.integers(1, 9),
+    st.floats(-1e6, 1e6, width=32) | st.sampled_from([NAN, np.inf]),
+    st.floats(),
+    st.text(max_size=3),
+    st.booleans(),
+)
+
+
+@given(st.lists(ROWS))
+def test_what_is_entered_comes_back_to_the_digit(rows: list[tuple[int, float, float, str, bool]]) -> None:
+    """Float32 and float64 as they are printed, text and flags, NaN left out: the same lines, however it is cut."""
+    singles, doubles = np.array([row[1] for row in rows], np.float32), np.array([row[2] for row in rows])
+    texts, flags = [row[3] for row in rows], [row[4] for row in rows]
+    table = table_of([row[0] for row in rows], a=singles, b=doubles, kind=texts, valid=flags)
     book = opened()
-    book.enter([result(2, 500), result(1)])
-    book.enter([result(1, 3), result(3)])
-    assert book.after(0, 10, 10**6) == [(1, result(1)), (2, result(2, 500)), (3, result(3))]
-    assert [n for n, _ in book.after(1, 1, 10**6)] == [2]
-    assert [n for n, _ in book.after(0, 10, 100)] == [1, 2]
-    assert [n for n, _ in book.after(1, 10, 1)] == [2]
-    assert book.last() == 3 and opened().last() == 0
+    with patch("monitor.consumers.results.MAX_ROW_POINTS", 2):
+        book.enter([table], Place(9))
+    assert printed(book) == sorted(lines([table]).decode().splitlines())
+
+
+def test_results_are_read_in_order_and_bounded() -> None:
+    """A reading is bounded by size, but not empty; the last row of a step says up to where all is told."""
+    book = opened()
+    book.enter([table_of([1, 2])], Place(2))
+    book.enter([table_of([3] * 500), table_of([])], Place(3))
+    book.finish(Place(3))
+    book.enter([table_of([4])], Place(5, 4))
+    book.finish(Place(5, 4))
+    assert [(row.number, row.upto) for row in book.after(0, 1 << 20)] == [(1, None), (2, 3), (3, 5)]
+    assert [row.number for row in book.after(1, 100)] == [2]
+    assert [book.before(pos) for pos in (0, 1, 2, 3, 5, 6)] == [0, 0, 1, 2, 2, 3]
+    assert book.has_after(2) and not book.has_after(3) and not opened().has_after(0)
+
+
+def test_what_takes_the_place_of_others_is_read_alone() -> None:
+    """So that it can wait for those before it; those behind wait for it."""
+    book = opened()
+    for pos in (1, 2, 3):
+        book.enter([table_of([1])], Place(pos), is_again=pos == 2)
+    assert [[row.number for row in book.after(number, 1 << 20)] for number in (0, 1, 2)] == [[1], [2], [3]]
+    assert [row.is_again for row in book.after(1, 1 << 20)] == [True]
+
+
+def test_all_of_a_record_stands_in_one_row() -> None:
+    """Whatever its size, since a store that keeps points by record replaces them."""
+    book = opened()
+    with patch("monitor.consumers.results.MAX_ROW_POINTS", 3):
+        book.enter([table_of([1, 2, 2, 2, 2, 3]), table_of([1, 2, 3], "exposure")], Place(3))
+    rows = book.after(0, 1 << 20)
+    assert [sorted({int(pos) for table in row.tables for pos in table.pos}) for row in rows] == [[1, 2], [3]]
 
 
 def test_what_the_store_has_confirmed_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never what may be judged again or is not confirmed, and only so much at once; numbers go on."""
+    """Never what is not confirmed, and only so much at once; numbers go on."""
     monkeypatch.setattr("monitor.consumers.results.MAX_DROPPED", 2)
     book = opened()
-    book.enter([result(pos) for pos in range(1, 7)])
+    for pos in range(1, 7):
+        book.enter([table_of([pos])], Place(pos))
     for left in ([3, 4, 5, 6], [4, 5, 6], [4, 5, 6]):
-        book.drop(upto=4, upto_pos=3)
-        assert [n for n, _ in book.after(0, 10, 10**6)] == left
-    book.drop(upto=6, upto_pos=9)
-    book.drop(upto=6, upto_pos=9)
-    assert book.last() == 6
-    book.enter([result(9)])
-    assert book.after(0, 10, 10**6) == [(7, result(9))]
+        book.drop(upto=3)
+        assert [row.number for row in book.after(0, 1 << 20)] == left
+    book.drop(upto=6)
+    book.drop(upto=6)
+    assert book.has_after(5) and not book.has_after(6) and book.before(6) == 6
+    book.enter([table_of([9])], Place(9))
+    assert [row.number for row in book.after(0, 1 << 20)] == [7]
 
 
-def test_results_of_an_earlier_version_stay() -> None:
-    """Those of a file in which a result was one point keep their numbers, and the next one follows."""
+FIRST_TABLES = """
+CREATE TABLE results(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, pos INTEGER NOT NULL, measurement TEXT NOT NULL, tags TEXT NOT NULL,
+    {times}, fields TEXT NOT NULL, UNIQUE(pos, measurement, tags));
+"""
+
+
+@pytest.mark.parametrize(
+    ("times", "time", "migration"),
+    [
+        ("time_ns INTEGER NOT NULL", "77", RESULT_MIGRATION_1 + RESULT_MIGRATION_2),
+        ("times_ns TEXT NOT NULL", "'[77]'", RESULT_MIGRATION_2),
+    ],
+)
+def test_results_of_earlier_versions_are_handed_on(times: str, time: str, migration: str) -> None:
+    """Each becomes a row; all are to be confirmed before the store is past any of them, and the next follows."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.executescript(
-        RESULT_TABLES.replace("times_ns TEXT", "time_ns INTEGER")
-        + "INSERT INTO results VALUES(5, 2, 'shock', '{\"container\": \"c\"}', 77, '{\"valid\": true}');"
-        + RESULT_MIGRATION
-        + RESULT_TABLES
+        FIRST_TABLES.format(times=times)
+        + f"""
+        INSERT INTO results VALUES(5, 2, 'shock', '{{"container": "c"}}', {time}, '{{"valid": true, "peak_g": 2.5}}');
+        INSERT INTO results VALUES(6, 4, 'shock', '{{"container": "d"}}', {time}, '{{"kind": "a", "peak_g": null}}');
+        """
+        + migration
     )
     book = ResultBook(connection)
-    book.enter([result(3), Result(2, "shock", (("container", "c"),), [78], {})])
-    old = Result(2, "shock", (("container", "c"),), [77], {"valid": True})
-    assert book.after(0, 10, 10**6) == [(5, old), (6, result(3))] and book.last() == 6
+    assert [(row.number, row.upto) for row in book.after(book.before(0), 1 << 20)] == [(5, None), (6, 4)]
+    assert printed(book) == ["shock,container=c valid=true,peak_g=2.5 77", 'shock,container=d kind="a" 77']
+    book.enter([table_of([5])], Place(5))
+    assert [row.number for row in book.after(6, 1 << 20)] == [7]

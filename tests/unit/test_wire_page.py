@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from firmware_sim import codec
-from monitor.journal.boots import MAX_GAPS
+from monitor.journal.gaps import MAX_GAPS
 from monitor.wire import cbor, encode_ack, fields, status, structure
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,34 @@
+"""`tcm backup`: a copy of the state directory, beside the running daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.journal import bar
+from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, load, print_json
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the state directory while the daemon runs; the copy can be used as state_dir as it is.
+
+    Example: tcm backup /media/backup/2026-11-23
+    """
+    from monitor.journal.backup import back_up
+
+    loaded = load(config)
+    with bar("back up") as progress:
+        document = back_up(loaded.state_dir, folder.absolute(), progress)
+    if as_json:
+        print_json(document)
+        return
+    print(
+        f"{document['folder']}: {document['records']} records up to position {document['pos']}, "
+        f"{document['bytes'] / 1e6:.1f} MB in {document['seconds']} s, checked\nhead {document['head']}"
+    )

@@ -1,0 +1,105 @@
+"""`tcm store`: what the store holds, beside what it should."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    console,
+    load,
+    print_json,
+    require_state,
+    table,
+)
+
+if TYPE_CHECKING:
+    from monitor.consumers.expected import Period
+
+app = typer.Typer(help="The store: audit it.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def store() -> None:
+    """The store: compare it with the journal."""
+
+
+@app.command("audit")
+def audit(
+    config: ConfigOption = DEFAULT_CONFIG,
+    begin: Annotated[str | None, typer.Option("--from", help="Only points from this time on, RFC 3339.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Only points before this time, RFC 3339.")] = None,
+    container: Annotated[str | None, typer.Option(help="Only points of this container.")] = None,
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only compare, write nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the store with the journal and write again what it lost. Exit 1 when something is still not there.
+
+    Example: tcm store audit --from 2026-11-23T00:00:00Z --to 2026-11-24T00:00:00Z --dry-run
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from monitor.consumers.audit import Audit
+    from monitor.journal import StateLock
+    from monitor.model.clock import SystemClock
+    from monitor.sinks.opening import open_sink
+
+    period = _period(begin, end, container)
+    loaded = load(config)
+    require_state(loaded)
+    # The embedded store's file has but one writer; of a server's points the same ones written twice are one.
+    lock = StateLock(loaded.state_dir) if loaded.store.kind == "embedded" else nullcontext()
+    with (
+        lock,
+        closing(open_sink(loaded.store, loaded.state_dir)) as sink,
+        Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress,
+    ):
+        task = progress.add_task("audit", total=None)
+        told = Audit(
+            *(loaded.state_dir, sink, period, SystemClock().now_ns()),
+            lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
+        ).run(is_dry_run=is_dry_run)
+    if as_json:
+        print_json(told)
+    else:
+        _show(told)
+    sys.exit(0 if told["ok"] else 1)
+
+
+def _period(begin: str | None, end: str | None, container: str | None) -> Period:
+    from monitor.consumers.audit import END_NS
+    from monitor.consumers.expected import Period
+    from monitor.model.clock import parse_rfc3339
+
+    def time_ns(option: str, text: str) -> int:
+        try:
+            return parse_rfc3339(text)
+        except ValueError as error:
+            raise typer.BadParameter(f"expected such as 2026-11-23T00:00:00Z: {error}", param_hint=option) from None
+
+    from_ns = time_ns("--from", begin) if begin is not None else 0
+    to_ns = time_ns("--to", end) if end is not None else END_NS
+    if from_ns >= to_ns:
+        raise typer.BadParameter("expected a time behind --from", param_hint="--to")
+    return Period(from_ns, to_ns, container)
+
+
+def _show(told: dict[str, Any]) -> None:
+    figures = {name: each for name, each in told["measurements"].items() if any(each.values())}
+    names = list(next(iter(told["measurements"].values())))
+    listed = table("measurement", *(name.replace("_", " ") for name in names))
+    for name, each in figures.items():
+        listed.add_row(name, *("?" if each[key] is None else str(each[key]) for key in names))
+    console().print(listed)
+    if told["dropped_upto"]:
+        print(f"payloads up to position {told['dropped_upto']} are gone from the journal: they are not compared")
+    if told["refusal"]:
+        print(f"the store refuses: {told['refusal']}")
+    print("all is there" if told["ok"] else f"{told['left']} points are not there as they should be")

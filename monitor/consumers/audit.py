@@ -1,0 +1,213 @@
+"""Audit: compares a store with what the daemon wrote to it, and writes again what is not there as it should be.
+
+Expected are the journal's points, the results of judging it again and the alerts, as far as the store has confirmed
+them: what is still on its way is nobody's fault. Period by period and logger by logger everything is read back and
+compared; what is mended is read back once more, with what the daemon wrote meanwhile, so that nothing older stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monitor.consumers.compare import Difference, Times, differences
+from monitor.consumers.expected import Cursors, Expected, Period, Segment, columns
+from monitor.consumers.store import STORE_VERSION, tags_text
+from monitor.consumers.watch import WatchReader
+from monitor.journal import JournalReader
+from monitor.journal.schema import open_for_reading
+from monitor.model.batch import Points
+from monitor.model.clock import NS_PER_S, rfc3339
+from monitor.sinks.sink import RefusedLines, Sink
+from monitor.sinks.stored import TAGS, Columns, Tags
+
+MAX_ROUNDS = 3  # a store that still lacks what it confirmed twice does not keep what it is given
+MAX_BODY_POINTS = 5_000  # in one write
+END_NS = (1 << 63) - 2  # the last time that InfluxDB knows
+Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
+_NONE: Times = np.empty(0, dtype=np.int64)
+
+
+@dataclass(slots=True)
+class Figures:
+    """Points of one measurement: `found` are those of the `expected` ones that are there, with whatever value.
+
+    `refused` are those that the store has refused for good, `past_retention` those that it has dropped by age: both
+    are neither missing nor different.
+    """
+
+    expected: int = 0
+    found: int = 0
+    missing: int = 0
+    different: int = 0
+    extra: int = 0
+    rewritten: int = 0
+    refused: int = 0
+    past_retention: int = 0
+
+
+@dataclass(slots=True)
+class Wrong:
+    """What of a segment has to be written again: the times of each series."""
+
+    segment: Segment
+    times_ns: dict[Tags, Times]
+
+    @property
+    def count(self) -> int:
+        """Number of points."""
+        return sum(len(times_ns) for times_ns in self.times_ns.values())
+
+
+@dataclass(slots=True)
+class Audit:
+    """One audit of a store over a period; `now_ns` is by which its retention counts."""
+
+    state_dir: Path
+    sink: Sink
+    period: Period
+    now_ns: int
+    progress: Progress
+    figures: dict[str, Figures] = field(default_factory=lambda: {name: Figures() for name in TAGS})
+    refusal: str | None = None  # what the store said last when it did not take what it lacks
+
+    def run(self, *, is_dry_run: bool) -> dict[str, Any]:
+        """Compare, mend unless `is_dry_run`, and the answer of `tcm store audit --json`.
+
+        `ok` says whether everything is there now but what was refused or is past the retention. SinkError when the
+        store does not answer: what was mended by then is mended.
+        """
+        reader, watch = JournalReader(self.state_dir), WatchReader(self.state_dir)
+        expected = Expected(reader, watch, self.period)
+        with closing(reader), closing(watch), closing(expected):
+            expected.take(self._cursors(), lambda done, total: self.progress("journal", done, total))
+            kept_ns = self.sink.retention_ns()
+            oldest_ns = self.now_ns - kept_ns if kept_ns else 0
+            wrong = [each for each in self._compare_all(expected, oldest_ns) if each.count]
+            left = sum(each.count for each in wrong)
+            if not is_dry_run:
+                left = self._mend(expected, wrong, oldest_ns)
+            return self._document(left, kept_ns, expected)
+
+    def _compare_all(self, expected: Expected, oldest_ns: int) -> Iterator[Wrong]:
+        for measurement in TAGS:
+            owners = expected.owners(measurement) | self._strangers(measurement)
+            for number, (container, logger) in enumerate(sorted(owners)):
+                self.progress(measurement, number, len(owners))
+                for segment in expected.segments(measurement, container, logger):
+                    yield from self._compare(expected, segment, oldest_ns, self.figures[measurement])
+
+    def _strangers(self, measurement: str) -> set[tuple[str, str]]:
+        """Loggers of which only the store has anything."""
+        wanted = self.period.container
+        return {owner for owner in self.sink.owners(measurement) if wanted in (None, owner[0])}
+
+    def _compare(self, expected: Expected, segment: Segment, oldest_ns: int, figures: Figures) -> Iterator[Wrong]:
+        """Read a segment back page by page, and count."""
+        while segment.from_ns < segment.to_ns:
+            found, reached_ns = self.sink.columns(*segment)
+            part, segment = segment._replace(to_ns=reached_ns), segment._replace(from_ns=reached_ns)
+            points = expected.points(part, is_keyed=self.sink.is_keyed)
+            made = differences(columns(points, part.from_ns, part.to_ns), found)
+            refused = self._refused(points) if any(each.is_wrong for each in made.values()) else {}
+            times_ns = {tags: _count(each, refused.get(tags, []), oldest_ns, figures) for tags, each in made.items()}
+            yield Wrong(part, {tags: each for tags, each in times_ns.items() if each.size})
+
+    def _mend(self, expected: Expected, wrong: Sequence[Wrong], oldest_ns: int) -> int:
+        """Write again and read back until nothing is wrong; how many points still are."""
+        for _ in range(MAX_ROUNDS):
+            if not wrong:
+                return 0
+            again: list[Wrong] = []
+            for number, each in enumerate(wrong):
+                self.progress("write", number, len(wrong))
+                self._write(expected, each)
+            expected.take(self._cursors(), lambda done, total: self.progress("journal", done, total))
+            for each in wrong:
+                still = [one for one in self._compare(expected, each.segment, oldest_ns, Figures()) if one.count]
+                self.figures[each.segment.measurement].rewritten += each.count - sum(one.count for one in still)
+                again += still
+            wrong = again
+        return sum(each.count for each in wrong)
+
+    def _write(self, expected: Expected, wrong: Wrong) -> None:
+        points = expected.points(wrong.segment, is_keyed=self.sink.is_keyed)
+        if self.sink.is_keyed:
+            parts = [one for one in points if np.isin(one.times_ns, wrong.times_ns.get(one.tags, _NONE)).any()]
+        else:
+            parts = list(_wrong_columns(wrong, columns(points, wrong.segment.from_ns, wrong.segment.to_ns)))
+        for part in parts:
+            try:
+                self.sink.write(self.sink.prepare([part]))
+            except RefusedLines as error:
+                self.refusal = str(error)  # what was taken of it shows when it is read back
+
+    def _cursors(self) -> Cursors:
+        with closing(open_for_reading(self.state_dir / "store.db", STORE_VERSION)) as connection:
+            saved = dict(connection.execute("SELECT name, n FROM cursors").fetchall())
+        return Cursors(*(saved.get(name, 0) for name in Cursors._fields))
+
+    def _refused(self, points: Sequence[Points]) -> dict[Tags, list[Times]]:
+        """The times of points that the store has refused, by series."""
+        found: dict[Tags, list[Times]] = {}
+        with closing(open_for_reading(self.state_dir / "store.db", STORE_VERSION)) as connection:
+            for one in points:
+                for time_ns, count in connection.execute(
+                    "SELECT time_ns, points FROM refused WHERE measurement = ? AND tags IN (?, '') AND key = ?",
+                    (one.measurement, tags_text(one.tags), one.key),
+                ):
+                    first = np.flatnonzero(one.times_ns == time_ns)[:1]
+                    found.setdefault(one.tags, []).extend(one.times_ns[at : at + count] for at in first.tolist())
+        return found
+
+    def _document(self, left: int, kept_ns: int | None, expected: Expected) -> dict[str, Any]:
+        """`extra` is None where the journal has no payloads any more that might tell what is."""
+        period = self.period
+        figures = {name: asdict(each) for name, each in self.figures.items()}
+        if expected.dropped_pos:
+            figures = {name: each | {"extra": None} for name, each in figures.items()}
+        return {
+            "store": self.sink.name,
+            "from": rfc3339(period.from_ns) if period.from_ns else None,
+            "to": rfc3339(period.to_ns) if period.to_ns < END_NS else None,
+            "container": period.container,
+            "retention_s": None if kept_ns is None else kept_ns / NS_PER_S,
+            "dropped_upto": expected.dropped_pos,
+            "measurements": figures,
+            "left": left,
+            "refusal": self.refusal,
+            "ok": not left,
+        }
+
+
+def _count(made: Difference, refused: Sequence[Times], oldest_ns: int, figures: Figures) -> Times:
+    """Add a series to the figures; the times of the points that are to be written again."""
+    figures.expected += len(made.expected)
+    figures.found += len(made.expected) - len(made.missing)
+    figures.extra += len(made.extra)
+    wrong = np.union1d(made.missing, made.different)
+    is_refused = np.isin(wrong, np.concatenate([_NONE, *refused]))
+    is_past = ~is_refused & (wrong < oldest_ns)
+    figures.refused += int(is_refused.sum())
+    figures.past_retention += int(is_past.sum())
+    wrong = wrong[~is_refused & ~is_past]
+    is_missing = np.isin(wrong, made.missing)
+    figures.missing += int(is_missing.sum())
+    figures.different += int((~is_missing).sum())
+    return wrong
+
+
+def _wrong_columns(wrong: Wrong, held: Columns) -> Iterator[Points]:
+    """The values at the times that are wrong, field by field: a store puts the fields of a point together."""
+    for (tags, name), column in held.items():
+        is_wrong = np.isin(column.times_ns, wrong.times_ns.get(tags, _NONE))
+        times_ns, values = column.times_ns[is_wrong], column.values[is_wrong]
+        for start in range(0, len(times_ns), MAX_BODY_POINTS):
+            rows = slice(start, start + MAX_BODY_POINTS)
+            part = values[rows].tolist() if values.dtype == object else values[rows]
+            yield Points(0, wrong.segment.measurement, tags, times_ns[rows], {name: part})

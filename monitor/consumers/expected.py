@@ -1,0 +1,207 @@
+"""What a store should hold, by series and time: the journal's points, alerts, and watch's results judged anew.
+
+Records lie in the journal in the order of arrival, and are wanted in that of their times: an index of them, and the
+results, stand in a temporary file of SQLite's own, gone when it is closed. So memory does not grow with the journal.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.consumers.judge import Judge
+from monitor.consumers.points import alert_points, record_points
+from monitor.consumers.settling import Settling
+from monitor.consumers.watch import WatchReader
+from monitor.journal import JournalReader, Place
+from monitor.journal.ordered import batches, dropped_upto
+from monitor.journal.reader import MAX_BATCH_RECORDS
+from monitor.model.batch import Points, Table
+from monitor.model.errors import TcmError
+from monitor.model.record import Record
+from monitor.sinks.stored import PLACE, Columns, Part, Tags, as_array, merged
+
+SEGMENT_POINTS = 20_000  # looked at together: some 5 MB of JSON, and 15 MB while they are compared
+MAX_TRANSITIONS = 1_000  # read at once
+_INDEX = """
+CREATE TABLE spans(
+    n INTEGER PRIMARY KEY, measurement TEXT NOT NULL, container TEXT NOT NULL, logger TEXT NOT NULL,
+    first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, points INTEGER NOT NULL, key INTEGER NOT NULL, body BLOB);
+CREATE INDEX by_time ON spans(measurement, container, logger, first_ns);
+"""
+Progress = Callable[[int, int], None]
+
+
+class Period(NamedTuple):
+    """`from_ns` <= time < `to_ns`, of one container (None: of all)."""
+
+    from_ns: int
+    to_ns: int
+    container: str | None
+
+    def has(self, points: Points | Table) -> bool:
+        """Whether any of the points, which are of one container, lies in it."""
+        if self.container not in (None, _owner(points)[0]):
+            return False
+        return bool(((points.times_ns >= self.from_ns) & (points.times_ns < self.to_ns)).any())
+
+
+class Segment(NamedTuple):
+    """A stretch of time of what one logger has of a measurement."""
+
+    measurement: str
+    container: str
+    logger: str
+    from_ns: int
+    to_ns: int
+
+
+class Cursors(NamedTuple):
+    """How far the store has come: the records, the records whose results, and the transitions that it has confirmed."""
+
+    journal: int
+    judged: int
+    transitions: int
+
+
+class Expected:
+    """Takes up what the store has confirmed, as far as it lies in a period."""
+
+    def __init__(self, reader: JournalReader, watch: WatchReader, period: Period) -> None:
+        self._reader, self._watch, self._period = reader, watch, period
+        self._connection = sqlite3.connect("", isolation_level=None)
+        self._connection.executescript(f"PRAGMA journal_mode=OFF;{_INDEX}")
+        self._place = Place()
+        self.dropped_pos = dropped_upto(reader)
+        self._settling, self._judged = self._beginning()
+        self._transition = 0
+
+    def close(self) -> None:
+        """Give the temporary file back."""
+        self._connection.close()
+
+    def take(self, upto: Cursors, progress: Progress) -> None:
+        """Take up all that is confirmed and was not taken before."""
+        total = upto.journal + upto.judged
+        for records, place in self._batches(self._place, upto.journal):
+            self._enter(points for record in records for points in record_points(record, self._reader))
+            self._place = place
+            progress(place.pos, total)
+        for records, place in self._batches(self._judged, upto.judged):
+            tables = [table for judged in self._settling.step(records) for table in judged.results]
+            self._enter((part for table in tables for part in _by_owner(table)), has_body=True)
+            self._judged = place
+            progress(upto.journal + place.pos, total)
+        while self._transition < upto.transitions:
+            limit = min(MAX_TRANSITIONS, upto.transitions - self._transition)
+            rows = self._watch.book.transitions(self._transition, limit)
+            self._enter((alert_points(*row) for row in rows), has_body=True)
+            self._transition = rows[-1][0]
+
+    def owners(self, measurement: str) -> set[tuple[str, str]]:
+        """The containers and loggers of which there is anything."""
+        statement = "SELECT DISTINCT container, logger FROM spans WHERE measurement = ?"
+        return set(self._connection.execute(statement, (measurement,)))
+
+    def segments(self, measurement: str, container: str, logger: str) -> Iterator[Segment]:
+        """The period of one logger in pieces that can be looked at one by one; together they are all of it."""
+        rows = self._connection.execute(
+            "SELECT first_ns, points FROM spans WHERE measurement = ? AND container = ? AND logger = ? "
+            "ORDER BY first_ns",
+            (measurement, container, logger),
+        )
+        from_ns, count = self._period.from_ns, 0
+        for first_ns, points in rows:
+            if count >= SEGMENT_POINTS and first_ns > from_ns:
+                yield Segment(measurement, container, logger, from_ns, first_ns)
+                from_ns, count = first_ns, 0
+            count += points
+        yield Segment(measurement, container, logger, from_ns, self._period.to_ns)
+
+    def points(self, segment: Segment, *, is_keyed: bool) -> list[Points]:
+        """What was written in a segment, in order, some of it beyond its ends.
+
+        Where the store `is_keyed`, the last points of a series and record took the place of those before.
+        """
+        *place, from_ns, to_ns = segment
+        (longest_ns,) = self._connection.execute(
+            "SELECT max(last_ns - first_ns) FROM spans WHERE measurement = ? AND container = ? AND logger = ?", place
+        ).fetchone()
+        rows = self._connection.execute(
+            "SELECT n, key, body FROM spans WHERE measurement = ? AND container = ? AND logger = ? "
+            "AND first_ns >= ? AND first_ns < ? AND last_ns >= ? ORDER BY n",
+            (*place, from_ns - (longest_ns or 0), to_ns, from_ns),
+        ).fetchall()
+        found = self._made(segment.measurement, rows)
+        return list({(one.tags, one.key): one for one in found}.values()) if is_keyed else found
+
+    def _made(self, measurement: str, rows: Sequence[tuple[int, int, bytes | None]]) -> list[Points]:
+        """The points of spans: kept ones as they are, those of the journal from their records."""
+        positions = np.array([key for _, key, body in rows if body is None], dtype=np.int64)
+        if not positions.size:
+            kept = [pickle.loads(body) for _, _, body in rows if body is not None]  # of a file that nobody else has
+            return [points for one in kept for points in (one.split() if isinstance(one, Table) else (one,))]
+        records = (record for batch in batches(self._reader, positions) for record in batch)
+        made = (points for record in records for points in record_points(record, self._reader))
+        return [points for points in made if points.measurement == measurement]
+
+    def _batches(self, place: Place, upto_pos: int) -> Iterator[tuple[list[Record], Place]]:
+        while place.pos < upto_pos:
+            records, place = self._reader.read(place, min(MAX_BATCH_RECORDS, upto_pos - place.pos))
+            yield records, place
+
+    def _enter(self, made: Iterator[Points | Table], *, has_body: bool = False) -> None:
+        """Put an entry for each that is of one owner; with its `body` where it could not be made again later."""
+        rows = [
+            (
+                *(points.measurement, *_owner(points)),
+                *(int(points.times_ns.min()), int(points.times_ns.max()), len(points.times_ns), points.key),
+                pickle.dumps(points) if has_body else None,
+            )
+            for points in made
+            if self._period.has(points)
+        ]
+        self._connection.execute("BEGIN")
+        self._connection.executemany("INSERT INTO spans VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.execute("COMMIT")
+
+    def _beginning(self) -> tuple[Settling, Place]:
+        """Where results can be judged from: the journal's beginning, or watch's base where retention dropped that."""
+        judge = Judge(None, self._reader.anchor)
+        if not self.dropped_pos:
+            return Settling(judge, self._reader), Place()
+        base = self._watch.base.read()
+        config = self._reader.last_config(base.pos) if base else None
+        if base is None or config is None:
+            cause = f"the records up to position {self.dropped_pos} are gone, and watch.db has no state to go on from"
+            raise TcmError("store audit", "journal.db", cause, "start the daemon on it once")
+        return Settling(judge.at_base(config, base.state), self._reader, lambda: base), Place(base.pos)
+
+
+def _owner(points: Points | Table) -> tuple[str, str]:
+    """Container and logger of points that are all of one."""
+    tags = dict(points.tags if isinstance(points, Points) else points.series[int(points.of[0])])
+    return tags[PLACE[0]], tags[PLACE[1]]
+
+
+def _by_owner(table: Table) -> Iterator[Table]:
+    """A table for each logger."""
+    numbers: dict[tuple[str, str], int] = {}
+    owners = [numbers.setdefault((tags["container"], tags["logger"]), len(numbers)) for tags in map(dict, table.series)]
+    owner_of = np.array(owners, dtype=np.int64)[table.of]
+    for number in np.unique(owner_of).tolist():
+        yield table.take(np.flatnonzero(owner_of == number))
+
+
+def columns(points: Sequence[Points], from_ns: int, to_ns: int) -> Columns:
+    """The values of points in a stretch of time, by series and field; later points stand."""
+    parts: dict[tuple[Tags, str], list[Part]] = {}
+    for one in points:
+        is_in = (one.times_ns >= from_ns) & (one.times_ns < to_ns)
+        for name, values in one.fields.items():
+            parts.setdefault((one.tags, name), []).append((one.times_ns[is_in], as_array(values)[is_in]))
+    return {key: column for key, each in parts.items() if (column := merged(each)).times_ns.size}

@@ -1,0 +1,80 @@
+"""From records to blocks and events at their places in time, each told as late or as going on with its logger's."""
+
+from __future__ import annotations
+
+from monitor.alerts import Origin
+from monitor.consumers.judged import Judged, shock_result
+from monitor.consumers.order import Order, Owner
+from monitor.consumers.points import Anchors, anchor_of, placed_ns
+from monitor.consumers.reading import read
+from monitor.model.batch import Batch, Block, Event, Heard
+from monitor.model.channel import field_name
+from monitor.model.record import Env, Record, Status
+
+MAX_UNKNOWN_CHANNELS = 1_000
+
+
+class Placing:
+    """Decodes records; one that cannot be read is counted and passed over."""
+
+    def __init__(self, anchors: Anchors, *, is_in_order: bool) -> None:
+        """Of records that are given in official order none is late."""
+        self._anchors, self._is_in_order = anchors, is_in_order
+        self.order = Order()
+        self.unreadable = 0
+        self.unknown_channels: set[str] = set()
+
+    def take(self, record: Record, owner: Owner, batch: Batch, judged: Judged) -> bool:
+        """Put a record into `batch`, and what it leads to by itself into `judged`; whether it is late."""
+        container, logger = owner
+        message = read(record)
+        if message is None:
+            self.unreadable += 1
+            return False
+        status = message if isinstance(message, Status) else None
+        batch.heard.append(Heard(record.pos, container, logger, record.received_ns, status))
+        if isinstance(message, Status):
+            self.order.take_status(owner, message)
+            judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
+            return False
+        anchor = anchor_of(record, message.stamp, self._anchors)
+        start_ns = placed_ns(message, anchor)
+        judged.origins[record.pos] = Origin(
+            received_ns=record.received_ns,
+            clock_uncertainty_s=message.stamp.clock_uncertainty_s(anchor),
+            is_latest=anchor is not None and anchor.mono_ns is None,
+        )
+        is_late = self._is_late(record, owner, message.stamp.boot, message.seq, start_ns)
+        if isinstance(message, Env):
+            batch.blocks.append(self._block(record, owner, message, start_ns, is_late))
+        else:
+            event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message, is_late)
+            batch.events.append(event)
+            judged.results.append(shock_result(event, judged.rules))
+        return is_late
+
+    def _is_late(self, record: Record, owner: Owner, boot: int, seq: int, start_ns: int) -> bool:
+        if self._is_in_order:
+            return False
+        if record.is_derived:
+            return self.order.is_late_derived(owner, boot, seq)
+        return self.order.is_late(owner, boot, seq, start_ns, is_fill=record.is_fill or record.has_waited)
+
+    def _block(self, record: Record, owner: Owner, env: Env, start_ns: int, is_late: bool) -> Block:
+        if len(self.unknown_channels) < MAX_UNKNOWN_CHANNELS:
+            self.unknown_channels.update(channel for channel in env.channels if field_name(channel) is None)
+        return Block(
+            pos=record.pos,
+            container=owner[0],
+            logger=owner[1],
+            boot=env.stamp.boot,
+            seq=env.seq,
+            is_late=is_late,
+            channels=env.channels,
+            times_ns=env.offsets_ns + start_ns,
+            values=env.values,
+            interval_ns=self.order.interval_ns(owner) or env.interval_ns or None,
+            clk=env.stamp.clk,
+            mono_ns=env.stamp.mono_ns,
+            received_ns=record.received_ns,
+        )

@@ -1,0 +1,83 @@
+"""Boots and gaps of a recovered journal: what is not there any more is open again."""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from monitor.journal.accounts import BootId, Settled, is_derived
+from monitor.journal.gaps import AWAITED, LOST, OPEN, Gap, Range
+from monitor.journal.salvage import Salvage
+
+Boot = dict[str, Any]  # a row of the table, by column
+
+
+def rebuild_boots(damaged: Salvage, made: sqlite3.Connection) -> None:
+    """Fill the tables boots and gaps of `made`, whose records and quarantine are there already."""
+    settled = Settled(made)
+    lost: dict[BootId, list[Range]] = {}
+    ends: dict[BootId, int] = {}
+    for logger, boot, first, last, state in damaged.rows(
+        "gaps", 'logger, boot, "from", "to", state', 'logger, boot, "from"'
+    ):
+        ends[logger, boot] = max(ends.get((logger, boot), 0), last + 1)
+        if state == LOST:
+            lost.setdefault((logger, boot), []).append((first, last))
+    for key, row in _boots(damaged, made).items():
+        (last,) = made.execute("SELECT max(seq) FROM records WHERE logger = ? AND boot = ?", key).fetchone()
+        row["next"] = max(row["next"], ends.get(key, 0), 0 if last is None else last + 1)
+        gaps: list[Gap] = []
+        if not is_derived(made, key):
+            there = made.execute("SELECT seq FROM records WHERE logger = ? AND boot = ? AND seq IS NOT NULL", key)
+            seqs = sorted({seq for (seq,) in there} | settled.of(key))
+            gaps = list(_states(_missing(seqs, row["next"]), sorted(lost.get(key, []))))
+        row["upto"] = next((first for first, _, state in gaps if state in AWAITED), row["next"]) - 1
+        made.execute(f"INSERT INTO boots({', '.join(row)}) VALUES({', '.join('?' * len(row))})", tuple(row.values()))
+        made.executemany("INSERT INTO gaps VALUES(?, ?, ?, ?, ?)", [(*key, *gap) for gap in gaps])
+
+
+def _boots(damaged: Salvage, made: sqlite3.Connection) -> dict[BootId, Boot]:
+    """What the damaged file still says of boots, and those that only records tell of."""
+    known = [row[1] for row in made.execute("PRAGMA table_info(boots)")]
+    columns = [name for name in damaged.columns("boots") if name in known]
+    names = ", ".join(columns)
+    rows = damaged.rows("boots", names, "logger, boot") if columns else []
+    boots = {(row["logger"], row["boot"]): row for row in (dict(zip(columns, row, strict=True)) for row in rows)}
+    for logger, boot, container, seen_ns in made.execute(
+        "SELECT logger, boot, container, max(received_ns) FROM records WHERE boot IS NOT NULL GROUP BY logger, boot"
+    ).fetchall():
+        if (logger, boot) in boots:
+            continue
+        found = damaged.row(f"SELECT {names} FROM boots WHERE logger = ? AND boot = ?", logger, boot)
+        heard = {"logger": logger, "boot": boot, "container": container, "seen_ns": seen_ns, "oldest": 0, "next": 0}
+        boots[logger, boot] = heard if found is None else dict(zip(columns, found, strict=True))
+    return boots
+
+
+def _missing(seqs: Iterable[int], next_seq: int) -> Iterator[Range]:
+    """The ranges below `next_seq` in which none of `seqs`, in order, lies."""
+    at = 0
+    for seq in seqs:
+        if at < seq < next_seq:
+            yield at, seq - 1
+        at = seq + 1
+    if at < next_seq:
+        yield at, next_seq - 1
+
+
+def _states(missing: Iterable[Range], lost: list[Range]) -> Iterator[Gap]:
+    """Ranges cut where they were declared lost; both in order."""
+    for first, last in missing:
+        at = first
+        for lost_first, lost_last in lost[bisect_left(lost, first, key=lambda lost_range: lost_range[1]) :]:
+            if lost_first > last:
+                break
+            low, high = max(at, lost_first), min(last, lost_last)
+            if at < low:
+                yield at, low - 1, OPEN
+            yield low, high, LOST
+            at = high + 1
+        if at <= last:
+            yield at, last, OPEN

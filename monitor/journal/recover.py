@@ -1,0 +1,164 @@
+"""Recovery of a damaged journal: a new one of everything that can be read, in which nothing missing counts as there.
+
+1. Every row that fits its digest is kept with its position, digest and link of the chain.
+2. What the boots say was journalled and is not there any more becomes an open gap: its logger is asked for it.
+3. Positions go on behind every position that was ever given, so consumers judge nothing twice and pass over nothing.
+4. The new file takes the journal's place; the damaged one stays beside it under another name.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from monitor.journal.chain import GENESIS, link
+from monitor.journal.check import QUARANTINE, RECORDS, Chained, check_journal, row_digest
+from monitor.journal.ledger import rebuild_boots
+from monitor.journal.salvage import Row, Salvage
+from monitor.journal.schema import JOURNAL_TABLES, JOURNAL_VERSION, sync, write_failure
+from monitor.journal.writer import RECOVERED
+from monitor.model.clock import Clock
+from monitor.model.errors import JournalError
+
+JOURNAL = "journal.db"
+MAX_RANGES = 10_000  # of missing positions that are named
+
+
+def recover_journal(state_dir: Path, cursors: dict[str, int], clock: Clock) -> dict[str, Any]:
+    """Recover the journal of a state directory whose lock the caller holds; the answer of `tcm journal recover --json`.
+
+    `cursors` are the positions that consumers have come to, by file.
+    """
+    recovered = state_dir / RECOVERED
+    try:
+        if not recovered.exists():
+            _build(state_dir, max(cursors.values(), default=0), clock)
+        damaged = _take_place(state_dir)
+        return _report(state_dir, damaged)
+    except (sqlite3.Error, OSError) as error:
+        raise write_failure("recover", state_dir / JOURNAL, error) from None
+
+
+def _build(state_dir: Path, least_last: int, clock: Clock) -> None:
+    """Make the new file, whole, before anything is moved."""
+    path, new = state_dir / JOURNAL, state_dir / f"{JOURNAL}.recovering"
+    if not path.exists():
+        raise JournalError("recover", str(path), "there is no journal", "is this the daemon's state directory?")
+    new.unlink(missing_ok=True)
+    with closing(Salvage(path)) as damaged, closing(sqlite3.connect(new, isolation_level=None)) as made:
+        made.execute("PRAGMA journal_mode=OFF")
+        made.execute("PRAGMA synchronous=OFF")
+        made.executescript(f"{JOURNAL_TABLES}PRAGMA user_version={JOURNAL_VERSION};BEGIN;")
+        last, chain = _copy(damaged, made, RECORDS, least_last)
+        quarantine = _copy(damaged, made, QUARANTINE, _told_quarantined(made))
+        checkpoints = damaged.rows("checkpoints", "pos, made_ns, ticks, chain, quarantine_pos, quarantine_chain", "pos")
+        made.executemany("INSERT INTO checkpoints VALUES(?, ?, ?, ?, ?, ?)", checkpoints)
+        ends = [(row[0], row[4]) for row in checkpoints]
+        end = max([last, least_last, *(pos for pos, _ in ends)])
+        quarantine_end = max([quarantine[0], _told_quarantined(made), *(pos for _, pos in ends)])
+        if (end, quarantine_end) != (last, quarantine[0]):
+            (ticks,) = made.execute("SELECT count(*) FROM records WHERE kind = 'tick'").fetchone()
+            ticks = max([ticks, *(row[2] for row in checkpoints)])
+            row = (end, clock.now_ns(), ticks, chain, quarantine_end, quarantine[1])
+            made.execute("INSERT OR REPLACE INTO checkpoints VALUES(?, ?, ?, ?, ?, ?)", row)
+        rebuild_boots(damaged, made)
+        _copy_waits(damaged, made, end)
+        made.execute("COMMIT")
+    sync(new)
+    new.rename(state_dir / RECOVERED)
+    sync(state_dir)
+
+
+def _copy(damaged: Salvage, made: sqlite3.Connection, table: Chained, least_last: int) -> tuple[int, bytes]:
+    """Keep the rows of a table that are whole; where its chain ends."""
+    columns = f"{table.columns}, digest, chain"
+    insert = f"INSERT OR IGNORE INTO {table.name} VALUES({', '.join('?' * len(columns.split(', ')))})"
+    pos, chain = 0, GENESIS
+    for row in damaged.by_position(table.name, columns, least_last):
+        kept = _checked(table, row, chain if row[0] == pos + 1 else None)
+        if kept is not None and made.execute(insert, kept).rowcount:
+            pos, chain = kept[0], kept[-1]
+    return pos, chain
+
+
+def _checked(table: Chained, row: Row, before: bytes | None) -> Row | None:
+    """The row, None when it is not what was written; `before` is the chain of the row just before it, if that is there.
+
+    Of a row whose payload was dropped only the chain can tell.
+    """
+    *fields, digest, chain = row
+    if not isinstance(digest, bytes) or not isinstance(chain, bytes):
+        return None
+    expected = chain if before is None else link(before, digest)
+    if fields[table.payload] is None:
+        return row if expected == chain else None
+    return (*fields, digest, expected) if row_digest(fields) == digest else None
+
+
+def _told_quarantined(made: sqlite3.Connection) -> int:
+    """How many rows of quarantine the last tick told of."""
+    row = made.execute(
+        "SELECT payload FROM records WHERE kind = 'tick' AND payload IS NOT NULL ORDER BY pos DESC LIMIT 1"
+    ).fetchone()
+    return int(json.loads(row[0] or b"{}").get("quarantined", 0)) if row else 0
+
+
+def _copy_waits(damaged: Salvage, made: sqlite3.Connection, end: int) -> None:
+    """What waited is given out where its wait ended, or at the next position that is there; the last, behind all."""
+    for pos, logger, boot, until_pos in damaged.rows("waiting", "pos, logger, boot, until_pos", "pos"):
+        if made.execute("SELECT 1 FROM records WHERE pos = ?", (pos,)).fetchone() is None:
+            continue
+        wait = "SELECT 1 FROM boots WHERE logger = ? AND boot = ? AND waiting_since_ns IS NOT NULL"
+        if until_pos is not None or made.execute(wait, (logger, boot)).fetchone() is None:
+            at = pos + 1 if until_pos is None else until_pos
+            until_pos = made.execute("SELECT min(pos) FROM records WHERE pos >= ?", (at,)).fetchone()[0] or end + 1
+        made.execute("INSERT INTO waiting VALUES(?, ?, ?, ?)", (pos, logger, boot, until_pos))
+
+
+def _take_place(state_dir: Path) -> Path:
+    """Put the damaged file aside, then the new one in its place. A crash in between: the daemon refuses to start, and
+    the next recovery goes on here.
+    """
+    path = state_dir / JOURNAL
+    names = (state_dir / f"{JOURNAL}.damaged{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 1_000))))
+    aside = next(name for name in names if not name.exists())
+    for suffix in ("-wal", ""):  # a WAL is taken for that of any file of its name
+        source = state_dir / f"{JOURNAL}{suffix}"
+        if source.exists():
+            source.rename(aside.with_name(f"{aside.name}{suffix}"))
+    (state_dir / f"{JOURNAL}-shm").unlink(missing_ok=True)
+    sync(state_dir)
+    (state_dir / RECOVERED).rename(path)
+    sync(state_dir)
+    return aside
+
+
+def _report(state_dir: Path, damaged: Path) -> dict[str, Any]:
+    verdict = check_journal(state_dir, lambda _done, _total: None)
+    with closing(sqlite3.connect(state_dir / JOURNAL)) as connection:
+        gaps = connection.execute('SELECT total("to" - "from" + 1) FROM gaps WHERE state = \'open\'').fetchone()[0]
+        return {
+            "records": verdict.records,
+            "quarantined": verdict.quarantined,
+            "head": verdict.head,
+            "missing": list(_missing(connection, RECORDS)),
+            "missing_quarantine": list(_missing(connection, QUARANTINE)),
+            "awaited": int(gaps),
+            "damaged": str(damaged),
+        }
+
+
+def _missing(connection: sqlite3.Connection, table: Chained) -> Iterator[tuple[int, int]]:
+    """Ranges of positions that are not there."""
+    yield from connection.execute(
+        f"""SELECT before + 1, pos - 1 FROM (SELECT pos, lag(pos, 1, 0) OVER (ORDER BY pos) AS before FROM {table.name})
+        WHERE pos > before + 1 ORDER BY pos LIMIT {MAX_RANGES}"""
+    )
+    (last,) = connection.execute(f"SELECT coalesce(max(pos), 0) FROM {table.name}").fetchone()
+    (end,) = connection.execute(f"SELECT coalesce(max({table.checkpoint_pos}), 0) FROM checkpoints").fetchone()
+    if end > last:
+        yield last + 1, end

@@ -1,0 +1,109 @@
+"""HTTP connections whose answer has to be there as a whole within the time-out.
+
+A socket's time-out begins anew with each byte: a server that drips its answer would hold its thread for ever and look
+healthy. Here the connection is cut when the time is over, and when the daemon ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+if TYPE_CHECKING:
+    from urllib3.response import HTTPResponse
+
+
+class Connections:
+    """The open connections of one client; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self.is_ended = False
+
+    def add(self, opened: socket.socket) -> None:
+        """Take note of a new connection, until it is closed and forgotten."""
+        with self._lock:
+            self._sockets.add(opened)
+            if self.is_ended:
+                _cut(opened)
+
+    def end(self) -> None:
+        """Cut all of them, and those to come: whoever waits for an answer gets an error at once."""
+        with self._lock:
+            self.is_ended = True
+            for one in self._sockets:
+                _cut(one)
+
+
+class _Bounded:
+    """Put before a connection of urllib3; `timeout` is what that has left of the request's."""
+
+    open_ones: Connections
+    timeout: float
+    sock: socket.socket
+
+    def connect(self) -> None:
+        """Connect; the socket may be cut from now on."""
+        super().connect()  # type: ignore[misc]  # of the connection behind
+        self.open_ones.add(self.sock)
+
+    def getresponse(self) -> HTTPResponse:
+        """The answer with its body; TimeoutError, which urllib3 knows, when it is not all there in time."""
+        with _within(self.timeout, self.sock):
+            response: HTTPResponse = super().getresponse()  # type: ignore[misc]  # as above
+        if self.open_ones.is_ended:
+            raise TimeoutError("cut as the daemon ends")  # a head that was cut off reads as whole
+        return response
+
+
+def bounded_pools(connections: Connections) -> dict[str, Any]:
+    """The pools by scheme for urllib3's `PoolManager`; the bodies of their answers must be preloaded."""
+
+    class Plain(_Bounded, HTTPConnection):  # type: ignore[misc]  # urllib3 has wider types of timeout and sock
+        open_ones = connections
+
+    class Tls(_Bounded, HTTPSConnection):  # type: ignore[misc]  # as above
+        open_ones = connections
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain  # type: ignore[assignment]  # as above
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = Tls  # type: ignore[assignment]  # as above
+
+    return {"http": PlainPool, "https": TlsPool}
+
+
+@contextlib.contextmanager
+def _within(limit_s: float, connection: socket.socket) -> Iterator[None]:
+    """Cut a connection when the body takes longer; TimeoutError then, also when what was read looks whole."""
+    is_over = threading.Event()
+
+    def cut() -> None:
+        is_over.set()
+        _cut(connection)
+
+    timer = threading.Timer(limit_s, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if is_over.is_set():  # in place of whatever error the cut has led to
+            raise TimeoutError("the answer was not complete in time")
+
+
+def _cut(connection: socket.socket) -> None:
+    """End reading and writing; who does so in another thread gets an error or an end at once."""
+    with contextlib.suppress(OSError):  # it has ended
+        # Not by a TLS connection's own method, which would take its state away from under the thread that reads.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

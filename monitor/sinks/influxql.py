@@ -1,0 +1,102 @@
+"""InfluxQL for reading whole points back: statements, and what their answers say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model.clock import NS_PER_S
+from monitor.sinks.stored import PLACE, TAGS, Columns, Tags, merged
+
+PAGE_ROWS = 20_000  # of one answer: of 64 fields 20 MB of JSON
+PAGE_SERIES = 10_000  # names of 200 bytes
+_UNITS_S = {"h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(\d+)([hms])")
+Query = Callable[[str], dict[str, Any]]  # the one result of a statement
+
+
+def quoted(text: str) -> str:
+    """Text to stand between quotes, single or double, in InfluxQL."""
+    for character in ("\\", "'", '"'):
+        text = text.replace(character, "\\" + character)
+    return text.replace("\n", "\\n")
+
+
+def read_columns(
+    query: Query, measurement: str, container: str, logger: str, from_ns: int, to_ns: int
+) -> tuple[Columns, int]:
+    """What a logger has of a measurement from `from_ns` on, and the time before which that is all of it.
+
+    ValueError when more points than an answer holds are at one time.
+    """
+    result = query(
+        f'SELECT * FROM "{quoted(measurement)}" WHERE "container" = \'{quoted(container)}\''
+        f" AND \"logger\" = '{quoted(logger)}' AND time >= {from_ns} AND time < {to_ns} ORDER BY time LIMIT {PAGE_ROWS}"
+    )
+    found = result.get("series", [])
+    if not found:
+        return {}, to_ns
+    names, rows = found[0]["columns"], found[0]["values"]
+    # Where the answer was cut other series may have points at the last time too: it is asked for again.
+    reached_ns = rows[-1][0] if len(rows) >= PAGE_ROWS or found[0].get("partial") else to_ns
+    if reached_ns == from_ns:
+        raise ValueError(f"more than {len(rows)} points of {measurement} of {container} {logger} at {from_ns}")
+    return _columns(measurement, names, [row for row in rows if row[0] < reached_ns]), reached_ns
+
+
+def read_owners(query: Query, measurement: str) -> set[tuple[str, str]]:
+    """(container, logger) of every series of a measurement."""
+    owners: set[tuple[str, str]] = set()
+    offset = 0
+    while True:
+        statement = f'SHOW SERIES FROM "{quoted(measurement)}" LIMIT {PAGE_SERIES} OFFSET {offset}'
+        keys = [row[0] for series in query(statement).get("series", []) for row in series["values"]]
+        owners |= {owner for key in keys if (owner := _owner(key)) is not None}
+        if len(keys) < PAGE_SERIES:
+            return owners
+        offset += PAGE_SERIES
+
+
+def read_retention_ns(query: Query, database: str) -> int:
+    """How long the database keeps points, 0 for ever."""
+    found = query(f'SHOW RETENTION POLICIES ON "{quoted(database)}"').get("series", [])
+    for row in found[0]["values"] if found else []:
+        policy = dict(zip(found[0]["columns"], row, strict=True))
+        if policy["default"]:
+            return sum(int(count) * _UNITS_S[unit] for count, unit in _DURATION.findall(policy["duration"])) * NS_PER_S
+    return 0
+
+
+def _columns(measurement: str, names: list[str], rows: list[list[Any]]) -> Columns:
+    """Rows of time, fields and tags by the tags of the measurement and by field."""
+    places = [names.index(name) if name in names else None for name in TAGS[measurement]]
+    series: dict[Tags, list[list[Any]]] = {}
+    for row in rows:
+        texts = ("" if at is None else row[at] or "" for at in places)
+        series.setdefault(tuple(zip(TAGS[measurement], texts, strict=True)), []).append(row)
+    columns: Columns = {}
+    for tags, held in series.items():
+        times_ns = np.array([row[0] for row in held], dtype=np.int64)
+        for at, name in enumerate(names):
+            if at and at not in places:
+                column = merged([(times_ns, _values([row[at] for row in held]))])
+                if column.times_ns.size:
+                    columns[tags, name] = column
+    return columns
+
+
+def _values(values: list[Any]) -> NDArray[Any]:
+    """A field's values, all of one kind: numbers as float64 with NaN for None, text and flags as objects."""
+    first = next((value for value in values if value is not None), None)
+    return np.array(values, dtype=object if isinstance(first, str | bool) else np.float64)
+
+
+def _owner(key: str) -> tuple[str, str] | None:
+    """Container and logger of a series key; their names hold nothing that is escaped. None for a series of others."""
+    tags = dict(part.split("=", 1) for part in key.split(",")[1:] if "=" in part)
+    container, logger = (tags.get(name) for name in PLACE)
+    return (container, logger) if container is not None and logger is not None else None

@@ -1,0 +1,345 @@
+"""`tcm store audit` beside a real InfluxDB: what it lost or changed is found, mended, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.config import Rules
+from monitor.consumers import expected
+from monitor.consumers.audit import END_NS, Audit
+from monitor.consumers.expected import Period
+from monitor.journal import StateLock
+from monitor.model.clock import rfc3339
+from monitor.sinks import EmbeddedSink, Sink, influxql
+from monitor.sinks.influx import InfluxSink
+from monitor.sinks.stored import TAGS
+from tests.daemon import influx_rows, influx_v1, tcm
+from tests.servers import Influxd
+from tests.unit.test_journal import arrival
+from tests.unit.test_store import RULES, Bench
+from tests.unit.test_store import run as run_store
+from tests.unit.test_wire import T0, S, env, shock, status
+
+ROWS = 60
+ALL = Period(0, END_NS, None)
+EXPOSURE = {
+    "id": "hours-above",
+    "kind": "exposure",
+    "channel": "temperature.*",
+    "above": "20 degC",
+    "limit": "100 h",
+    "measure": "time",
+    "severity": "warning",
+}
+
+
+def rules() -> bytes:
+    content = json.loads(RULES.to_json())
+    profile = next(iter(content["profiles"].values()))
+    profile["rule"].append(EXPOSURE)
+    return Rules.model_validate(content).to_json()
+
+
+def fill(bench: Bench, records: int = 40) -> None:
+    """Two loggers with readings, events and statuses; some readings are hot."""
+    bench.journal.append_own("config", 1, rules())
+    for logger in ("L-1", "L-2"):
+        bench.append(arrival("status", status(), 1000, logger=logger))
+        for seq in range(records):
+            values = [[20.0 + np.sin(seq) * (seq % 7), 40.0 + row / 8] for row in range(ROWS)]
+            bench.append(arrival("env", env(seq, dt=10_000_000, values=values), T0, logger=logger))
+        bench.append(arrival("shock", shock(records), T0, logger=logger))
+
+
+def audited(
+    bench: Bench, sink: Sink, period: Period = ALL, *, is_dry_run: bool = False, now_ns: int = T0
+) -> dict[str, Any]:
+    return Audit(bench.folder, sink, period, now_ns, lambda *_: None).run(is_dry_run=is_dry_run)
+
+
+def tick(bench: Bench, now_ns: int) -> None:
+    """Time has passed, and nothing is awaited."""
+    content = {"mono_ns": now_ns, "connected": True, "queue": 0, "open": [], "quarantined": 0}
+    bench.journal.append_own("tick", now_ns, json.dumps(content).encode())
+    bench.append()
+
+
+class Place:
+    """A journal, a store on it, and an InfluxDB database that has all of it."""
+
+    def __init__(self, folder: Path, server: Influxd) -> None:
+        self.bench, self.server, self.database = Bench(folder), server, f"audit-{uuid4().hex}"
+        self.sink = InfluxSink(server.url, "v1", self.database)
+        fill(self.bench)
+        self.store = self.bench.store(self.sink)
+        run_store(self.store)
+        assert self.store.is_caught_up
+
+    def audit(self, period: Period = ALL, *, is_dry_run: bool = False, now_ns: int = T0) -> dict[str, Any]:
+        return audited(self.bench, self.sink, period, is_dry_run=is_dry_run, now_ns=now_ns)
+
+    def ask(self, statement: str) -> list[list[Any]]:
+        return influx_rows(self.server, self.database, statement, method="POST")
+
+    def content(self) -> dict[str, list[list[Any]]]:
+        return {name: sorted(self.ask(f'SELECT * FROM "{name}"'), key=str) for name in TAGS}
+
+
+@pytest.fixture
+def place(tmp_path: Path, influx_server: Influxd) -> Iterator[Place]:
+    one = Place(tmp_path, influx_server)
+    yield one
+    one.store.close()
+
+
+def wrong(told: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """The figures that are not zero, without those of what is right."""
+    figures = {
+        name: {key: count for key, count in each.items() if count and key not in ("expected", "found")}
+        for name, each in told["measurements"].items()
+    }
+    return {name: each for name, each in figures.items() if each}
+
+
+def test_a_store_that_has_all_is_found_to_have_all(place: Place) -> None:
+    """Every point of every measurement is expected once, and found; nothing else is there."""
+    told = place.audit(is_dry_run=True)
+    assert (told["ok"], wrong(told)) == (True, {})
+    content = place.content()
+    assert all(content[name] for name in TAGS)
+    assert {name: each["expected"] for name, each in told["measurements"].items()} == {
+        name: len(rows) for name, rows in content.items()
+    }
+
+
+def test_what_was_lost_or_changed_is_mended(place: Place) -> None:
+    """A thousand points, a series, an alert, a derived point, a value each: found to the point, then as before."""
+    before = place.content()
+    times = sorted(row[0] for row in before["env"] if "L-1" in row)
+    place.ask(f"DELETE FROM env WHERE logger = 'L-1' AND time >= {times[500]} AND time < {times[1500]}")
+    place.ask("DROP SERIES FROM shock_wave WHERE logger = 'L-2'")
+    place.ask(f"DELETE FROM derived WHERE time = {before['derived'][3][0]} AND logger = 'L-1'")
+    place.ask("DROP SERIES FROM exposure WHERE logger = 'L-1'")
+    place.ask("DROP MEASUREMENT logger")
+    alert = before["alert"][0]
+    place.ask(f"DELETE FROM alert WHERE time = {alert[0]}")
+    place.sink.write(f"env,container=C,logger=L-2 temperature_air_c=99.5 {times[7]}\n".encode())
+    place.sink.write(f'shock,container=C,logger=L-1,sensor=a valid=false,seq="7" {before["shock"][0][0]}\n'.encode())
+    place.sink.write(f"env,container=C,logger=L-9 temperature_air_c=1 {times[7]}\n".encode())
+    place.sink.write(f"env,container=C,logger=L-1 temperature_air_c=1 {times[9] + 1}\n".encode())
+    expected_wrong = {
+        "env": {"missing": 1000, "different": 1, "extra": 2},
+        "derived": {
+            "missing": len([row for row in before["derived"] if row[0] == before["derived"][3][0] and "L-1" in row])
+        },
+        "logger": {"missing": len(before["logger"])},
+        "shock": {"different": 1},
+        "shock_wave": {"missing": len([row for row in before["shock_wave"] if "L-2" in row])},
+        "alert": {"missing": len([row for row in before["alert"] if row[0] == alert[0]])},
+        "exposure": {"missing": len([row for row in before["exposure"] if "L-1" in row])},
+    }
+    dry = place.audit(is_dry_run=True)
+    assert (dry["ok"], wrong(dry)) == (False, expected_wrong)
+    assert place.audit(is_dry_run=True) == dry
+    told = place.audit()
+    mended = {name: sum(each.get(key, 0) for key in ("missing", "different")) for name, each in expected_wrong.items()}
+    assert (told["ok"], told["left"]) == (True, 0)
+    assert {name: each["rewritten"] for name, each in told["measurements"].items()} == mended
+    after = place.content()
+    assert [row for row in after["env"] if "L-9" not in row and row[0] != times[9] + 1] == before["env"]
+    assert {name: rows for name, rows in after.items() if name != "env"} == {
+        name: rows for name, rows in before.items() if name != "env"
+    }
+    again = place.audit()
+    assert (again["ok"], wrong(again)) == (True, {"env": {"extra": 2}})
+
+
+def test_pages_and_segments_change_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in the smallest pieces the same is found, also at the edges of a period and of one container."""
+    place.ask(f"DELETE FROM env WHERE logger = 'L-1' AND time >= {T0} AND time < {T0 + 3000 * S}")
+    whole = place.audit(is_dry_run=True)
+    part = place.audit(Period(T0 + 600 * S, T0 + 2300 * S, "C"), is_dry_run=True)
+    monkeypatch.setattr(influxql, "PAGE_ROWS", 7)
+    monkeypatch.setattr(influxql, "PAGE_SERIES", 1)
+    monkeypatch.setattr(expected, "SEGMENT_POINTS", 100)
+    assert place.audit(is_dry_run=True) == whole
+    assert place.audit(Period(T0 + 600 * S, T0 + 2300 * S, "C"), is_dry_run=True) == part
+    assert wrong(whole) == {"env": {"missing": 180}}
+    assert wrong(part) == {"env": {"missing": 60 + 30}}
+    assert part["measurements"]["env"]["expected"] == 2 * 90
+    assert place.audit(Period(0, END_NS, "C-other"), is_dry_run=True)["measurements"]["env"]["expected"] == 0
+
+
+def test_what_is_still_on_its_way_is_not_missing(place: Place) -> None:
+    """Records behind the store's cursor, and what they led to, are left out; once confirmed they count."""
+    place.bench.append(arrival("env", env(50, values=[[30.0, 50.0]] * ROWS), T0, logger="L-1"))
+    told = place.audit()
+    assert (told["ok"], wrong(told)) == (True, {})
+    run_store(place.store)
+    later = place.audit(is_dry_run=True)
+    assert (later["ok"], wrong(later)) == (True, {})
+    assert later["measurements"]["env"]["expected"] == told["measurements"]["env"]["expected"] + ROWS
+
+
+def test_past_the_retention_nothing_is_rewritten_in_vain(place: Place) -> None:
+    """Points older than the server keeps them are named apart; younger ones are mended."""
+    place.ask(f'ALTER RETENTION POLICY autogen ON "{place.database}" DURATION 2h30m SHARD DURATION 1h')
+    place.ask(f"DELETE FROM env WHERE logger = 'L-1' AND time < {T0 + 5000 * S}")
+    told = place.audit(now_ns=T0 + 9000 * S + 3000 * S)
+    assert (told["ok"], told["retention_s"]) == (True, 9000.0)
+    assert wrong(told) == {"env": {"missing": 120, "rewritten": 120, "past_retention": 180}}
+
+
+def test_refused_points_are_named_apart(place: Place) -> None:
+    """What the store has refused for good is neither missing nor written again."""
+    (pos,) = place.bench.reader.connection.execute(
+        "SELECT pos FROM records WHERE logger = 'L-1' AND seq = 0"
+    ).fetchone()
+    with closing(sqlite3.connect(place.bench.folder / "store.db")) as other:
+        other.execute(
+            "INSERT INTO refused(measurement, tags, key, time_ns, points, reason) "
+            "VALUES('env', 'container=C,logger=L-1', ?, ?, 3, '')",
+            (pos, T0),
+        )
+        other.commit()
+    place.ask(f"DELETE FROM env WHERE logger = 'L-1' AND time < {T0 + 50 * S}")
+    told = place.audit()
+    assert (told["ok"], wrong(told)) == (True, {"env": {"missing": 2, "rewritten": 2, "refused": 3}})
+
+
+def test_a_store_that_keeps_refusing_is_a_no(place: Place) -> None:
+    """A value of another kind stands in the way: what could not be mended is told, with the server's reason."""
+    time_ns = min(row[0] for row in place.content()["shock"])
+    with closing(InfluxSink(place.server.url, "v1", f"audit-{uuid4().hex}")) as sink:
+        sink.ensure()
+        sink.write(f'shock,container=C,logger=L-1,sensor=a peak_g="text" {time_ns + 1}\n'.encode())
+        told = audited(place.bench, sink)
+    shocks = told["measurements"]["shock"]
+    assert not told["ok"]
+    assert (told["left"], shocks["missing"], shocks["rewritten"], shocks["extra"]) == (2, 2, 0, 1)
+    assert "peak_g" in told["refusal"]
+    assert told["measurements"]["env"]["rewritten"] == 2 * 40 * ROWS
+
+
+def test_what_the_daemon_writes_meanwhile_stands(place: Place) -> None:
+    """A record with the same times comes while the audit writes older values: the newer ones stand in the end."""
+    place.ask(f"DELETE FROM env WHERE logger = 'L-1' AND time < {T0 + 600 * S}")
+    came: list[bool] = []
+    write = place.sink.write
+
+    def late(body: bytes) -> None:
+        if not came:
+            came.append(True)
+            newer = env(60, boot=2, values=[[5.0, 50.0]] * ROWS, t0=T0)
+            place.bench.append(arrival("env", newer, T0, logger="L-1"))
+            place.sink.write = write  # type: ignore[method-assign]
+            run_store(place.store)
+        write(body)
+
+    place.sink.write = late  # type: ignore[method-assign]
+    assert place.audit()["ok"]
+    rows = place.ask(f"SELECT temperature_air_c FROM env WHERE logger = 'L-1' AND time < {T0 + 600 * S}")
+    assert [row[1] for row in rows] == [5] * ROWS
+    assert wrong(place.audit(is_dry_run=True)) == {}
+
+
+ORDERS = st.permutations([(logger, seq) for logger in ("L-1", "L-2") for seq in range(6)])
+
+
+@given(ORDERS, st.lists(st.integers(0, 12), max_size=3))
+@settings(max_examples=15, deadline=None)
+def test_in_whatever_order_records_came(order: list[tuple[str, int]], ticks: list[int]) -> None:
+    """Judged live, again in official order, or both: the embedded store has what the audit expects."""
+    with TemporaryDirectory() as folder:
+        bench = Bench(Path(folder))
+        bench.journal.append_own("config", 1, rules())
+        sink = EmbeddedSink(bench.folder / "series.db")
+        store = bench.store(sink)
+        for number, (logger, seq) in enumerate(order):
+            values = [[20.0 + seq + row / 8, 40.0] for row in range(12)]
+            bench.append(arrival("env", env(seq, dt=10_000_000, values=values), T0 + number * S, logger=logger))
+            for _ in range(ticks.count(number)):
+                tick(bench, T0 + number * S)
+        tick(bench, T0 + 100 * S)
+        tick(bench, T0 + 110 * S)
+        run_store(store)
+        told = audited(bench, sink)
+        assert (told["ok"], wrong(told)) == (True, {})
+        assert told["measurements"]["exposure"]["expected"] > 0
+        for part in (store, bench.reader, bench.results, bench.watch, bench.journal):
+            part.close()
+
+
+def test_the_embedded_store_is_mended_by_whole_records(tmp_path: Path) -> None:
+    """A chunk that is gone, or that holds another record's values, is put back; its neighbours stay."""
+    bench = Bench(tmp_path)
+    fill(bench, records=4)
+    sink = EmbeddedSink(tmp_path / "series.db")
+    store = bench.store(sink)
+    run_store(store)
+    with closing(sqlite3.connect(tmp_path / "series.db")) as other:
+        before = other.execute("SELECT * FROM chunks ORDER BY series, key").fetchall()
+        (env_series, *_) = [row[0] for row in other.execute("SELECT id FROM series WHERE measurement = 'env'")]
+        keys = [row[1] for row in before if row[0] == env_series]
+        other.execute("DELETE FROM chunks WHERE series = ? AND key = ?", (env_series, keys[0]))
+        other.execute(
+            "UPDATE chunks SET body = (SELECT body FROM chunks WHERE series = ?1 AND key = ?2) "
+            "WHERE series = ?1 AND key = ?3",
+            (env_series, keys[1], keys[2]),
+        )
+        other.execute("DELETE FROM chunks WHERE series IN (SELECT id FROM series WHERE measurement = 'exposure')")
+        other.commit()
+        assert not audited(bench, sink, is_dry_run=True)["ok"]
+        told = audited(bench, sink)
+        assert told["ok"]
+        assert told["measurements"]["env"]["missing"] == 2 * ROWS
+        assert other.execute("SELECT * FROM chunks ORDER BY series, key").fetchall() == before
+    assert wrong(audited(bench, sink)) == {}
+    store.close()
+
+
+def test_the_command(place: Place, tmp_path: Path) -> None:
+    """Exit 1 while something is missing and nothing may be written, 0 once it is mended; wrong times are exit 2."""
+    config = tmp_path / "monitor.toml"
+    (tmp_path / "limits").mkdir()
+    config.write_text(
+        f'state_dir = "."\n[mqtt]\nurl = "mqtt://127.0.0.1:1"\n[store]\n{influx_v1(place.server, place.database)}\n'
+    )
+    place.ask("DROP SERIES FROM env WHERE logger = 'L-1'")
+    common = ("store", "audit", "--config", str(config))
+    dry = tcm(*common, "--dry-run", "--json")
+    assert dry.returncode == 1, dry.stderr
+    assert json.loads(dry.stdout)["measurements"]["env"]["missing"] == 40 * ROWS
+    done = tcm(*common, "--from", rfc3339(T0), "--container", "C")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "all is there" in done.stdout
+    assert tcm(*common, "--dry-run").returncode == 0
+    assert tcm(*common, "--from", "yesterday").returncode == 2
+    assert tcm(*common, "--from", rfc3339(T0 + S), "--to", rfc3339(T0)).returncode == 2
+
+
+def test_the_embedded_store_is_left_to_a_running_daemon(tmp_path: Path) -> None:
+    """Its file has one writer: without the lock the audit does not begin."""
+    bench = Bench(tmp_path)
+    fill(bench, records=1)
+    bench.store(EmbeddedSink(tmp_path / "series.db")).close()
+    config = tmp_path / "monitor.toml"
+    (tmp_path / "limits").mkdir()
+    config.write_text('state_dir = "."\n[mqtt]\nurl = "mqtt://127.0.0.1:1"\n')
+    with StateLock(tmp_path):
+        said = tcm("store", "audit", "--config", str(config))
+    assert said.returncode == 2
+    assert "stop that daemon first" in said.stderr
+    assert tcm("store", "audit", "--config", str(config)).returncode == 0

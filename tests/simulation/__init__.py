@@ -1,0 +1,1 @@
+"""Deterministic simulation: the real parts of a gateway on a simulated disk, broker, store, clock and loggers."""

@@ -1,0 +1,146 @@
+"""The process under test: the parts of a gateway on the simulated disk, built anew after each death."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from monitor.config import Config, Rules
+from monitor.config.settings import JournalSettings, MqttSettings, StoreSettings, WebSettings
+from monitor.model.errors import DiskFull, TcmError
+from monitor.parts import Parts
+from tests.simulation.broker import Broker, Client
+from tests.simulation.clock import SimClock
+from tests.simulation.disk import Disk
+from tests.simulation.server import Jobs, Server
+
+RULES = {
+    "ingest": {"default_limits": "hardware"},
+    "profiles": {
+        "hardware": {
+            "name": "hardware",
+            "rule": [
+                {"id": "hot", "kind": "threshold", "channel": "temperature.hardware", "above": "25 degC", "severity": "alarm"},
+                {
+                    **{"id": "slow", "kind": "threshold", "channel": "temperature.hardware", "above": "24 degC"},
+                    **{"clear": "23 degC", "for": "8 s", "severity": "warning"},
+                },
+                {
+                    **{"id": "warm", "kind": "exposure", "channel": "temperature.hardware", "measure": "time"},
+                    **{"above": "25 degC", "limit": "0.02 h", "severity": "warning"},
+                },
+                {"id": "jolt", "kind": "shock", "axis": "resultant", "peak": "3 g", "severity": "warning"},
+                {"id": "silent", "kind": "health", "check": "silent", "for": "5 min", "severity": "warning"},
+            ],
+        }
+    },
+}
+PARTS = ("intake", "watch", "store", "notify")
+
+
+class Stopped(Exception):  # noqa: N818  # named for what it is
+    """The process ended: the disk died under it, or it gave up as it should."""
+
+
+class Gateway:
+    """`parts` is None while no process runs."""
+
+    def __init__(
+        self, root: Path, disk: Disk, broker: Broker, server: Server, clock: SimClock, rng: random.Random
+    ) -> None:
+        self._rng = rng
+        self._disk, self._broker, self._server, self._clock = disk, broker, server, clock
+        state_dir = root / "state"
+        rules = Rules.model_validate(RULES)
+        mqtt = MqttSettings(url="mqtt://127.0.0.1", client_id="gateway")
+        self.config = Config(rules, state_dir, mqtt, StoreSettings(), WebSettings(), JournalSettings())
+        self.parts: Parts | None = None
+        self.jobs = Jobs()
+        self.full_steps = 0
+
+    def start(self) -> None:
+        """Build the parts on what is there; Stopped when the disk does not let them."""
+        self.jobs = Jobs()
+        client_type: Callable[..., object] = self._broker.client
+        try:
+            self.parts = Parts(self.config, self._clock, self._server.sink(), self.jobs, client_type)  # type: ignore[arg-type]  # as much of paho.Client as is used
+        except (TcmError, sqlite3.Error) as error:
+            self._excuse(error)
+        for session in self.parts.sessions if self.parts else ():
+            session.run()
+
+    def step(self, name: str) -> bool:
+        """Step a part once; Stopped when the process ended in it as it should."""
+        assert self.parts is not None
+        try:
+            return bool(getattr(self.parts, name).step())
+        except DiskFull:
+            self.full_steps += 1
+            if not self._disk.is_full:
+                raise
+            return False
+        except (TcmError, sqlite3.Error) as error:
+            self._excuse(error)
+            return False
+
+    def stop(self) -> None:
+        """End in order."""
+        assert self.parts is not None
+        parts, self.parts = self.parts, None
+        try:
+            parts.close()
+        except (TcmError, sqlite3.Error) as error:
+            self._excuse(error)
+        self.die(None, 0.0)
+
+    def die(self, rng: random.Random | None, share: float) -> None:
+        """End at once; with `rng` the power is cut too (see `Disk.power_cut`)."""
+        self._disk.die()
+        for client in self._broker.clients.values():
+            client.disconnect()
+        self._broker.clients.clear()  # their callbacks hold the parts
+        while self.parts is not None and self._rng.random() < 0.5 and self.jobs.run_one(self._rng):
+            pass  # the request was out already
+        parts, self.parts = self.parts, None
+        if parts is not None:
+            with contextlib.suppress(TcmError, sqlite3.Error):
+                parts.close()
+        del parts
+        gc.collect()  # connections that are still open close with what held them
+        self._let_go_of_lock()
+        if rng is not None:
+            self._disk.power_cut(rng, share)
+        self._disk.revive()
+
+    @property
+    def clients(self) -> list[Client]:
+        """The two MQTT clients of the process that runs."""
+        return list(self._broker.clients.values()) if self.parts else []
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What the process says does not move."""
+        assert self.parts is not None
+        named = [*((session.name, session) for session in self.parts.sessions)]
+        found = {name: session.problem for name, session in named}
+        found |= {"store": self.parts.store.problem, "notify": self.parts.notify.problem}
+        return {name: problem for name, problem in found.items() if problem}
+
+    def _let_go_of_lock(self) -> None:
+        """As the kernel does for a process that is no more, however far its parts were built."""
+        lock = str(self.config.state_dir / "lock")
+        for number in os.listdir("/proc/self/fd"):  # noqa: PTH208  # numbers, no paths
+            with contextlib.suppress(OSError):  # the folder itself was open while it was listed
+                if os.readlink(f"/proc/self/fd/{number}") == lock:  # noqa: PTH115
+                    os.close(int(number))
+
+    def _excuse(self, error: Exception) -> None:
+        """Raise Stopped where the disk explains the error, else the error itself."""
+        if self._disk.is_dead or self._disk.has_failed or self._disk.is_full:
+            raise Stopped from error
+        raise error

@@ -1,0 +1,186 @@
+"""`make mutants`: whether the machinery notices. Each mutation breaks one thing in a copy of the tree; its test must fail.
+
+A text that is not there exactly once is an error: whoever changes that place changes the mutation with it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("monitor", "firmware_sim", "tests", "config", "pyproject.toml")
+LIMIT_S = 600.0  # of one mutation: all its seeds in vain
+STORIES = ("-m", "tests.simulation", "--seeds", "300", "--stop")
+CRASHES = ("-m", "tests.simulation.crash_points", "--every", "3", "--stop")
+PYTEST = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`old` in `file` becomes `new`; `command` are Python's arguments that must then fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    command: tuple[str, ...] = STORIES
+
+
+MUTATIONS = (
+    Mutation(
+        "the fsync of a commit is left out",
+        "monitor/journal/schema.py",
+        "{'NORMAL' if can_fall_back else 'FULL'}",
+        "OFF",
+        CRASHES,
+    ),
+    Mutation(
+        "a message is acknowledged before the commit",
+        "monitor/ingest/intake.py",
+        """        commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
+        for delivery, _ in self._taken:
+            delivery.acknowledge()
+""",
+        """        for delivery, _ in self._taken:
+            delivery.acknowledge()
+        commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
+""",
+    ),
+    Mutation(
+        "what the disk had no room for is let go",
+        "monitor/ingest/intake.py",
+        """        commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
+        for delivery, _ in self._taken:
+            delivery.acknowledge()
+        self._taken.clear()
+""",
+        """        taken, self._taken = self._taken, []
+        for delivery, _ in taken:
+            delivery.acknowledge()
+        commit = self._journal.append([arrival for _, judged in taken for arrival in judged])
+""",
+    ),
+    Mutation(
+        "an acknowledgement counts on any connection",
+        "monitor/ingest/session.py",
+        "            if generation == self._generation:\n",
+        "            if True:\n",
+    ),
+    Mutation(
+        "an acknowledgement settles one record too many",
+        "monitor/journal/gaps.py",
+        "            self._upto -= 1\n",
+        "            self._upto -= 0\n",
+    ),
+    Mutation(
+        "a record that comes again is taken for new",
+        "monitor/journal/gaps.py",
+        "        return seq >= self.next or self._gap_at(seq) is not None\n",
+        "        return True\n",
+    ),
+    Mutation(
+        "the file admits an identity twice",
+        "monitor/journal/schema.py",
+        "CREATE UNIQUE INDEX IF NOT EXISTS identity",
+        "CREATE INDEX IF NOT EXISTS identity",
+        (*STORIES, "--seeds", "1"),
+    ),
+    Mutation(
+        "422 is taken for success",
+        "monitor/sinks/influx.py",
+        "            raise self._failure(operation, error) from error\n",
+        "            if error.status == 422:\n                return None, 204\n            raise self._failure(operation, error) from error\n",
+    ),
+    Mutation(
+        "the store's cursor passes what is not confirmed",
+        "monitor/consumers/store.py",
+        "itertools.takewhile(lambda write: write in confirmed, self._flying)",
+        "itertools.takewhile(lambda write: True, self._flying)",
+    ),
+    Mutation(
+        "what was confirmed passes what was not",
+        "monitor/consumers/store.py",
+        "passed = list(itertools.takewhile(lambda write: write in confirmed, self._flying))",
+        "passed = [write for write in self._flying if write in confirmed]\n        self._flying.rotate(0 if not passed else -self._flying.index(passed[0]))",
+    ),
+    Mutation(
+        "watch forgets what it has told",
+        "monitor/consumers/watch.py",
+        '            self._connection.execute("INSERT OR REPLACE INTO kept VALUES(1, ?, ?)", reached)\n',
+        "",
+    ),
+    Mutation(
+        "the snapshot is written before what it stands for",
+        "monitor/consumers/watch.py",
+        '        self._connection.execute("BEGIN IMMEDIATE")\n        if reached > self._kept:\n',
+        "        if is_whole:\n            self._write_snapshot(reached.pos, self.judge.snapshot())\n"
+        '        self._connection.execute("BEGIN IMMEDIATE")\n        if reached > self._kept:\n',
+        CRASHES,
+    ),
+    Mutation(
+        "the snapshot is left out",
+        "monitor/consumers/watch.py",
+        "        if state:\n            self._write_snapshot(reached.pos, state)\n",
+        "",
+        (*PYTEST, "tests/unit/test_watch.py"),
+    ),
+    Mutation(
+        "retention drops what a consumer has not confirmed",
+        "monitor/journal/retention.py",
+        "        limit = min(limit, confirmed, confirmed if waiting is None else waiting - 1)\n",
+        "        limit = limit if waiting is None else min(limit, waiting - 1)\n",
+        (*PYTEST, "tests/unit/test_retention.py"),
+    ),
+)
+
+
+def copied(folder: Path, mutation: Mutation) -> None:
+    """Copy the tree and break it; ValueError when the text is not there exactly once."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    path = folder / mutation.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutation.old) != 1:
+        raise ValueError(f"{mutation.name}: the text is {text.count(mutation.old)} times in {mutation.file}, expected once")
+    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+
+
+def is_noticed(mutation: Mutation) -> bool:
+    """Whether the mutation's test fails."""
+    with tempfile.TemporaryDirectory(prefix="tcm-mutant-") as name:
+        folder = Path(name)
+        copied(folder, mutation)
+        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        ended = subprocess.run(  # noqa: S603
+            [sys.executable, *mutation.command], cwd=folder, env=environment, timeout=LIMIT_S, capture_output=True, check=False
+        )
+        return ended.returncode == 1
+
+
+def main() -> int:
+    """Exit status 0 when each mutation was noticed, else 1; names on the command line take some of them."""
+    chosen = [each for each in MUTATIONS if not sys.argv[1:] or any(word in each.name for word in sys.argv[1:])]
+    missed = 0
+    for mutation in chosen:
+        began_s = time.monotonic()
+        noticed = is_noticed(mutation)
+        missed += not noticed
+        verdict = "noticed" if noticed else "NOT NOTICED"
+        print(f"{verdict:12} {time.monotonic() - began_s:5.0f} s  {mutation.name}", flush=True)  # noqa: T201
+    print(f"{len(chosen)} mutations, {missed} not noticed")  # noqa: T201
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The store of a simulated gateway: InfluxDB's answers and InfluxDB's data, behind the real `InfluxSink`.
+
+Points are keyed by measurement, tags and time; fields merge, the last write wins. Answers are drawn from the seed: a
+write may be refused, take effect although it timed out, take effect later than what was sent after it, or be lost
+after it was confirmed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import re
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from types import SimpleNamespace
+from typing import Any
+
+from influxdb_client.rest import ApiException
+from urllib3.exceptions import ReadTimeoutError
+
+from monitor.sinks.influx import InfluxSink
+from tests.simulation.clock import S, SimClock
+
+Series = tuple[str, str]  # measurement with tags as they stand in a line, time
+Points = dict[Series, dict[str, str]]
+MARK = b"=66.6"  # a line with this value is refused
+LATE_S = 4  # within which what is late takes effect; the store waits for longer
+_FIELD = re.compile(r'((?:[^,=\\"]|\\.)+)=("(?:[^"\\]|\\.)*"|[^,]*)(?:,|$)')
+_TAG_COMMA = re.compile(r"(?<!\\),")
+FAULTS = ("401", "413", "429", "503", "before", "after", "late", "partial")
+
+
+class Server:
+    """`fault` is how the next writes fare, "" for well."""
+
+    def __init__(self, rng: random.Random, clock: SimClock) -> None:
+        self._rng, self._clock = rng, clock
+        self.points: Points = {}
+        self.fault = ""
+        self._late: list[tuple[int, bytes]] = []  # true ns from which it has taken effect, body
+
+    def sink(self) -> InfluxSink:
+        """A sink as the daemon's, whose requests come here."""
+        sink = InfluxSink("http://127.0.0.1:8086", "v2", "tcm", org="tcm", token="t")
+        sink._client = SimpleNamespace(
+            api_client=SimpleNamespace(call_api=self._call), close=lambda: None
+        )
+        return sink
+
+    def step(self) -> None:
+        """What is late takes effect when its time has come."""
+        due = [body for at_ns, body in self._late if at_ns <= self._clock.true_ns]
+        self._late = [each for each in self._late if each[0] > self._clock.true_ns]
+        for body in due:
+            self._commit(body)
+
+    def _call(self, path: str, method: str, *, body: bytes | None = None, **_rest: Any) -> tuple[Any, int, Any]:
+        """influxdb-client's `call_api`."""
+        if path != "/api/v2/write":
+            if self.fault in ("503", "before"):
+                raise _refused(503, "not now")
+            return None, 204, {}
+        assert body is not None
+        data = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+        self._fail(data)
+        if MARK in data:
+            good = b"".join(line for line in data.splitlines(keepends=True) if MARK not in line)
+            if self._rng.random() < 0.5:
+                self._commit(good)
+            raise _refused(self._rng.choice((400, 422)), "partial write: a line is wrong")
+        self._commit(data)
+        return None, 204, {}
+
+    def _fail(self, data: bytes) -> None:
+        fault = self.fault
+        if fault in ("429", "503") and self._rng.random() < 0.3:
+            self._commit(data[: data.find(b"\n", len(data) // 2) + 1])  # some of it, and nobody says so
+        if fault in ("401", "429", "503"):
+            raise _refused(int(fault), "no", {"Retry-After": str(self._rng.randrange(3))} if fault == "429" else {})
+        if fault == "413" and data.count(b"\n") > 3:
+            raise _refused(413, "too large")
+        if fault == "before":
+            raise ReadTimeoutError(None, None, "timed out")  # type: ignore[arg-type]  # nobody looks at the pool
+        if fault in ("after", "late"):
+            delay_ns = 0 if fault == "after" else self._rng.randrange(LATE_S * S)
+            self._late.append((self._clock.true_ns + delay_ns, data))
+            self.step()
+            raise ReadTimeoutError(None, None, "timed out")  # type: ignore[arg-type]
+
+    def _commit(self, data: bytes) -> None:
+        for line in data.decode().splitlines():
+            head, _, rest = _split(line)
+            fields, _, time_ns = rest.rpartition(" ")
+            name, *tags = _TAG_COMMA.split(head)
+            point = self.points.setdefault((",".join([name, *sorted(tags)]), time_ns), {})
+            for name, value in _FIELD.findall(fields):
+                point[name] = value
+
+
+class Jobs(Executor):
+    """An executor whose jobs run when the scheduler says; those that wait when the process dies may or may not."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Put a job behind the others."""
+        future: Future[Any] = Future()
+        self._waiting.append((future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def run_one(self, rng: random.Random) -> bool:
+        """Run any of the jobs that wait; whether there was one."""
+        if not self._waiting:
+            return False
+        future, job = self._waiting.pop(rng.randrange(len(self._waiting)))
+        try:
+            future.set_result(job())
+        except Exception as error:  # noqa: BLE001  # whatever it is belongs to whoever asked
+            future.set_exception(error)
+        return True
+
+
+def body_points(body: bytes) -> Points:
+    """The points that a body of line protocol leads to in an empty store."""
+    server = Server(random.Random(0), SimClock())
+    server._commit(body)
+    return server.points
+
+
+def is_refused(fields: dict[str, str]) -> bool:
+    """Whether the store takes no point with these fields."""
+    return MARK.decode() in "".join(f"={value}" for value in fields.values())
+
+
+def _split(line: str) -> tuple[str, str, str]:
+    """Measurement with tags, and the rest, of a line whose names have no blanks but escaped ones."""
+    at = 0
+    while True:
+        at = line.index(" ", at)
+        if line[at - 1] != "\\":
+            return line[:at], " ", line[at + 1 :]
+        at += 1
+
+
+def _refused(status: int, cause: str, headers: dict[str, str] | None = None) -> ApiException:
+    error = ApiException(status=status, reason=cause)
+    error.headers, error.body = headers or {}, cause
+    return error

@@ -1,0 +1,96 @@
+"""PUBACKs: in the order of receipt, and only on the connection that brought the message."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import paho.mqtt.client as paho
+from hypothesis import given
+from hypothesis import strategies as st
+from paho.mqtt.enums import MQTTErrorCode
+
+from monitor.config.settings import MqttSettings
+from monitor.ingest import Inbox, Session
+from monitor.ingest.inbox import Delivery
+from monitor.model.clock import SystemClock
+
+
+class Client(paho.Client):
+    """A client that notes its PUBACKs; it is never connected."""
+
+    acks: list[int]
+
+    def ack(self, mid: int, qos: int) -> MQTTErrorCode:
+        """Send a PUBACK."""
+        self.acks.append(mid)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
+class Line:
+    """A session and what its callbacks are given."""
+
+    def __init__(self) -> None:
+        self.inbox, self.acks = Inbox(), list[int]()
+        settings = MqttSettings.model_validate({"url": "mqtt://127.0.0.1:1"})
+        self.session = Session("live", settings, "g", ("#",), self.inbox, SystemClock(), client_type=self._client)
+
+    def _client(self, *args: Any, **kwargs: Any) -> paho.Client:
+        self.client = Client(*args, **kwargs)
+        self.client.acks = self.acks
+        return self.client
+
+    def connect(self) -> None:
+        accepted, flags = SimpleNamespace(is_failure=False), SimpleNamespace(session_present=True)
+        self.session._on_connect(self.client, None, flags, accepted, None)
+
+    def disconnect(self) -> None:
+        self.session._on_disconnect(self.client, None, None, "cut", None)
+
+    def receive(self, mid: int, qos: int = 1) -> Delivery:
+        message = paho.MQTTMessage(mid, f"tcm/v1/C/L{mid}/up/env".encode())
+        message.qos = qos
+        self.session._on_message(self.client, None, message)
+        delivery = self.inbox.take()
+        assert delivery is not None
+        return delivery
+
+
+@given(st.permutations(range(6)))
+def test_they_go_out_in_the_order_of_receipt(order: list[int]) -> None:
+    """Whatever the order of the work, and each as soon as all before it are done."""
+    line = Line()
+    line.connect()
+    deliveries = [line.receive(mid) for mid in range(6)]
+    done: set[int] = set()
+    for mid in order:
+        deliveries[mid].acknowledge()
+        done.add(mid)
+        assert line.acks == [m for m in range(6) if done.issuperset(range(m + 1))]
+
+
+def test_none_goes_to_another_connection() -> None:
+    """Packet ids begin anew there: a late one would free another message."""
+    line = Line()
+    line.connect()
+    first, second = line.receive(1), line.receive(2)
+    first.acknowledge()
+    line.disconnect()
+    second.acknowledge()
+    line.connect()
+    generation, again = line.session.generation, line.receive(1)
+    second.acknowledge()
+    assert line.acks == [1]
+    again.acknowledge()
+    assert line.acks == [1, 1]
+    line.disconnect()
+    assert line.session.generation != generation
+
+
+def test_qos_0_has_none_and_holds_nothing_up() -> None:
+    """It has no place in the broker's window."""
+    line = Line()
+    line.connect()
+    line.receive(0, qos=0).acknowledge()
+    line.receive(5).acknowledge()
+    assert line.acks == [5]

@@ -1,0 +1,142 @@
+"""Loops, their pace, and the group that ends as a whole: with real threads, and a look at them whenever one likes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.model.errors import DiskFull, TcmError
+from monitor.model.progress import Progress
+from monitor.supervise import END_S, ServiceManager, Supervisor
+from monitor.threads import STALL_S, Loop, Pace, Pool, Threads
+from tests.servers import wait_until
+
+LIMIT_S = 10.0
+IDLE = Progress(0, 0)
+
+
+def supervisor(*loops: Loop) -> Supervisor:
+    return Supervisor(loops, lambda: True, dict, ServiceManager({}))
+
+
+def run(loop: Loop, condition: Callable[[], bool]) -> None:
+    """Run a loop until a condition holds."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stopping,))
+    thread.start()
+    try:
+        wait_until(condition, LIMIT_S, "the loop")
+    finally:
+        stopping.set()
+        thread.join(LIMIT_S)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0.1, 5)), min_size=1))
+def test_only_waiting_work_that_nobody_moves_counts(looks: list[tuple[int, int, float]]) -> None:
+    """The law: the time since the last look at which the part had moved or had nothing to do."""
+    now = [Progress(0, 0)]
+    pace = Pace(lambda: now[0])
+    position, still_s = 0, 0.0
+    for step, waiting, elapsed_s in looks:
+        now[0] = Progress(position + step, position + step + waiting)
+        pace.look(elapsed_s)
+        still_s = still_s + elapsed_s if waiting and not step else 0.0
+        position += step
+        assert pace.still_s == still_s
+
+
+def test_a_full_disk_is_a_problem_and_the_step_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing ends; the problem goes with the first step that finds room."""
+    monkeypatch.setattr("monitor.threads.FULL_S", 0.01)
+    is_full, seen = [True], list[str]()
+
+    def step() -> bool:
+        if is_full[0]:
+            raise DiskFull("append", "journal.db", "database or disk is full", "free some room")
+        return False
+
+    loop = Loop("journal", step, lambda: IDLE, is_local=True)
+    wait: Callable[[], bool] = lambda: bool(loop.problem) and loop.steps > 3  # noqa: E731 - short
+
+    def see() -> bool:
+        if wait():
+            seen.append(loop.problem)
+            is_full[0] = False
+        return bool(seen) and not loop.problem
+
+    run(loop, see)
+    assert seen[0] == "append: journal.db: database or disk is full (free some room)"
+
+
+def test_a_full_disk_for_long_does_not_end_the_process() -> None:
+    """Work waits and does not move, but that is the disk's doing: the next start would find the same."""
+    full = DiskFull("append", "journal.db", "database or disk is full")
+
+    def step() -> bool:
+        raise full
+
+    loop = Loop("watch", step, lambda: Progress(0, 1), is_local=True)
+    run(loop, lambda: bool(loop.problem))
+    for _ in range(3):
+        loop.steps += 1
+        supervisor(loop).look(END_S)
+    assert loop.problem == str(full)
+
+
+@pytest.mark.parametrize("what", ["step", "work"])
+def test_a_part_that_does_not_move_is_named_and_then_ends_the_process(what: str) -> None:
+    """A step that does not come back, or steps that leave the work where it is."""
+    release = threading.Event()
+    step = (lambda: release.wait(LIMIT_S)) if what == "step" else (lambda: False)
+    loop = Loop("watch", step, lambda: Progress(5, 6) if what == "work" else IDLE, is_local=True)
+    looks = supervisor(loop)
+
+    def see() -> bool:
+        if not loop.steps:
+            return False
+        looks.look(0.0)  # only now the step is known to have begun
+        looks.look(STALL_S - 1)
+        assert loop.problem == ""
+        looks.look(1)
+        assert loop.problem == f"no progress for {STALL_S:.0f} s"
+        with pytest.raises(TcmError, match="supervise: watch: no progress for 120 s: the daemon ends"):
+            looks.look(END_S - STALL_S)
+        release.set()
+        return True
+
+    run(loop, see)
+
+
+def test_a_server_that_is_away_ends_nothing() -> None:
+    """The store's work waits for days, its steps go on: a problem, and no more."""
+    loop = Loop("store", lambda: False, lambda: Progress(5, 6))
+    for _ in range(10):
+        loop.steps += 1
+        supervisor(loop).look(END_S)
+    assert loop.problem == f"no progress for {10 * END_S:.0f} s"
+
+
+def test_a_thread_that_ends_ends_all() -> None:
+    """Also one that returns without an error."""
+    threads = Threads(threading.Event())
+    threads.start("quiet", lambda: None)
+    with pytest.raises(TcmError, match="quiet: the thread ended by itself"):
+        threads.wait(LIMIT_S)
+    assert threads.stopping.is_set()
+
+
+def test_a_pool_gives_answers_and_errors_and_does_not_wait_for_ever() -> None:
+    """Calls run side by side; one that hangs is told of at the end."""
+    pool, release = Pool(2, "write"), threading.Event()
+    hanging = pool.submit(release.wait, LIMIT_S)
+    assert pool.submit(divmod, 7, 2).result(LIMIT_S) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        pool.submit(divmod, 7, 0).result(LIMIT_S)
+    assert not pool.end(0.01)
+    release.set()
+    assert hanging.result(LIMIT_S)
+    assert pool.end(LIMIT_S)
