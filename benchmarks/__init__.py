@@ -3,14 +3,16 @@
     python -m benchmarks.ingest     points a second from the broker's backlog into InfluxDB, beside what that server
                                     takes by itself; processor time and memory of the daemon
     python -m benchmarks.latency    ms from publishing a reading beyond a limit to receiving its alert, beside a plain
-                                    message through the same broker
+                                    message through the same broker; the same while InfluxDB is away and a backlog is
+                                    caught up with
+    python -m benchmarks.outage     InfluxDB away for days: memory, latency, and how fast the backlog goes afterwards
     python -m benchmarks.detect     samples a second that the detector judges, quiet and in a storm, beside a plain loop
                                     over readings that gives the same alerts; state of 10 000 loggers, cost of snapshots
     python -m benchmarks.quality    how well it detects: simulated journeys scored against what really happened
     python -m benchmarks.wire       us to decode a block and an event, beside the standard library's JSON
     python -m benchmarks.simulator  readings a second that the simulated loggers make and encode; memory of 10 000
 
-All run from the repository with the development install; the first two need `mosquitto`, the first `influxd` 1.x too.
+All run from the repository with the development install; the first three need `mosquitto` and `influxd` 1.x.
 `--json` prints one object for programs.
 
 How to read them: broker, InfluxDB, daemon and the benchmark share one machine, so absolute figures say as much about

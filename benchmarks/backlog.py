@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -15,10 +16,10 @@ from benchmarks.common import REPOSITORY, Daemon, mqtt_client
 from benchmarks.influx import create_database, store_table
 from benchmarks.load import messages, write_containers
 from benchmarks.probe import Probe, write_probe
-from tests.servers import Influxd, Mosquitto
+from tests.servers import Influxd, Mosquitto, wait_until
 
 PIECE_RECORDS = 2_000  # published at once, then the daemon's journal is waited for: the broker never holds more
-TAKEN_LIMIT_S = 300.0  # for a piece
+STEP_LIMIT_S = 300.0  # for a piece to be journalled
 CAUGHT_UP_LIMIT_S = 12 * 3600.0
 PROBE_RECORDS = 50  # some seconds of the probe, with ticks between: the store is never quite through while it samples
 LOOK_S = 0.5  # a status costs the daemon 1.5 ms of processor time
@@ -37,19 +38,24 @@ class Outage:
         write_probe(limits, folder / "containers")
 
     @contextmanager
-    def away(self) -> Iterator[Probe]:
-        """The daemon runs, and the server is stopped once it is ready; yields the probe."""
+    def away(self) -> Iterator[None]:
+        """The daemon runs, and the server is stopped once it is ready."""
         try:
             self.daemon.start()
             self.daemon.wait_ready()
             self.server.stop()
-            with mqtt_client(self.broker.port) as client:
-                yield Probe(client)
+            yield
         finally:
             self.daemon.stop()
 
+    @contextmanager
+    def probe(self) -> Iterator[Probe]:
+        """A probe, whose connection lasts only while it is used."""
+        with mqtt_client(self.broker.port) as client:
+            yield Probe(client)
+
     def journal(self, records: int) -> None:
-        """Have loggers send as many records, as fast as the daemon takes them."""
+        """Have loggers send as many records, as fast as the daemon takes them; returns once they are judged."""
         waiting, done = messages(records, self.loggers), self._records()
         with mqtt_client(self.broker.port) as client:
             client.loop_start()
@@ -57,8 +63,9 @@ class Outage:
                 for topic, payload in piece:
                     client.publish(topic, payload, qos=1)
                 done += len(piece)
-                self._wait_taken(done)
+                wait_until(functools.partial(self._has, done), STEP_LIMIT_S, f"the daemon to journal {done} records")
             client.loop_stop()
+        wait_until(lambda: self._backlog("watch") == 0, CAUGHT_UP_LIMIT_S, f"the daemon to judge {records} records")
 
     def sample_while_away(self, probe: Probe, samples: int) -> list[float]:
         """Milliseconds to alerts while the server is away."""
@@ -74,28 +81,24 @@ class Outage:
             sample_ms = probe.sample_ms()
             if time.monotonic() > look_s + LOOK_S:
                 look_s = time.monotonic()
-                if self._backlog() == 0:
+                if self._backlog("store") == 0:
                     return samples_ms, look_s - start_s
             samples_ms.append(sample_ms)
         raise TimeoutError(f"the store did not catch up within {CAUGHT_UP_LIMIT_S:g} s")
 
-    def _wait_taken(self, records: int) -> None:
-        end_s = time.monotonic() + TAKEN_LIMIT_S
-        while self._records() < records:
-            if time.monotonic() > end_s:
-                raise TimeoutError(f"the daemon did not journal {records} records within {TAKEN_LIMIT_S:g} s")
-            time.sleep(0.02)
+    def _has(self, records: int) -> bool:
+        return self._records() >= records
 
     def _records(self) -> int:
         status = self.daemon.status()
         return 0 if status is None else int(status["ingest"]["records"])
 
-    def _backlog(self) -> int:
-        """Records that the store has not confirmed; the probe's own latest ones are left out."""
+    def _backlog(self, consumer: str) -> int:
+        """Records that a consumer has not passed; the probe's own latest ones are left out."""
         status = self.daemon.status()
         if status is None:
             return -1
-        backlog = int(status["consumers"]["store"]["backlog"])
+        backlog = int(status["consumers"][consumer]["backlog"])
         return 0 if backlog < PROBE_RECORDS else backlog
 
 

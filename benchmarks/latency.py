@@ -60,10 +60,11 @@ def _behind(samples: int, backlog: int) -> dict[str, float]:
         tempfile.TemporaryDirectory(prefix="tcm-benchmark-") as name,
     ):
         outage = Outage(Path(name), broker, server, LOGGERS)
-        with outage.away() as probe:
+        with outage.away():
             outage.journal(backlog)
-            away_ms = outage.sample_while_away(probe, WARM_UP + samples)[WARM_UP:]
-            catchup_ms, _ = outage.sample_while_catching_up(probe)
+            with outage.probe() as probe:
+                away_ms = outage.sample_while_away(probe, WARM_UP + samples)[WARM_UP:]
+                catchup_ms, _ = outage.sample_while_catching_up(probe)
     return quantiles("outage", away_ms) | quantiles("catchup", catchup_ms) | {"catchup_samples": len(catchup_ms)}
 
 

@@ -49,11 +49,12 @@ def _measure(records: int, loggers: int) -> dict[str, float]:
         tempfile.TemporaryDirectory(prefix="tcm-benchmark-") as name,
     ):
         outage = Outage(Path(name), broker, server, loggers)
-        with outage.away() as probe:
+        with outage.away():
             outage.journal(records)
-            away_ms = outage.sample_while_away(probe, SAMPLES)
             sizes = {f"{Path(file).stem}_mb": _size_mb(Path(name) / "state" / file) for file in FILES}
-            catchup_ms, taken_s = outage.sample_while_catching_up(probe)
+            with outage.probe() as probe:
+                away_ms = outage.sample_while_away(probe, SAMPLES)
+                catchup_ms, taken_s = outage.sample_while_catching_up(probe)
             rss_mb = outage.daemon.peak_rss_mb()
         check_count(server, records * READINGS, f"WHERE container <> '{CONTAINER}'")
     points_per_s = records * READINGS / taken_s

@@ -9,6 +9,8 @@ number and the seed make it again: `--seed 1 --first 17 --rounds 1`.
 from __future__ import annotations
 
 import argparse
+import logging
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -73,16 +75,20 @@ def main() -> None:
     parser.add_argument("--hold", type=float, default=HOLD_S, help="seconds that a stopped part stands still")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that servers and folders go
     reason = why_no_disk()
     if reason:
         _say(f"without rounds of a full disk: {reason}")
     faults = [fault for fault in FAULTS if not (reason and fault.needs_disk)]
-    outcomes = []
-    for number in range(options.first, options.first + options.rounds):
-        outcomes.append(play(options.seed * 100_000 + number, drawn(number, options.seed, faults), options.hold))
-        _say(f"round {number}: {outcomes[-1]}")
-    figures = totals(outcomes)
-    report(figures, table(outcomes), options.json)
+    logging.getLogger("firmware_sim").setLevel(logging.ERROR)  # that a broker is away is what is meant
+    outcomes: list[Outcome] = []
+    try:
+        for number in range(options.first, options.first + options.rounds):
+            outcomes.append(play(options.seed * 100_000 + number, drawn(number, options.seed, faults), options.hold))
+            _say(f"round {number}: {outcomes[-1]}")
+    finally:  # a round that cannot be played ends the run, not what was found so far
+        figures = totals(outcomes)
+        report(figures, table(outcomes), options.json)
     sys.exit(1 if figures["failed"] else 0)
 
 

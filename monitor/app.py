@@ -55,6 +55,7 @@ class Daemon:
         self._pool = Pool(MAX_IN_FLIGHT, "store-write")
         sink = open_sink(config.store, config.state_dir)
         self.parts = parts = Parts(config, self._clock, sink, self._pool)
+        parts.intake.decoder = self._decoder = Pool(1, "decode")
         self._loops = _loops(parts)
         self._supervisor = Supervisor(self._loops, lambda: self._server.started, self.problems, self._manager)
         parts.stalled = self._supervisor.conditions
@@ -109,6 +110,7 @@ class Daemon:
             session.stop()
         hanging = self._threads.join(JOIN_S)
         self.parts.store.cut()
+        self._decoder.end(0)  # what it still reads was not acknowledged
         is_store_busy = not self._pool.end(WRITES_S)
         if is_store_busy:
             log.warning("a write to the store hangs: it is sent again after the next start")

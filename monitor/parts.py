@@ -76,7 +76,7 @@ class Parts:
     @property
     def is_at_rest(self) -> bool:
         """Whether every part has done what it can do now; a server that is away is not waited for."""
-        if self.inbox.waiting or self.watch.pos < self.journal.pos:
+        if self.inbox.waiting or not self.intake.is_done or self.watch.pos < self.journal.pos:
             return False
         is_stored = bool(self.store.problem) or self.store.is_caught_up
         return is_stored and (bool(self.notify.problem) or self.notify.is_caught_up)
@@ -95,7 +95,7 @@ class Parts:
             return Progress(position, position + journal.pos - store.pos)
 
         return {
-            "journal": lambda: Progress(self.inbox.taken, self.inbox.taken + self.inbox.waiting),
+            "journal": lambda: Progress(self.intake.committed, self.inbox.taken + self.inbox.waiting),
             "watch": judged,
             "store": stored,
             "notify": lambda: Progress(notify.pos, notify.seen),

@@ -121,9 +121,10 @@ def end_on_signal(ended: threading.Event) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # threads that start from now on inherit it
 
     def wait() -> None:
-        log.info("%s: coming to an end", signal.Signals(signal.sigwait(SIGNALS)).name)
+        number = signal.sigwait(SIGNALS)
         leave_later()
         ended.set()
+        log.info("%s: coming to an end", signal.Signals(number).name)
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
 

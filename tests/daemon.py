@@ -204,7 +204,7 @@ class DaemonProcess:
 
 
 @contextmanager
-def running_daemon(folder: Path, broker_url: str, *store: str, **options: str) -> Iterator[DaemonProcess]:
+def running_daemon(folder: Path, broker_url: str, *store: str, **options: Any) -> Iterator[DaemonProcess]:
     """A daemon that is ready; ended, however the test ends."""
     with DaemonProcess(folder, broker_url, *store, **options) as daemon:
         daemon.start()

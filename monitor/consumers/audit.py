@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from monitor.consumers.compare import Difference, Times, differences
-from monitor.consumers.expected import Cursors, Expected, Period, Segment, columns
+from monitor.consumers.expected import Cursors, Expected, Period, Segment, Written, columns
 from monitor.consumers.store import STORE_VERSION, tags_text
 from monitor.consumers.watch import WatchReader
 from monitor.journal import JournalReader
@@ -28,6 +28,7 @@ from monitor.sinks.stored import TAGS, Columns, Tags
 
 MAX_ROUNDS = 3  # a store that still lacks what it confirmed twice does not keep what it is given
 MAX_BODY_POINTS = 5_000  # in one write
+MAX_WRONG_POINTS = 1_000_000  # found before they are mended: 8 MB of times
 END_NS = (1 << 63) - 2  # the last time that InfluxDB knows
 Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
 _NONE: Times = np.empty(0, dtype=np.int64)
@@ -85,14 +86,16 @@ class Audit:
         reader, watch = JournalReader(self.state_dir), WatchReader(self.state_dir)
         expected = Expected(reader, watch, self.period)
         with closing(reader), closing(watch), closing(expected):
-            expected.take(self._cursors(), lambda done, total: self.progress("journal", done, total))
+            self._take(expected, self._cursors())
             kept_ns = self.sink.retention_ns()
             oldest_ns = self.now_ns - kept_ns if kept_ns else 0
-            wrong = [each for each in self._compare_all(expected, oldest_ns) if each.count]
-            left = sum(each.count for each in wrong)
-            if not is_dry_run:
-                left = self._mend(expected, wrong, oldest_ns)
+            left = 0
+            for wrong in _grouped(self._compare_all(expected, oldest_ns)):
+                left += sum(each.count for each in wrong) if is_dry_run else self._mend(expected, wrong, oldest_ns)
             return self._document(left, kept_ns, expected)
+
+    def _take(self, expected: Expected, cursors: Cursors) -> None:
+        expected.take(cursors, lambda done, total: self.progress("journal", done, total))
 
     def _compare_all(self, expected: Expected, oldest_ns: int) -> Iterator[Wrong]:
         for measurement in TAGS:
@@ -112,11 +115,28 @@ class Audit:
         while segment.from_ns < segment.to_ns:
             found, reached_ns = self.sink.columns(*segment)
             part, segment = segment._replace(to_ns=reached_ns), segment._replace(from_ns=reached_ns)
-            points = expected.points(part, is_keyed=self.sink.is_keyed)
-            made = differences(columns(points, part.from_ns, part.to_ns), found)
-            refused = self._refused(points) if any(each.is_wrong for each in made.values()) else {}
+            written, made = self._differences(expected, part, found)
+            if any(each.extra.size for each in made.values()):
+                # Perhaps of records that came meanwhile; of what was confirmed since the reading nothing can be said.
+                self._take(expected, expected.cursors)
+                written, made = self._differences(expected, part, found)
+            refused = self._refused(written.confirmed) if any(each.is_wrong for each in made.values()) else {}
             times_ns = {tags: _count(each, refused.get(tags, []), oldest_ns, figures) for tags, each in made.items()}
             yield Wrong(part, {tags: each for tags, each in times_ns.items() if each.size})
+
+    def _differences(
+        self, expected: Expected, segment: Segment, found: Columns
+    ) -> tuple[Written, dict[Tags, Difference]]:
+        """Nothing is said of points at times for which others are on their way."""
+        written = expected.written(segment, is_keyed=self.sink.is_keyed)
+        pending: dict[Tags, list[Times]] = {}
+        for points in written.pending:
+            pending.setdefault(points.tags, []).append(points.times_ns)
+        made = differences(columns(written.confirmed, segment.from_ns, segment.to_ns), found)
+        for tags, times_ns in pending.items():
+            if tags in made:
+                made[tags] = made[tags].without(np.concatenate(times_ns))
+        return written, made
 
     def _mend(self, expected: Expected, wrong: Sequence[Wrong], oldest_ns: int) -> int:
         """Write again and read back until nothing is wrong; how many points still are."""
@@ -127,7 +147,7 @@ class Audit:
             for number, each in enumerate(wrong):
                 self.progress("write", number, len(wrong))
                 self._write(expected, each)
-            expected.take(self._cursors(), lambda done, total: self.progress("journal", done, total))
+            self._take(expected, self._cursors())
             for each in wrong:
                 still = [one for one in self._compare(expected, each.segment, oldest_ns, Figures()) if one.count]
                 self.figures[each.segment.measurement].rewritten += each.count - sum(one.count for one in still)
@@ -136,7 +156,7 @@ class Audit:
         return sum(each.count for each in wrong)
 
     def _write(self, expected: Expected, wrong: Wrong) -> None:
-        points = expected.points(wrong.segment, is_keyed=self.sink.is_keyed)
+        points = expected.written(wrong.segment, is_keyed=self.sink.is_keyed).confirmed
         if self.sink.is_keyed:
             parts = [one for one in points if np.isin(one.times_ns, wrong.times_ns.get(one.tags, _NONE)).any()]
         else:
@@ -183,6 +203,19 @@ class Audit:
             "refusal": self.refusal,
             "ok": not left,
         }
+
+
+def _grouped(found: Iterator[Wrong]) -> Iterator[list[Wrong]]:
+    """What is wrong, a bounded number of points at a time."""
+    group: list[Wrong] = []
+    for each in found:
+        if each.count:
+            group.append(each)
+        if sum(one.count for one in group) >= MAX_WRONG_POINTS:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _count(made: Difference, refused: Sequence[Times], oldest_ns: int, figures: Figures) -> Times:

@@ -1,7 +1,9 @@
-"""The base: a second state of the judge in `watch.db`, older than the snapshot, behind which all payloads are needed.
+"""The base: an older state of the judge in `watch.db`, behind which all payloads are needed.
 
 What has to be judged again and has no state of its own begins there: a container whose records came later than anybody
 waited for, and everything when the snapshot cannot be used. So watch never needs a payload again that lies before it.
+A younger one is kept beside it, to take its place when that has aged for a day itself: so the base is old enough that
+little belongs before it.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from monitor.consumers.judge import Judge
 from monitor.journal import JournalReader
 from monitor.journal.ordered import needed_from, turn_of
 
+OLD, YOUNG = 1, 2
 BASE_TABLE = """
 CREATE TABLE IF NOT EXISTS base(
-    one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, needed_from INTEGER NOT NULL,
-    made_ns INTEGER NOT NULL, state BLOB NOT NULL);
+    age INTEGER PRIMARY KEY, pos INTEGER NOT NULL, needed_from INTEGER NOT NULL, made_ns INTEGER NOT NULL,
+    state BLOB NOT NULL);
 """
 
 
@@ -57,13 +60,27 @@ class BaseBook:
 
     def read(self) -> Base | None:
         """The base, None before the first."""
-        row = self._connection.execute("SELECT pos, needed_from, made_ns, state FROM base").fetchone()
-        return Base(*row) if row else None
+        return self._read(OLD)
 
-    def write(self, base: Base) -> None:
-        """Put a base in place of the one before."""
-        self._connection.execute("INSERT OR REPLACE INTO base VALUES(1, ?, ?, ?, ?)", base)
+    def newest_ns(self) -> int | None:
+        """When the younger state was made, or the base where there is none; None before both."""
+        made_ns: int | None = self._connection.execute("SELECT max(made_ns) FROM base").fetchone()[0]
+        return made_ns
+
+    def move_on(self, young: Base, *, is_urgent: bool) -> None:
+        """The younger state becomes the base, `young` the younger one; where there is none, the base if `is_urgent`."""
+        if self._read(YOUNG) is not None:
+            self._connection.execute("DELETE FROM base WHERE age = ?", (OLD,))
+            self._connection.execute("UPDATE base SET age = ?", (OLD,))
+            is_urgent = False
+        age = OLD if is_urgent else YOUNG
+        self._connection.execute("INSERT OR REPLACE INTO base VALUES(?, ?, ?, ?, ?)", (age, *young))
 
     def drop(self) -> None:
-        """Forget a base that cannot be used."""
+        """Forget states that cannot be used."""
         self._connection.execute("DELETE FROM base")
+
+    def _read(self, age: int) -> Base | None:
+        statement = "SELECT pos, needed_from, made_ns, state FROM base WHERE age = ?"
+        row = self._connection.execute(statement, (age,)).fetchone()
+        return Base(*row) if row else None

@@ -29,6 +29,10 @@ class Difference(NamedTuple):
         """Whether anything that should be there is not."""
         return bool(self.missing.size or self.different.size)
 
+    def without(self, times_ns: Times) -> Difference:
+        """What there is to say of all other times."""
+        return Difference(*(each[~np.isin(each, times_ns)] for each in self))
+
 
 def differences(expected: Columns, found: Columns) -> dict[Tags, Difference]:
     """By series; values are equal when they are in the number format in which they were written."""

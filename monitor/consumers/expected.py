@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +30,8 @@ MAX_TRANSITIONS = 1_000  # read at once
 _INDEX = """
 CREATE TABLE spans(
     n INTEGER PRIMARY KEY, measurement TEXT NOT NULL, container TEXT NOT NULL, logger TEXT NOT NULL,
-    first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, points INTEGER NOT NULL, key INTEGER NOT NULL, body BLOB);
+    first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, points INTEGER NOT NULL, key INTEGER NOT NULL,
+    source INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB);
 CREATE INDEX by_time ON spans(measurement, container, logger, first_ns);
 """
 Progress = Callable[[int, int], None]
@@ -68,8 +69,18 @@ class Cursors(NamedTuple):
     transitions: int
 
 
+class Written(NamedTuple):
+    """Points in the order in which they are written: `confirmed` ones, and those that may still be on their way."""
+
+    confirmed: list[Points]
+    pending: list[Points]
+
+
+_JOURNAL, _JUDGED, _TRANSITIONS = range(len(Cursors._fields))
+
+
 class Expected:
-    """Takes up what the store has confirmed, as far as it lies in a period."""
+    """Takes up what the store writes, as far as it lies in a period."""
 
     def __init__(self, reader: JournalReader, watch: WatchReader, period: Period) -> None:
         self._reader, self._watch, self._period = reader, watch, period
@@ -79,27 +90,31 @@ class Expected:
         self.dropped_pos = dropped_upto(reader)
         self._settling, self._judged = self._beginning()
         self._transition = 0
+        self.cursors = Cursors(0, 0, 0)
 
     def close(self) -> None:
         """Give the temporary file back."""
         self._connection.close()
 
-    def take(self, upto: Cursors, progress: Progress) -> None:
-        """Take up all that is confirmed and was not taken before."""
-        total = upto.journal + upto.judged
-        for records, place in self._batches(self._place, upto.journal):
-            self._enter(points for record in records for points in record_points(record, self._reader))
-            self._place = place
-            progress(place.pos, total)
-        for records, place in self._batches(self._judged, upto.judged):
-            tables = [table for judged in self._settling.step(records) for table in judged.results]
-            self._enter((part for table in tables for part in _by_owner(table)), has_body=True)
-            self._judged = place
-            progress(upto.journal + place.pos, total)
-        while self._transition < upto.transitions:
-            limit = min(MAX_TRANSITIONS, upto.transitions - self._transition)
-            rows = self._watch.book.transitions(self._transition, limit)
-            self._enter((alert_points(*row) for row in rows), has_body=True)
+    def take(self, cursors: Cursors, progress: Progress) -> None:
+        """Take up all that there is by now and was not taken before; what lies up to `cursors` is confirmed."""
+        self.cursors = cursors
+        head = self._reader.head()[0]
+        for upto in (cursors.journal, head):
+            for records, place in self._batches(self._place, upto):
+                made = (points for record in records for points in record_points(record, self._reader))
+                self._enter(made, _JOURNAL, place.pos)
+                self._place = place
+                progress(place.pos, 2 * head)
+        for upto in (cursors.judged, head):
+            for records, place in self._batches(self._judged, upto):
+                tables = [table for judged in self._settling.step(records) for table in judged.results]
+                self._enter((part for table in tables for part in _by_owner(table)), _JUDGED, place.pos)
+                self._judged = place
+                progress(head + place.pos, 2 * head)
+        while rows := self._watch.book.transitions(self._transition, MAX_TRANSITIONS):
+            for row in rows:
+                self._enter([alert_points(*row)], _TRANSITIONS, row[0])
             self._transition = rows[-1][0]
 
     def owners(self, measurement: str) -> set[tuple[str, str]]:
@@ -122,8 +137,8 @@ class Expected:
             count += points
         yield Segment(measurement, container, logger, from_ns, self._period.to_ns)
 
-    def points(self, segment: Segment, *, is_keyed: bool) -> list[Points]:
-        """What was written in a segment, in order, some of it beyond its ends.
+    def written(self, segment: Segment, *, is_keyed: bool) -> Written:
+        """What is written in a segment, some of it beyond its ends.
 
         Where the store `is_keyed`, the last points of a series and record took the place of those before.
         """
@@ -132,18 +147,23 @@ class Expected:
             "SELECT max(last_ns - first_ns) FROM spans WHERE measurement = ? AND container = ? AND logger = ?", place
         ).fetchone()
         rows = self._connection.execute(
-            "SELECT n, key, body FROM spans WHERE measurement = ? AND container = ? AND logger = ? "
+            "SELECT source, place, key, body FROM spans WHERE measurement = ? AND container = ? AND logger = ? "
             "AND first_ns >= ? AND first_ns < ? AND last_ns >= ? ORDER BY n",
             (*place, from_ns - (longest_ns or 0), to_ns, from_ns),
         ).fetchall()
-        found = self._made(segment.measurement, rows)
-        return list({(one.tags, one.key): one for one in found}.values()) if is_keyed else found
+        parts: tuple[list[tuple[int, bytes | None]], ...] = [], []
+        for source, at, key, body in rows:
+            parts[at > self.cursors[source]].append((key, body))
+        confirmed, pending = (self._made(segment.measurement, part) for part in parts)
+        if is_keyed:
+            confirmed = list({(one.tags, one.key): one for one in confirmed}.values())
+        return Written(confirmed, pending)
 
-    def _made(self, measurement: str, rows: Sequence[tuple[int, int, bytes | None]]) -> list[Points]:
+    def _made(self, measurement: str, rows: Sequence[tuple[int, bytes | None]]) -> list[Points]:
         """The points of spans: kept ones as they are, those of the journal from their records."""
-        positions = np.array([key for _, key, body in rows if body is None], dtype=np.int64)
+        positions = np.array([key for key, body in rows if body is None], dtype=np.int64)
         if not positions.size:
-            kept = [pickle.loads(body) for _, _, body in rows if body is not None]  # of a file that nobody else has
+            kept = [pickle.loads(body) for _, body in rows if body is not None]  # of a file that nobody else has
             return [points for one in kept for points in (one.split() if isinstance(one, Table) else (one,))]
         records = (record for batch in batches(self._reader, positions) for record in batch)
         made = (points for record in records for points in record_points(record, self._reader))
@@ -154,19 +174,19 @@ class Expected:
             records, place = self._reader.read(place, min(MAX_BATCH_RECORDS, upto_pos - place.pos))
             yield records, place
 
-    def _enter(self, made: Iterator[Points | Table], *, has_body: bool = False) -> None:
-        """Put an entry for each that is of one owner; with its `body` where it could not be made again later."""
+    def _enter(self, made: Iterable[Points | Table], source: int, place: int) -> None:
+        """Put an entry for each that is of one owner; with its body where it could not be made again later."""
         rows = [
             (
                 *(points.measurement, *_owner(points)),
                 *(int(points.times_ns.min()), int(points.times_ns.max()), len(points.times_ns), points.key),
-                pickle.dumps(points) if has_body else None,
+                *(source, place, None if source == _JOURNAL else pickle.dumps(points)),
             )
             for points in made
             if self._period.has(points)
         ]
         self._connection.execute("BEGIN")
-        self._connection.executemany("INSERT INTO spans VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT INTO spans VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._connection.execute("COMMIT")
 
     def _beginning(self) -> tuple[Settling, Place]:

@@ -6,34 +6,30 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
-
-import cbor2
 
 from monitor.alerts import Origin
 from monitor.config import Rules
+from monitor.consumers import saved
 from monitor.consumers.conditions import Conditions
 from monitor.consumers.firing import Exceedance, Firing
 from monitor.consumers.forks import Forks
-from monitor.consumers.judged import Judged, Passed, Steady, ends_of, tick_of
-from monitor.consumers.order import MAX_LOGGERS, Head, Order
+from monitor.consumers.judged import Judged, Passed, ends_of, tick_of
+from monitor.consumers.order import MAX_LOGGERS
 from monitor.consumers.placing import Placing
 from monitor.consumers.points import Anchors
 from monitor.consumers.reading import read_phase
 from monitor.consumers.totals import DerivedResults, exposure_results
+from monitor.detect.arrivals.steady import Steady
 from monitor.detect.engine import Engine, Judges
 from monitor.detect.rules import started_anew
 from monitor.model.batch import Batch, Detected
 from monitor.model.condition import Condition
-from monitor.model.errors import SnapshotError, TcmError
+from monitor.model.errors import TcmError
 from monitor.model.phase import PhaseBook
 from monitor.model.record import Record
 
 log = logging.getLogger(__name__)
 
-# Raise it when anything in it changes its meaning. From version 6 on retention may have dropped what a state came from:
-# a program that raises it has to take up the version before.
-SNAPSHOT_VERSION = 6
 OWN_KINDS = ("config", "tick", "operator")
 
 
@@ -70,7 +66,7 @@ class Judge:
         self.forks, self._firing, self._conditions = Forks(), Firing(), Conditions()
         self._newest_ns: dict[str, int] = {}  # by container, the time of its newest reading or event
         self._derived = DerivedResults()
-        self._quarantine_pos = 0
+        self._quarantine_pos = self._tick_pos = 0  # as of the last tick, and its own
         self.steady = Steady()
         self.started_anew: dict[str, list[str]] = {}  # by profile, the rules that its last change concerned
         self.latest: dict[tuple[str, str], dict[str, float]] = {}
@@ -180,7 +176,7 @@ class Judge:
         quarantined = content.get("quarantined", 0)
         if quarantined > self._quarantine_pos:
             judged.quarantine = (self._quarantine_pos, quarantined)
-            self._quarantine_pos = quarantined
+        self._quarantine_pos = quarantined  # after a recovery it may be lower than before
         assert self._engine is not None  # made with the rules
         judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
         tick = tick_of(record, content)
@@ -188,10 +184,11 @@ class Judge:
         if self._judges != "readings":
             named = (Condition(*each) for each in content.get("conditions", ()))
             judged.conditions = self._conditions.take(record.pos, record.received_ns, named)
-        self.steady.tick(tick.mono_ns)
+        self.steady.tick(tick.mono_ns, tick.now_ns)
         open_containers = content.get("open")  # of an earlier version's ticks nobody knows
         may_come = None if open_containers is None else frozenset(open_containers)
-        judged.passed = Passed(record.pos, record.received_ns, self.steady.ns, may_come)
+        judged.passed = Passed(record.pos, self._tick_pos, record.received_ns, self.steady.ns, may_come)
+        self._tick_pos = record.pos
         return judged
 
     def learn(self, phases: PhaseBook) -> None:
@@ -213,21 +210,9 @@ class Judge:
 
     def at_base(self, config: bytes, state: bytes) -> Judge:
         """A judge as it was saved under a configuration; SnapshotError when that cannot be taken up."""
-        judge = Judge(self._adapt(Rules.from_json(config)), self._anchors, self._adapt)
+        judge = Judge(self._adapt(Rules.from_json(config)), self._anchors, self._adapt, judges=self._judges)
         judge.restore(state)
         return judge
-
-    @staticmethod
-    def heads(data: bytes) -> list[Head]:
-        """How far each stream had come in a snapshot."""
-        order = Order()
-        order.restore(_snapshot_content(data)["order"])
-        return order.heads()
-
-    @staticmethod
-    def provisional(data: bytes) -> list[str]:
-        """The containers that have a fork in a snapshot."""
-        return sorted(name for name, *_ in _snapshot_content(data)["forks"]["forks"])
 
     def take_over(self, container: str, official: Judge) -> None:
         """Go on with a container as another judge left it who was given its records in official order.
@@ -258,7 +243,6 @@ class Judge:
         """The state as bytes for `restore`, or that of one container for a judge of its own."""
         assert self._engine is not None  # nothing is saved before something was judged
         content = {
-            "version": SNAPSHOT_VERSION,
             "order": self._placing.order.snapshot(container),
             "firing": self._firing.snapshot(container),
             "newest": {} if container else self._newest_ns,
@@ -266,19 +250,20 @@ class Judge:
             "conditions": [] if container else self._conditions.snapshot(),
             "steady": self.steady.snapshot(),
             "quarantine": self._quarantine_pos,
+            "tick": self._tick_pos,
             "unreadable": self.unreadable,
             "phases": self._phases.rows(),
             "derived": self._derived.snapshot(container),
             "engine": self._engine.snapshot(container),
         }
-        return cbor2.dumps(content)
+        return saved.written(content)
 
     def restore(self, data: bytes) -> None:
         """Take up the state of a snapshot, once; SnapshotError when an earlier version of this program wrote it.
 
         TcmError when a later one did.
         """
-        content = _snapshot_content(data)
+        content = saved.content_of(data)
         self._placing.order.restore(content["order"])
         self._placing.unreadable = content["unreadable"]
         self._firing.restore(content["firing"])
@@ -286,23 +271,9 @@ class Judge:
         self._newest_ns = content["newest"]
         self._derived.adopt(content["derived"])
         self._conditions.restore(content["conditions"])
-        self.steady, self._quarantine_pos = Steady(*content["steady"]), content["quarantine"]
+        self._quarantine_pos, self._tick_pos = content["quarantine"], content["tick"]
+        self.steady = Steady(*content["steady"])
         self._phases = PhaseBook.from_rows(content["phases"])
         self._go_on(self.rules)  # those at the snapshot; nothing has fired yet
         assert self._engine is not None  # made with the rules
         self._engine.restore(content["engine"])
-
-
-def _snapshot_content(data: bytes) -> dict[str, Any]:
-    operation, place = "restore detector", "snapshot in watch.db"
-    try:
-        content = cbor2.loads(data)
-    except cbor2.CBORDecodeError as error:
-        raise SnapshotError(operation, place, f"not readable: {error}") from None
-    version = content.get("version") if isinstance(content, dict) else None
-    cause = f"version {version}, expected {SNAPSHOT_VERSION}"
-    if isinstance(version, int) and version > SNAPSHOT_VERSION:
-        raise TcmError(operation, place, cause, "a later version of this program wrote it: start that one")
-    if version != SNAPSHOT_VERSION:
-        raise SnapshotError(operation, place, cause)
-    return content  # type: ignore[no-any-return]  # a dict, as it has a version

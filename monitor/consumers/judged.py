@@ -12,7 +12,6 @@ from monitor.alerts import Origin
 from monitor.config import Rules
 from monitor.consumers.points import one_point, shock_fields
 from monitor.consumers.settled import Settled
-from monitor.detect.arrivals.silence import MAX_ADVANCE_NS
 from monitor.model.batch import Batch, Event, Finding, Table, Tick
 from monitor.model.record import Record
 from monitor.shock.peak import analyse
@@ -21,10 +20,12 @@ from monitor.shock.peak import analyse
 class Passed(NamedTuple):
     """A tick, and the containers of which records may still come that belong before others (None: of any).
 
-    `steady_ns` is the time since the journal began, see `Steady`.
+    `steady_ns` is the time since the journal began, as the ticks' steady clock counts it; `before_pos` is the position
+    of the tick before, 0 for the first.
     """
 
     pos: int
+    before_pos: int
     received_ns: int
     steady_ns: int
     open_containers: frozenset[str] | None
@@ -62,28 +63,6 @@ def ends_of(batch: Batch) -> Iterator[tuple[str, int]]:
     """Container and time of the newest reading of each block and of each event."""
     yield from ((block.container, int(block.times_ns.max())) for block in batch.blocks if len(block.times_ns))
     yield from ((event.container, event.end_ns) for event in batch.events)
-
-
-class Steady:
-    """Time since the journal began (`ns`), as the ticks' steady clock counts it: whatever the calendar does.
-
-    That clock begins anew with the machine: then at least what it says has passed. What the gateway was off or asleep
-    for does not count, as nothing could have come.
-    """
-
-    def __init__(self, ns: int = 0, mono_ns: int | None = None) -> None:
-        self.ns, self._mono_ns = ns, mono_ns
-
-    def tick(self, mono_ns: int) -> None:
-        """Take the clock's reading at a tick."""
-        if self._mono_ns is not None:
-            passed_ns = mono_ns - self._mono_ns if mono_ns >= self._mono_ns else mono_ns
-            self.ns += min(passed_ns, MAX_ADVANCE_NS)
-        self._mono_ns = mono_ns
-
-    def snapshot(self) -> tuple[int, int | None]:
-        """The count and the last reading, with which it goes on."""
-        return self.ns, self._mono_ns
 
 
 def tick_of(record: Record, content: dict[str, Any]) -> Tick:

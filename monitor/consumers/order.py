@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, NamedTuple, TypeVar
 
-from monitor.consumers.points import MAX_TIME_NS
 from monitor.model.record import Record, Status
 
 T = TypeVar("T")
@@ -18,7 +17,7 @@ MAX_DERIVED = 20_000  # about 300 bytes each; a further one takes the place of t
 class Head(NamedTuple):
     """How far a stream has come: the last record of `logger` in order; `is_derived` of the derived boot alone.
 
-    `began_ns` is the time of the first record that was judged of the boot.
+    `began_ns` is the time of the first record that was judged of the boot, or of its birth.
     """
 
     logger: str
@@ -40,13 +39,13 @@ class Order:
         self._heads: dict[Owner, tuple[int, int, int]] = {}  # boot, seq, when the boot began
         self._derived: OrderedDict[tuple[Owner, int], int] = OrderedDict()
 
-    def take_status(self, owner: Owner, status: Status) -> None:
-        """A status declares the interval of readings; a birth begins a boot."""
+    def take_status(self, owner: Owner, status: Status, start_ns: int = 0) -> None:
+        """A status of `start_ns` (ns UTC) declares the interval of readings; a birth begins a boot."""
         if status.interval_us:
             self._remember(self._intervals_ns, owner, status.interval_us * 1000)
         head = self._heads.get(owner)
         if status.state == "online" and (head is None or head[0] != status.stamp.boot):
-            self._remember(self._heads, owner, (status.stamp.boot, -1, MAX_TIME_NS))
+            self._remember(self._heads, owner, (status.stamp.boot, -1, start_ns))
 
     def continues(self, owner: Owner, record: Record) -> bool:
         """Whether a record follows what was judged of its logger without a break.
@@ -70,7 +69,7 @@ class Order:
 
     def is_late(self, owner: Owner, boot: int, seq: int, start_ns: int = 0, *, is_fill: bool) -> bool:
         """Whether a later record of the logger was judged before this one: a lower seq, or memory of an older boot."""
-        head_boot, head_seq, began_ns = self._heads.get(owner, (boot, -1, MAX_TIME_NS))
+        head_boot, head_seq, began_ns = self._heads.get(owner, (boot, -1, 0))
         if (boot == head_boot and seq < head_seq) or (boot != head_boot and is_fill):
             return True
         is_first = boot != head_boot or head_seq < 0

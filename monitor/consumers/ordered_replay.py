@@ -75,7 +75,7 @@ def _from_base(
         beginning.tell_apart(outcome.book, run.apart)
         for judged in run.go_on(len(run.rows), head):
             outcome.note(judged)
-        settle(outcome.book, run.finish(Passed(head, at_ns, 0, frozenset())))
+        settle(outcome.book, run.finish(Passed(head, 0, at_ns, 0, frozenset())))
         progress(head + number * head // len(containers), 2 * head)
 
 

@@ -24,13 +24,13 @@ from monitor.model.record import Record, Status
 def began_by(reader: JournalReader, upto_pos: int, heads: Iterable[Head] = ()) -> Began:
     """When boots began: the time of the lowest seq that was journalled of each; of one without records the latest.
 
-    Where retention has dropped that, it is what `heads` say of the boot, or the time of the lowest seq that is left.
+    Where there is none, or retention has dropped it, what `heads` say of the boot goes before.
     """
     noted_ns = {(head.logger, head.boot): head.began_ns for head in heads}
 
     def began_ns(logger: str, boot: int) -> int:
         record = first_of(reader, logger, boot, upto_pos)
-        if record is not None and not record.payload:
+        if record is None or not record.payload:
             if (logger, boot) in noted_ns:
                 return noted_ns[logger, boot]
             record = first_of(reader, logger, boot, upto_pos, dropped_upto(reader))

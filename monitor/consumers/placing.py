@@ -9,7 +9,7 @@ from monitor.consumers.points import Anchors, anchor_of, placed_ns
 from monitor.consumers.reading import read
 from monitor.model.batch import Batch, Block, Event, Heard
 from monitor.model.channel import field_name
-from monitor.model.record import Env, Record, Status
+from monitor.model.record import SYNCHRONISED, Env, Record, Status
 
 MAX_UNKNOWN_CHANNELS = 1_000
 
@@ -33,11 +33,13 @@ class Placing:
             return False
         status = message if isinstance(message, Status) else None
         batch.heard.append(Heard(record.pos, container, logger, record.received_ns, status))
+        anchor = anchor_of(record, message.stamp, self._anchors)
         if isinstance(message, Status):
-            self.order.take_status(owner, message)
+            is_placed = message.stamp.clk == SYNCHRONISED or anchor is not None
+            start_ns = message.stamp.time_ns(0, anchor) if is_placed else record.received_ns
+            self.order.take_status(owner, message, start_ns)
             judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
             return False
-        anchor = anchor_of(record, message.stamp, self._anchors)
         start_ns = placed_ns(message, anchor)
         judged.origins[record.pos] = Origin(
             received_ns=record.received_ns,

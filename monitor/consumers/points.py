@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,15 @@ def record_points(record: Record, journal: JournalReader) -> Iterator[Points]:
 
 def env_points(record: Record, env: Env, start_ns: int) -> Points:
     """The readings of a block, one point each; channels that the schema does not know stay in the journal only."""
-    fields: Fields = {}
-    for column, channel in enumerate(env.channels):
-        name = field_name(channel)
-        if name is not None:
-            fields[name] = env.values[:, column]
+    fields: Fields = {name: env.values[:, column] for column, name in _stored(env.channels)}
     return Points(record.pos, "env", _tags(record), env.offsets_ns + start_ns, fields)
+
+
+@lru_cache(maxsize=1024)  # loggers of a fleet share a few forms of block; of 64 channels about 5 kB each
+def _stored(channels: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """Column and field of the channels that the schema knows."""
+    names = ((column, field_name(channel)) for column, channel in enumerate(channels))
+    return tuple((column, name) for column, name in names if name is not None)
 
 
 def wave_points(record: Record, shock: Shock, start_ns: int) -> Points:

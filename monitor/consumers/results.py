@@ -20,8 +20,8 @@ CREATE TABLE IF NOT EXISTS results(
     body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS results_by_pos ON results(pos);
 """
-# In version 1 a row was one point, in version 2 points of one series and record. They go on as rows of their own, all to
-# be confirmed before anything new; what the store had confirmed of them is sent once more.
+# In version 1 a row was one point, in version 2 points of one series and record. They go on as rows of their own, all
+# to be confirmed before anything new; what the store had confirmed of them is sent once more.
 RESULT_MIGRATION_1 = """
 ALTER TABLE results RENAME COLUMN time_ns TO times_ns;
 UPDATE results SET times_ns = '[' || times_ns || ']';

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from monitor.consumers import saved
 from monitor.consumers.firing import Exceedance
 from monitor.consumers.forks import Fork
 from monitor.consumers.judge import Judge
@@ -34,7 +35,7 @@ class Run:
         """As far as the fork says that it was judged, without telling again what that led to."""
         self.container, self.fork = container, fork
         self._live, self._reader = live, reader
-        self._heads: list[Head] = live.heads(fork.state) if fork.state else []
+        self._heads: list[Head] = saved.heads(fork.state) if fork.state else []
         self.rows = [Row(0, container, head.logger, head.boot, head.seq, head.is_derived) for head in self._heads]
         self.apart: list[int] = []
         self.done = len(self.rows)

@@ -88,8 +88,10 @@ class Store:
         self.confirmed: dict[str, int] = {source: saved.get(source, 0) for source in SOURCES}
         self._place = Place(self.confirmed["journal"])
         self._transitions_read = self.confirmed["transitions"]
-        self._results_read = results.results.before(self.confirmed["judged"])
-        self._kept_back: Write | None = None
+        self._results_read = self._results_confirmed = results.results.before(self.confirmed["judged"])
+        self._ready: Write | None = (
+            None  # the next readings: made while others are under way, so that none waits for it
+        )
         self._confirmed_late: list[tuple[int, Write]] = []  # until when others that meet it have to wait
         # First of all the store is opened; until it answers nothing is read.
         self._flying: deque[Write] = deque([Write("journal", self._place.pos, [], sink.open)])
@@ -120,10 +122,9 @@ class Store:
     @property
     def is_caught_up(self) -> bool:
         """Whether everything in the journal and in watch's file is confirmed."""
-        if self._watch.results.has_after(self._results_read) or any(each.source == "judged" for each in self._flying):
-            return False
         heads = (self._journal.head()[0], self._watch.book.last_transition())
-        return (self.confirmed["journal"], self.confirmed["transitions"]) == heads
+        is_passed = (self.confirmed["journal"], self.confirmed["transitions"]) == heads
+        return is_passed and not self._watch.results.has_after(self._results_confirmed)
 
     def step(self) -> bool:
         """Do what can be done without waiting; False when nothing could."""
@@ -153,6 +154,9 @@ class Store:
             self._flying.append(write)
             self._submit(write)
             did = True
+        if self._ready is None:
+            self._ready = self._read_readings()
+            did = did or self._ready is not None
         return did
 
     def _next(self) -> Write | None:
@@ -182,11 +186,11 @@ class Store:
         return write
 
     def _next_readings(self) -> Write | None:
-        """The next readings; those that meet others under way are kept until these are confirmed."""
-        write = self._kept_back or self._read_readings()
+        """The next readings; those that meet others under way wait until these are confirmed."""
+        write = self._ready or self._read_readings()
         others = [*self._flying, *self._late()] if write is not None else []
         is_free = write is None or not any(write.meets(other) for other in others)
-        self._kept_back = None if is_free else write
+        self._ready = None if is_free else write
         return write if is_free else None
 
     def _read_readings(self) -> Write | None:
@@ -241,8 +245,6 @@ class Store:
         """Pass the cursors over confirmed bodies, oldest first; put failed ones up for another try."""
         ended = [(write, write.future) for write in self._flying if write.future is not None and write.future.done()]
         failed = [(write, error) for write, future in ended if (error := future.exception()) is not None]
-        for write, error in failed:
-            self._handle(write, error)
         confirmed = [write for write, future in ended if future.exception() is None]
         # What ends meanwhile is looked at in the next step.
         passed = list(itertools.takewhile(lambda write: write in confirmed, self._flying))
@@ -253,8 +255,13 @@ class Store:
             self.last_received_ns = write.received_ns or self.last_received_ns
             if write.attempts:
                 log.info("store answers again")
-                self._confirmed_late.append((self._clock.mono_ns() + LATE_NS, write))
+                late = Write(write.source, None, [], None, spans=write.spans)
+                self._confirmed_late.append((self._clock.mono_ns() + LATE_NS, late))
             self._problem = self._held = ""
+        if not any(write.source == "judged" for write in self._flying):
+            self._results_confirmed = self._results_read
+        for write, error in failed:
+            self._handle(write, error)
         return bool(failed or passed)
 
     def _save(self, cursors: dict[str, int]) -> None:
@@ -308,7 +315,7 @@ class Store:
         first, second = halves(list(write.points))
         if second:
             pieces = [
-                replace(write, upto=upto, points=half, send=self._sending(half), future=None, attempts=0)
+                replace(write, upto=upto, points=half, send=self._sending(half), future=None)
                 for upto, half in ((None, first), (write.upto, second))
             ]
         else:

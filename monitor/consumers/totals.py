@@ -109,8 +109,9 @@ def _derived_table(derived: Derived, rows: NDArray[np.int64]) -> Table | None:
 
 
 def _exposure_table(totals: Totals, provisional: Collection[str]) -> Table | None:
-    lanes, of = np.unique(totals.lanes, return_inverse=True)
-    owners = [totals.owners[lane] for lane in lanes.tolist()]
+    is_told = np.bincount(totals.lanes, minlength=len(totals.owners)) > 0
+    of = (np.cumsum(is_told) - 1)[totals.lanes]
+    owners = [totals.owners[lane] for lane in np.flatnonzero(is_told).tolist()]
     series = tuple(
         (("container", container), ("logger", logger), ("channel", channel), ("rule", totals.rule))
         for container, logger, channel in owners

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from monitor.alerts import AlertBook, raise_alert
 from monitor.alerts.book import ALERT_MIGRATION, ALERT_TABLES
 from monitor.config import Rules
+from monitor.consumers import saved
 from monitor.consumers.base import BASE_TABLE, BaseBook, base_at
 from monitor.consumers.conditions import tell_conditions
 from monitor.consumers.conflicts import raise_conflicts
@@ -30,7 +31,7 @@ from monitor.model.errors import DiskFull, JournalError, SnapshotError
 log = logging.getLogger(__name__)
 
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
-BASE_NS = 24 * 3600 * NS_PER_S  # a container whose records come late is judged again from so far back, or twice that
+BASE_NS = 24 * 3600 * NS_PER_S  # a container whose records come late is judged again from so far back, up to twice that
 WANTED_BASE_NS = 60 * NS_PER_S  # while the journal's budget is short
 WATCH_TABLES = (
     ALERT_TABLES
@@ -86,8 +87,8 @@ class Watch:
         self.is_base_wanted = False  # the journal is short of room: whoever waits for `base_pos` may set it at any time
         self._bases = BaseBook(self._connection)
         self.judge, self._place = self._resumed()
-        base = self._bases.read()
-        self.base_pos, self._base_made_ns = (0, None) if base is None else (base.needed_from - 1, base.made_ns)
+        self._base_made_ns: int | None
+        self._look_at_base()
         self._settling = Settling(self.judge, reader, self._bases.read)
         row = self._connection.execute("SELECT pos, given FROM kept").fetchone()
         self._kept = Place(*row) if row else Place()
@@ -116,7 +117,6 @@ class Watch:
             if step is None:
                 self._checkpoint.idle()
                 return False
-            self._unwritten = step
             self._write(step)
         except sqlite3.Error as error:
             if self._connection.in_transaction:
@@ -181,12 +181,17 @@ class Watch:
         state = self.judge.snapshot() if is_base or is_due else b""
         if state:
             self._write_snapshot(reached.pos, state)
-        base = base_at(self._reader, reached.pos, self.judge, state) if is_base else None
-        if base is not None:
-            self._bases.write(base)
+        if is_base:
+            young = base_at(self._reader, reached.pos, self.judge, state)
+            self._bases.move_on(young, is_urgent=self.is_base_wanted)
         self._connection.execute("COMMIT")
-        if base is not None:
-            self.base_pos, self._base_made_ns = base.needed_from - 1, base.made_ns
+        if is_base:
+            self._look_at_base()
+
+    def _look_at_base(self) -> None:
+        base = self._bases.read()
+        self.base_pos = 0 if base is None else base.needed_from - 1
+        self._base_made_ns = self._bases.newest_ns()
 
     def _is_base_due(self) -> bool:
         """Whether the base may move on: once a day, or as soon as the journal is short of room."""
@@ -196,18 +201,18 @@ class Watch:
 
     def _resumed(self) -> tuple[Judge, Place]:
         """The judge as the snapshot or else the base has it, and where that stands; else at the journal's beginning."""
-        for table in ("snapshot", "base"):
-            row = self._connection.execute(f"SELECT pos, state FROM {table}").fetchone()
-            config = self._reader.last_config(row[0]) if row else None
+        statement = "SELECT 0, pos, state FROM snapshot UNION ALL SELECT 1, pos, state FROM base ORDER BY 1, 2 DESC"
+        for _, pos, state in self._connection.execute(statement).fetchall():
+            config = self._reader.last_config(pos)
             if config is None:
                 continue
             judge = Judge(Rules.from_json(config), self._reader.anchor)
             try:
-                judge.restore(row[1])
+                judge.restore(state)
             except SnapshotError as error:
                 log.warning("%s", error)
             else:
-                return judge, Place(row[0])
+                return judge, Place(pos)
         self._require_whole_journal()
         self._bases.drop()
         return Judge(None, self._reader.anchor), Place()
@@ -260,7 +265,7 @@ class WatchReader:
         """The containers to be judged again, as the last snapshot has them; without a usable one nobody knows: none."""
         row = self._connection.execute("SELECT state FROM snapshot").fetchone()
         try:
-            return [] if row is None else Judge.provisional(row[0])
+            return [] if row is None else saved.provisional(row[0])
         except SnapshotError:
             return []  # the next start judges the whole journal
 

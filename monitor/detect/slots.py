@@ -28,7 +28,7 @@ class Slots:
         self._make_room(int(streams.max(initial=-1)) + 1)
         first = self._first[streams]
         is_new = first < 0
-        new = np.unique(streams[is_new]) if is_new.any() else streams[:0]
+        new = np.array(sorted(set(streams[is_new].tolist())), dtype=np.int64)
         if new.size:
             self._allocate(new, width)
             first = self._first[streams]

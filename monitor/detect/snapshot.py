@@ -9,7 +9,7 @@ import cbor2
 from monitor.model.errors import SnapshotError, TcmError
 
 _OPERATION, _PLACE = "restore the detector", "snapshot"
-VERSION = 2  # raise it when a column or a key changes its meaning: an older state is then refused, never misread
+VERSION = 3  # raise it when a column or a key changes its meaning: an older state is then refused, never misread
 
 
 def encode(parts: dict[str, Any]) -> bytes:

@@ -27,6 +27,11 @@ class Answers:
         self._due: dict[Owner, dict[int, None]] = {}  # boots in the order in which they are told
         self._told_ns: dict[Owner, int] = {}
 
+    @property
+    def is_due(self) -> bool:
+        """Whether somebody is still to be told of a commit."""
+        return bool(self._due)
+
     def note(self, commit: Commit, generation: int | None) -> None:
         """A commit is durable: answer its births, and have the rest answered in time."""
         self._requests.hear(commit)
@@ -41,6 +46,8 @@ class Answers:
     def send(self, generation: int | None) -> None:
         """Send what has fallen due."""
         now_ns = self._clock.mono_ns()
+        for owner, boot in self._requests.again(now_ns):
+            self._note_due(owner, boot)
         for owner in [owner for owner in self._due if self._told_ns.get(owner, -SPACING_NS) <= now_ns - SPACING_NS]:
             boots = self._due[owner]
             if boots:

@@ -28,11 +28,13 @@ class Delivery(NamedTuple):
 class Lane:
     """A queue with its own bounds: a full lane never stops the other, whose session may have to go on first.
 
-    Each sender has a turn after the others, whatever it has waiting; what one sent stays in its order.
+    Each sender has a turn after the others, whatever it has waiting; what one sent stays in its order. One that rests
+    has none.
     """
 
     def __init__(self) -> None:
         self._senders: OrderedDict[str, deque[Delivery]] = OrderedDict()  # the first has its turn next; none is empty
+        self._resting: dict[str, deque[Delivery]] = {}
         self._messages = self._bytes = 0
 
     @property
@@ -42,12 +44,33 @@ class Lane:
 
     def put(self, delivery: Delivery) -> None:
         """Add behind what its sender has waiting."""
-        self._senders.setdefault(_sender(delivery.topic), deque()).append(delivery)
+        sender = _sender(delivery.topic)
+        waiting = self._resting.get(sender)
+        if waiting is None:
+            waiting = self._senders.setdefault(sender, deque())
+        waiting.append(delivery)
         self._messages += 1
         self._bytes += len(delivery.payload)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether anybody has a turn."""
+        return bool(self._senders)
+
+    def rest(self, topic: str) -> None:
+        """Whoever sent this rests until `wake`."""
+        sender = _sender(topic)
+        self._resting[sender] = self._senders.pop(sender, deque())
+
+    def wake(self, topic: str) -> None:
+        """Whoever sent this has turns again."""
+        sender = _sender(topic)
+        waiting = self._resting.pop(sender)
+        if waiting:
+            self._senders[sender] = waiting
+
     def take(self) -> Delivery:
-        """Take what has its turn; there must be something."""
+        """Take what has its turn; `is_ready` says that there is something."""
         sender, waiting = next(iter(self._senders.items()))
         delivery = waiting.popleft()
         if waiting:
@@ -106,14 +129,14 @@ class Inbox:
         return True
 
     def take(self, *, only_live: bool = False) -> Delivery | None:
-        """The next delivery: a live one, and one from memory only when no live one waits; None when there is none.
+        """The next delivery: a live one, and one from memory only when no live one has its turn; None without any.
 
         While `is_fill_held` says so, live ones may be waiting at the broker, and filled ones stay.
         """
-        if not self.waiting or (only_live and self.is_drained):
-            return None
         with self._room:
-            lane = self._live if len(self._live) else self._fill
+            if self.is_held or not (self.is_live_ready or (not only_live and self._is_fill_ready)):
+                return None
+            lane = self._live if self.is_live_ready else self._fill
             was_full = lane.is_full
             delivery = lane.take()
             self.taken += 1
@@ -121,12 +144,31 @@ class Inbox:
                 self._room.notify_all()
         return delivery
 
+    def rest(self, delivery: Delivery) -> None:
+        """Nothing more of the sender of a live delivery is given out until `wake`."""
+        with self._room:
+            self._live.rest(delivery.topic)
+
+    def wake(self, delivery: Delivery) -> None:
+        """What this sender has sent since `rest` is given out again."""
+        with self._room:
+            self._live.wake(delivery.topic)
+
     @property
     def waiting(self) -> int:
-        """Deliveries that `take` would give out."""
+        """Deliveries that `take` would give out, now or once their senders have rested."""
         if self.is_held:
             return 0
         return len(self._live) or (0 if self.is_fill_held() else len(self._fill))
+
+    @property
+    def is_live_ready(self) -> bool:
+        """Whether a live message can be taken."""
+        return self._live.is_ready
+
+    @property
+    def _is_fill_ready(self) -> bool:
+        return self._fill.is_ready and not self.is_fill_held()
 
     @property
     def is_drained(self) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from typing import Protocol
 
 from monitor.ingest.answers import Answers
 from monitor.ingest.desk import Desk
 from monitor.ingest.inbox import Delivery, Inbox
-from monitor.journal import Commit, Journal, Refused, Usable
+from monitor.ingest.reading import Judged, Reading, is_status
+from monitor.journal import Journal
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.condition import MAX_CONDITIONS, Condition
-from monitor.model.errors import WireError
-from monitor.model.record import Status
-from monitor.wire import Source, Sources, decode, parse_topic
+from monitor.wire import Sources
 from monitor.wire.structure import MAX_PAYLOAD_BYTES
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,9 @@ MAX_COMMIT_RECORDS = 500
 MAX_COMMIT_BYTES = 8 << 20  # of payload, derived ones counted; decoded it is twice as much memory
 TICK_NS = 10 * NS_PER_S
 MAX_JUDGING_NS = NS_PER_S // 50  # of a commit; a slow message goes with what was judged before it, nothing behind it
+STATUS_WEIGHT = 512  # a byte of what a logger says of its memory takes as long to settle as so many of a record
+MAX_SLOW = 64  # messages with the decoder, one of each sender: 8 MiB
 QUIET_NS = NS_PER_S // 2  # without anything from memory: a broker that had something would have sent it
-UNREGISTERED = "logger: not registered in any container file, and [ingest] unknown_loggers is quarantine"
 
 
 class Link(Protocol):
@@ -74,14 +75,18 @@ class Intake:
         desk: Desk | None = None,
     ) -> None:
         self._journal, self._inbox, self._clock = journal, inbox, clock
-        self._links, self._accepts = links, accepts
-        self._sources, self._desk = sources or Sources(), desk or Desk()
+        self._links, self._desk = links, desk or Desk()
+        self._reading = Reading(accepts, sources or Sources())
         self._answers = Answers(journal, clock, publish)
         self._next_tick_ns = self._fill_ns = clock.mono_ns()
-        self._taken: list[tuple[Delivery, Sequence[Usable | Refused]]] = []  # and not in the journal yet
+        self._taken: list[tuple[Delivery, Judged]] = []  # and not in the journal yet
+        self._slow: list[tuple[Delivery, Future[Judged]]] = []  # taken, and judged by the decoder
+        self.decoder: Executor | None = None  # reads what takes long while others go on; without it all is read in turn
         self.conditions: Callable[[], Sequence[Condition]] = journal.conditions
         self.upkeep: Callable[[], bool] = _nothing  # of the journal, between commits; a few ms
         self.records = self.duplicates = self.quarantined = 0
+        self._logged, self._last_reason = 0, ""  # of those in quarantine
+        self.committed = 0  # deliveries, whatever became of them
 
     def step(self) -> bool:
         """Journal some of what waits; True when something was committed."""
@@ -98,29 +103,62 @@ class Intake:
         self._answers.send(self._generation)
         return self.upkeep() or wrote or took
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all that was taken is committed, and every logger told."""
+        return self.committed == self._inbox.taken and not self._answers.is_due
+
     def _take(self) -> None:
-        """Take what one commit holds, judging each only then; at least one delivery where there is any.
+        """Take what one commit holds, judging each only then: slow ones that are judged by now, then by turns.
 
         What is live does not wait until something from memory is judged as well.
         """
-        room, is_live = MAX_COMMIT_BYTES, not self._inbox.is_drained
+        room, is_live = self._take_slow(MAX_COMMIT_BYTES), self._inbox.is_live_ready
         end_ns = self._clock.mono_ns() + MAX_JUDGING_NS
         while len(self._taken) < MAX_COMMIT_RECORDS and room >= MAX_PAYLOAD_BYTES:
             delivery = self._inbox.take(only_live=is_live)
             if delivery is None:
                 return
-            judged = self._read(delivery)
-            self._taken.append((delivery, judged))
-            room -= sum(len(arrival.payload) for arrival in judged)
+            if not self._is_handed_over(delivery):
+                room -= self._add(delivery, self._reading.read(delivery))
             if self._clock.mono_ns() >= end_ns:
                 return
+
+    def _take_slow(self, room: int) -> int:
+        """Take what the decoder has done, while there is room; what is left of it."""
+        for entry in [entry for entry in self._slow if entry[1].done()]:
+            if room < MAX_PAYLOAD_BYTES:
+                break
+            self._slow.remove(entry)
+            self._inbox.wake(entry[0])
+            room -= self._add(entry[0], entry[1].result())
+        return room
+
+    def _add(self, delivery: Delivery, judged: Judged) -> int:
+        """A delivery is ready for the commit; the room that it takes."""
+        self._taken.append((delivery, judged))
+        return sum(len(arrival.payload) * (STATUS_WEIGHT if is_status(arrival) else 1) for arrival in judged)
+
+    def _is_handed_over(self, delivery: Delivery) -> bool:
+        """Whether the decoder has it now; whatever its sender has waiting comes after it."""
+        if self.decoder is None or len(self._slow) == MAX_SLOW or not self._reading.is_slow(delivery):
+            return False
+        self._inbox.rest(delivery)
+        future = self.decoder.submit(self._reading.read, delivery)
+        self._slow.append((delivery, future))
+        future.add_done_callback(lambda _: self._inbox.on_arrival())
+        return True
 
     def _commit(self) -> None:
         commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
         for delivery, _ in self._taken:
             delivery.acknowledge()
+        self.committed += len(self._taken)
         self._taken.clear()
-        self._count(commit)
+        self.records += commit.inserted - commit.statuses
+        self.duplicates += commit.duplicates
+        self.quarantined += commit.quarantined
+        self._last_reason = commit.last_reason or self._last_reason
         self._answers.note(commit, self._generation)
 
     def _watch_fill(self) -> None:
@@ -150,7 +188,7 @@ class Intake:
         tick = {
             "mono_ns": mono_ns,
             "connected": generation is not None,
-            "queue": len(self._inbox) + len(self._taken),
+            "queue": len(self._inbox) + len(self._taken) + len(self._slow),
             "quarantined": self._journal.quarantine_pos,
             "open": self._journal.open_containers(),
         }
@@ -159,56 +197,12 @@ class Intake:
         self._journal.append_tick(self._clock.now_ns(), mono_ns, payload, asked)
         self._next_tick_ns = mono_ns + TICK_NS
         self._answers.reported(asked)
+        self._log_quarantine()
         return True
 
-    def _read(self, delivery: Delivery) -> Sequence[Usable | Refused]:
-        """What a delivery becomes: one arrival, or of a source one for each logger in it."""
-        source = self._sources.of(delivery.topic)
-        return [self._judge(delivery)] if source is None else self._derive(source, delivery)
-
-    def _derive(self, source: Source, delivery: Delivery) -> Sequence[Usable | Refused]:
-        """All records of a message, or none: it is kept once, whole, when one of them cannot be used."""
-        received_ns, topic, raw = delivery.received_ns, delivery.topic, delivery.payload
-        try:
-            records = source.read(topic, raw, received_ns, is_retained=delivery.is_retained)
-            if not all(self._accepts(source.container, record.logger) for record in records):
-                raise WireError(UNREGISTERED)
-            return [
-                Usable(
-                    *(received_ns, topic, record.payload, delivery.is_retained, delivery.is_prompt),
-                    *(source.container, record.logger, "env", decode("env", record.payload)),
-                    is_derived=True,
-                )
-                for record in records
-            ]
-        except WireError as error:
-            return [Refused(received_ns, topic, raw, delivery.is_retained, delivery.is_prompt, reason=str(error))]
-
-    def _judge(self, delivery: Delivery) -> Usable | Refused:
-        common = (
-            delivery.received_ns,
-            delivery.topic,
-            delivery.payload,
-            delivery.is_retained,
-            delivery.is_prompt,
-        )
-        owner = None
-        try:
-            topic = parse_topic(delivery.topic)
-            owner = (topic.container, topic.logger)
-            message = decode(topic.kind, delivery.payload)
-            if not self._accepts(topic.container, topic.logger):
-                error = WireError(UNREGISTERED)
-                error.identity = None if isinstance(message, Status) else (message.stamp.boot, message.seq)
-                raise error
-        except WireError as error:
-            settles = (*owner, *error.identity) if owner and error.identity else None
-            return Refused(*common, reason=str(error), settles=settles)
-        return Usable(*common, topic.container, topic.logger, topic.kind, message)
-
-    def _count(self, commit: Commit) -> None:
-        self.records += commit.inserted - commit.statuses
-        self.duplicates += commit.duplicates
-        self.quarantined += commit.quarantined
-        if commit.quarantined:
-            log.warning("%d messages to quarantine, the last: %s", commit.quarantined, commit.last_reason)
+    def _log_quarantine(self) -> None:
+        """Once a tick, however many there are."""
+        if self.quarantined > self._logged:
+            count = self.quarantined - self._logged
+            log.warning("%d messages to quarantine, the last: %s", count, self._last_reason)
+            self._logged = self.quarantined

@@ -22,7 +22,8 @@ from monitor.journal import Asked, BootId, Commit, Owner, Range
 from monitor.model.clock import NS_PER_S
 
 REQUEST_NS = 60 * NS_PER_S  # between two requests that count; a logger sends again after as long
-REPEAT_NS = 3 * NS_PER_S  # what is missing is named so often: a logger passes over what it sent within the last 2 s
+REPEAT_NS = 3 * NS_PER_S  # until it is repeated, uncounted: a logger passes over what it sent within the last 2 s
+LOOK_NS = NS_PER_S  # between looks for what is to be asked once more
 MAX_REQUESTS = 3  # in vain, then it is lost
 MAX_ASKED_BOOTS = 4_096  # that are remembered, of 64 ranges at most; then the one asked longest ago starts anew
 MAX_TALKERS = 20_000  # loggers that are remembered, 300 bytes each; then the one silent for longest goes
@@ -43,10 +44,10 @@ class Talker:
 
 @dataclass(slots=True)
 class _Request:
-    """The last request for a boot: when, what was known then, and how often each range was asked for in vain."""
+    """The last request for a boot: when, what was known then, when to name it once more, how often each was in vain."""
 
     at_ns: int = -REQUEST_NS
-    named_ns: int = -REQUEST_NS
+    again_ns: int = 0
     connections: tuple[int, int] = (0, 0)
     heard: int = 0
     filled: int = 0
@@ -60,6 +61,7 @@ class Requests:
     def __init__(self) -> None:
         self._talkers: OrderedDict[str, Talker] = OrderedDict()  # by logger
         self._requests: OrderedDict[BootId, _Request] = OrderedDict()
+        self._looked_ns = -LOOK_NS
         self._unreported: dict[BootId, list[Range]] = {}
         self.quiet_ns = -REQUEST_NS  # when nothing from memory waited last
 
@@ -86,19 +88,20 @@ class Requests:
             return ()
         request = self._requests.setdefault(key, _Request())
         if not is_birth and now_ns - request.at_ns < REQUEST_NS:
-            return self._again(key, request, awaited, now_ns)
+            if now_ns < request.again_ns:
+                return ()
+            request.again_ns = now_ns + 2 * (now_ns - request.at_ns)  # 3, 9, 27 s: what is slow is not made slower
+            return self._name(key, request, awaited)
         self._count(request, talker, now_ns, generation)
         request.ranges = {missing: _in_vain(request.ranges, missing) for missing in awaited}
-        request.at_ns = request.named_ns = now_ns
+        request.at_ns, request.again_ns = now_ns, now_ns + REPEAT_NS
         request.heard, request.is_standing = talker.heard, True
         request.connections, request.filled = (generation, talker.connected), talker.filled
         talker.asked_at = talker.heard
         self._requests.move_to_end(key)
         while len(self._requests) > MAX_ASKED_BOOTS:
             self._requests.popitem(last=False)
-        asked = [missing for missing, count in request.ranges.items() if count < MAX_REQUESTS]
-        self._unreported[key] = asked
-        return asked
+        return self._name(key, request, awaited)
 
     def report(self, now_ns: int, generation: int | None) -> Asked:
         """What a tick has to say; the same again until `reported`."""
@@ -136,13 +139,22 @@ class Requests:
             found += nsmallest(MAX_TICK_LOGGER_BOOTS, waiting)
         return [((container, logger), boot) for _, container, logger, boot in nsmallest(MAX_TICK_BOOTS, found)]
 
-    def _again(self, key: BootId, request: _Request, awaited: Sequence[Range], now_ns: int) -> Sequence[Range]:
-        """What is named once more within the same request: the first naming meets records that were just sent."""
-        if now_ns - request.named_ns < REPEAT_NS:
-            return ()
-        request.named_ns = now_ns
-        self._unreported[key] = list(awaited)
-        return awaited
+    def again(self, now_ns: int) -> list[tuple[Owner, int]]:
+        """The boots to be asked for once more within a request, of loggers that were heard since."""
+        if now_ns - self._looked_ns < LOOK_NS:
+            return []
+        self._looked_ns = now_ns
+        found = []
+        for (logger, boot), request in self._requests.items():
+            talker = self._talkers.get(logger)
+            if request.again_ns <= now_ns < request.at_ns + REQUEST_NS and talker and talker.heard > request.heard:
+                found.append(((talker.container, logger), boot))
+        return found
+
+    def _name(self, key: BootId, request: _Request, awaited: Sequence[Range]) -> Sequence[Range]:
+        asked = [missing for missing in awaited if request.ranges.get(missing, 0) < MAX_REQUESTS]
+        self._unreported[key] = asked
+        return asked
 
     def _asked_ns(self, key: BootId) -> int:
         request = self._requests.get(key)

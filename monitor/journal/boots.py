@@ -11,8 +11,8 @@ from monitor.journal.arrival import BootId
 from monitor.journal.clock import WAIT_NS, BootClock
 from monitor.journal.gaps import Gap, Gaps, Range
 
-MAX_OPEN_BOOTS = 256  # of a logger: of which something is awaited
-MAX_LOGGER_GAPS = 16_384  # that are not filled, of these boots: each status is held against all of them, in some 5 ms
+MAX_OPEN_BOOTS = 64  # of a logger: of which something is awaited; as many as it may name in `boots`
+MAX_LOGGER_GAPS = 8_192  # that are not filled, of these boots: each status is held against all of them
 MAX_OPEN_CONTAINERS = 256  # named in a tick; of more nobody could say what they wait for
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
 MAX_CACHED_GAPS = 200_000  # of these boots; 35 MB

@@ -10,8 +10,23 @@ from typing import Any
 from monitor.journal.accounts import BootId, Settled, is_derived
 from monitor.journal.gaps import AWAITED, LOST, OPEN, Gap, Range
 from monitor.journal.salvage import Salvage
+from monitor.model.record import SEQ_LIMIT
 
 Boot = dict[str, Any]  # a row of the table, by column
+_TEXT, _INT, _MAYBE = (str,), (int,), (int, type(None))
+_GAP = {"logger": _TEXT, "boot": _INT, "from": _INT, "to": _INT, "state": _TEXT}
+_BOOT = {
+    "logger": _TEXT,
+    "boot": _INT,
+    "container": _TEXT,
+    "upto": _INT,
+    "oldest": _INT,
+    "next": _INT,
+    "seen_ns": _INT,
+    **dict.fromkeys(("anchor_ns", "anchor_mono_ns", "least_ns", "waiting_since_ns", "clk", "successor"), _MAYBE),
+    "waiting_bytes": _INT,
+    "is_known": _INT,
+}
 
 
 def rebuild_boots(damaged: Salvage, made: sqlite3.Connection) -> None:
@@ -19,14 +34,16 @@ def rebuild_boots(damaged: Salvage, made: sqlite3.Connection) -> None:
     settled = Settled(made)
     lost: dict[BootId, list[Range]] = {}
     ends: dict[BootId, int] = {}
-    for logger, boot, first, last, state in damaged.rows(
-        "gaps", 'logger, boot, "from", "to", state', 'logger, boot, "from"'
-    ):
+    for logger, boot, first, last, state in damaged.rows("gaps", _GAP, 'logger, boot, "from"'):
+        if not 0 <= first <= last < SEQ_LIMIT:
+            continue
         ends[logger, boot] = max(ends.get((logger, boot), 0), last + 1)
         if state == LOST:
             lost.setdefault((logger, boot), []).append((first, last))
     for key, row in _boots(damaged, made).items():
-        (last,) = made.execute("SELECT max(seq) FROM records WHERE logger = ? AND boot = ?", key).fetchone()
+        (last,) = made.execute(
+            "SELECT max(seq) FROM records WHERE logger = ? AND boot = ? AND seq IS NOT NULL", key
+        ).fetchone()
         row["next"] = max(row["next"], ends.get(key, 0), 0 if last is None else last + 1)
         gaps: list[Gap] = []
         if not is_derived(made, key):
@@ -40,17 +57,16 @@ def rebuild_boots(damaged: Salvage, made: sqlite3.Connection) -> None:
 
 def _boots(damaged: Salvage, made: sqlite3.Connection) -> dict[BootId, Boot]:
     """What the damaged file still says of boots, and those that only records tell of."""
-    known = [row[1] for row in made.execute("PRAGMA table_info(boots)")]
-    columns = [name for name in damaged.columns("boots") if name in known]
-    names = ", ".join(columns)
-    rows = damaged.rows("boots", names, "logger, boot") if columns else []
+    columns = {name: types for name, types in _BOOT.items() if name in damaged.columns("boots")}
+    rows = damaged.rows("boots", columns, "logger, boot") if columns else []
     boots = {(row["logger"], row["boot"]): row for row in (dict(zip(columns, row, strict=True)) for row in rows)}
+    boots = {key: row for key, row in boots.items() if 0 <= row["next"] <= SEQ_LIMIT}
     for logger, boot, container, seen_ns in made.execute(
         "SELECT logger, boot, container, max(received_ns) FROM records WHERE boot IS NOT NULL GROUP BY logger, boot"
     ).fetchall():
         if (logger, boot) in boots:
             continue
-        found = damaged.row(f"SELECT {names} FROM boots WHERE logger = ? AND boot = ?", logger, boot)
+        found = damaged.row("boots", columns, logger=logger, boot=boot) if columns else None
         heard = {"logger": logger, "boot": boot, "container": container, "seen_ns": seen_ns, "oldest": 0, "next": 0}
         boots[logger, boot] = heard if found is None else dict(zip(columns, found, strict=True))
     return boots

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from monitor.journal.schema import write_failure
 from monitor.model.errors import JournalError
 
 
@@ -37,8 +38,12 @@ class StateLock:
                 f"process {holder} runs on it",
                 "stop that daemon first, or give this one a state_dir of its own",
             ) from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            os.close(self._file)
+            raise write_failure("lock state directory", path, error) from None
 
     def close(self) -> None:
         """Let the next daemon in."""

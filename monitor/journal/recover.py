@@ -18,7 +18,7 @@ from typing import Any
 from monitor.journal.chain import GENESIS, link
 from monitor.journal.check import QUARANTINE, RECORDS, Chained, check_journal, row_digest
 from monitor.journal.ledger import rebuild_boots
-from monitor.journal.salvage import Row, Salvage
+from monitor.journal.salvage import Columns, Row, Salvage
 from monitor.journal.schema import JOURNAL_TABLES, JOURNAL_VERSION, sync, write_failure
 from monitor.journal.writer import RECOVERED
 from monitor.model.clock import Clock
@@ -26,6 +26,15 @@ from monitor.model.errors import JournalError
 
 JOURNAL = "journal.db"
 MAX_RANGES = 10_000  # of missing positions that are named
+_CHECKPOINT: Columns = {
+    "pos": (int,),
+    "made_ns": (int,),
+    "ticks": (int,),
+    "chain": (bytes,),
+    "quarantine_pos": (int,),
+    "quarantine_chain": (bytes,),
+}
+_WAITING: Columns = {"pos": (int,), "logger": (str,), "boot": (int,), "until_pos": (int, type(None))}
 
 
 def recover_journal(state_dir: Path, cursors: dict[str, int], clock: Clock) -> dict[str, Any]:
@@ -55,7 +64,7 @@ def _build(state_dir: Path, least_last: int, clock: Clock) -> None:
         made.executescript(f"{JOURNAL_TABLES}PRAGMA user_version={JOURNAL_VERSION};BEGIN;")
         last, chain = _copy(damaged, made, RECORDS, least_last)
         quarantine = _copy(damaged, made, QUARANTINE, _told_quarantined(made))
-        checkpoints = damaged.rows("checkpoints", "pos, made_ns, ticks, chain, quarantine_pos, quarantine_chain", "pos")
+        checkpoints = [row for row in damaged.rows("checkpoints", _CHECKPOINT, "pos") if _fits(made, row)]
         made.executemany("INSERT INTO checkpoints VALUES(?, ?, ?, ?, ?, ?)", checkpoints)
         ends = [(row[0], row[4]) for row in checkpoints]
         end = max([last, least_last, *(pos for pos, _ in ends)])
@@ -99,6 +108,13 @@ def _checked(table: Chained, row: Row, before: bytes | None) -> Row | None:
     return (*fields, digest, expected) if row_digest(fields) == digest else None
 
 
+def _fits(made: sqlite3.Connection, checkpoint: Row) -> bool:
+    """Whether the chain at a checkpoint is that of the row, as far as that is there."""
+    pos, _, _, chain, *_ = checkpoint
+    row = made.execute("SELECT chain FROM records WHERE pos = ?", (pos,)).fetchone()
+    return row is None or bool(row[0] == chain)
+
+
 def _told_quarantined(made: sqlite3.Connection) -> int:
     """How many rows of quarantine the last tick told of."""
     row = made.execute(
@@ -109,7 +125,7 @@ def _told_quarantined(made: sqlite3.Connection) -> int:
 
 def _copy_waits(damaged: Salvage, made: sqlite3.Connection, end: int) -> None:
     """What waited is given out where its wait ended, or at the next position that is there; the last, behind all."""
-    for pos, logger, boot, until_pos in damaged.rows("waiting", "pos, logger, boot, until_pos", "pos"):
+    for pos, logger, boot, until_pos in damaged.rows("waiting", _WAITING, "pos"):
         if made.execute("SELECT 1 FROM records WHERE pos = ?", (pos,)).fetchone() is None:
             continue
         wait = "SELECT 1 FROM boots WHERE logger = ? AND boot = ? AND waiting_since_ns IS NOT NULL"

@@ -9,9 +9,9 @@ from pathlib import Path
 from monitor.config import JournalSettings
 from monitor.model.condition import DISK_FULL, DISK_LOW, GATEWAY, Condition
 
-LOW_SHARE = 0.8  # of the budget: somebody has time to act
-SHORT_SHARE = 0.9  # from here on payloads are dropped
-ENOUGH_SHARE = 0.85  # down to here: in rounds of a twentieth of the budget, each behind one checkpoint
+SHORT_SHARE = 0.8  # of the budget: from here on payloads are dropped
+ENOUGH_SHARE = 0.75  # down to here: in rounds of a twentieth of the budget, each behind one checkpoint
+LOW_SHARE = 0.9  # dropping does not help enough: a consumer is behind, or what stays fills the budget
 
 
 class Room:
@@ -46,7 +46,7 @@ class Room:
         if self.used_share < LOW_SHARE:
             return []
         used = f"{self.used_share:.0%} of the journal's budget is used"
-        text = f"{used}; from {SHORT_SHARE:.0%} on confirmed payloads are dropped, oldest first: raise [journal] budget"
+        text = f"{used}, though payloads are dropped from {SHORT_SHARE:.0%} on: see which consumer is behind, or raise it"
         return [Condition(DISK_LOW, GATEWAY, GATEWAY, text)]
 
     def _full(self) -> str:

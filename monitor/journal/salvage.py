@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from monitor.journal.schema import read_only
 from monitor.model.errors import JournalError
 
 Row = tuple[Any, ...]
+Columns = Mapping[str, tuple[type, ...]]  # the types that the daemon writes into each
 
 
 class Salvage:
@@ -51,24 +52,32 @@ class Salvage:
             yield found
             at = found[0]
 
-    def rows(self, table: str, columns: str, key: str) -> list[Row]:
-        """The rows of a small table as far as they can be read, from both ends of its `key`."""
+    def rows(self, table: str, columns: Columns, key: str) -> list[Row]:
+        """The rows of a small table as far as they can be read, from both ends of its `key`.
+
+        No digest covers them; on a page that is cut short they hold values of other types.
+        """
         found: dict[Row, None] = {}
+        names = _names(columns)
         for order in ("ASC", "DESC") if table in self._tables else ():
             keys = ", ".join(f"{name} {order}" for name in key.split(", "))
             try:
-                for row in self._connection.execute(f"SELECT {columns} FROM {table} ORDER BY {keys}"):
-                    found[row] = None
+                for row in self._connection.execute(f"SELECT {names} FROM {table} ORDER BY {keys}"):
+                    if _is_sound(row, columns):
+                        found[row] = None
             except sqlite3.Error:
                 continue
             return list(found)
         return list(found)
 
-    def row(self, statement: str, *arguments: object) -> Row | None:
-        """One row, None when it is not there or cannot be read."""
+    def row(self, table: str, columns: Columns, **key: object) -> Row | None:
+        """The row of a key, None when it is not there or cannot be read."""
+        where = " AND ".join(f"{name} = ?" for name in key)
         with suppress(sqlite3.Error):
-            row: Row | None = self._connection.execute(statement, arguments).fetchone()
-            return row
+            row: Row | None = self._connection.execute(
+                f"SELECT {_names(columns)} FROM {table} WHERE {where}", tuple(key.values())
+            ).fetchone()
+            return row if row is not None and _is_sound(row, columns) else None
         return None
 
     def columns(self, table: str) -> list[str]:
@@ -82,9 +91,12 @@ class Salvage:
     def _next(self, table: str, columns: str, after: int, last: int) -> Row | None:
         """The next single row that can be read."""
         for pos in range(after + 1, last + 1):
-            row = self.row(f"SELECT {columns} FROM {table} WHERE pos = ?", pos)
-            if row is not None and row[0] == pos:
-                return row
+            with suppress(sqlite3.Error):
+                row: Row | None = self._connection.execute(
+                    f"SELECT {columns} FROM {table} WHERE pos = ?", (pos,)
+                ).fetchone()
+                if row is not None and row[0] == pos:
+                    return row
         return None
 
     def _last(self, table: str) -> int:
@@ -99,6 +111,14 @@ class Salvage:
                 for (pos,) in self._connection.execute(statement):
                     last = max(last, pos)
         return last
+
+
+def _names(columns: Columns) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _is_sound(row: Row, columns: Columns) -> bool:
+    return all(isinstance(value, types) for value, types in zip(row, columns.values(), strict=True))
 
 
 def _lost(path: Path, cause: str) -> JournalError:

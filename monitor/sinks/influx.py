@@ -24,7 +24,14 @@ from urllib3.exceptions import HTTPError
 from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
 from monitor.sinks.deadline import Connections, bounded_pools
-from monitor.sinks.influxql import quoted, read_columns, read_owners, read_retention_ns
+from monitor.sinks.influxql import (
+    bucket_retention_ns,
+    quoted,
+    read_columns,
+    read_owners,
+    read_retention_ns,
+    read_series,
+)
 from monitor.sinks.line_protocol import lines
 from monitor.sinks.sink import ENV, Held, RefusedLines, TooLarge, Unavailable
 from monitor.sinks.stored import Columns
@@ -35,7 +42,6 @@ _CONNECTIONS = 4  # two writes in flight, one reader, one ping
 _GZIP_LEVEL = 1  # 3.8 times smaller at 1.8 M lines/s; higher levels cost more than the link saves
 _CONNECT_MS = 5_000  # a daemon that ends waits for it
 _QUERY_MS = 60_000  # a page over a link of 1 Mbit/s takes half of it
-_PAGE_POINTS = 100_000  # of one answer to a query: about 4 MB of JSON
 _CAUSE_MAX = 300  # characters of a server's message that are passed on
 NO_CONTENT = 204  # the one answer that confirms a write
 _RETRY_AFTER_MAX_S = 300.0  # a server's wish beyond this would look like a stalled daemon
@@ -71,7 +77,7 @@ class InfluxSink:
         timeout_ms: int = 10_000,
     ) -> None:
         self._place = f"{url} {bucket}"
-        self._bucket, self._dialect = bucket, dialect
+        self._org, self._bucket, self._dialect = org, bucket, dialect
         self._headers = {"Content-Type": "text/plain; charset=utf-8"}
         self._is_gzip = not _is_loopback(url)
         if self._is_gzip:
@@ -113,22 +119,7 @@ class InfluxSink:
         self, container: str, logger: str, field: str, from_ns: int, to_ns: int, measurement: str = ENV
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Read one field back, `from_ns` <= time < `to_ns`, in pages of bounded size."""
-        pages: list[list[list[Any]]] = []
-        source = (
-            f'SELECT "{quoted(field)}" FROM "{quoted(measurement)}"'
-            f" WHERE \"container\" = '{quoted(container)}' AND \"logger\" = '{quoted(logger)}'"
-        )
-        while True:
-            page, is_cut = self._page(f"{source} AND time >= {from_ns} AND time < {to_ns} ORDER BY time")
-            last_ns = page[-1][0] if page else from_ns
-            if not is_cut or last_ns == from_ns:
-                pages.append(page)
-                break
-            # Other series may have points at the last time too: the next page starts with that time again.
-            pages.append([row for row in page if row[0] < last_ns])
-            from_ns = last_ns
-        rows = [row for page in pages for row in page]
-        return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float64)
+        return read_series(self._query, measurement, (container, logger, field), from_ns, to_ns)
 
     def columns(self, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> tuple[Columns, int]:
         """Read all fields of a logger back, a page at a time; see `Sink.columns`."""
@@ -142,8 +133,14 @@ class InfluxSink:
         return read_owners(self._query, measurement)
 
     def retention_ns(self) -> int | None:
-        """How long points are kept, 0 for ever, None where that cannot be asked: InfluxQL of v2 does not tell."""
-        return read_retention_ns(self._query, self._bucket) if self._dialect == "v1" else None
+        """How long points are kept, 0 for ever; None where v2 does not tell, as a token may only write."""
+        if self._dialect == "v1":
+            return read_retention_ns(self._query, self._bucket)
+        try:
+            names = [("org", self._org), ("name", self._bucket)]
+            return bucket_retention_ns(self._call("query", "/api/v2/buckets", "GET", names))
+        except Held:
+            return None
 
     def open(self) -> None:
         """v1: create the database when it is missing. v2: only ask for an answer, as a token may only write."""
@@ -176,14 +173,6 @@ class InfluxSink:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def _page(self, statement: str) -> tuple[list[list[Any]], bool]:
-        """Rows [time, value] of one answer, and whether more may follow."""
-        result = self._query(f"{statement} LIMIT {_PAGE_POINTS}")
-        found = result.get("series", [])
-        rows: list[list[Any]] = found[0]["values"] if found else []
-        # `partial`: the server's own max-row-limit cut the answer.
-        return rows, len(rows) >= _PAGE_POINTS or any(one.get("partial") for one in found)
 
     def _query(self, statement: str, method: str = "GET") -> dict[str, Any]:
         """The one result of an InfluxQL statement; its errors come with status 200."""

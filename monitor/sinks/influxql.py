@@ -1,4 +1,4 @@
-"""InfluxQL for reading whole points back: statements, and what their answers say."""
+"""Reading whole points back from InfluxDB: statements in InfluxQL, and what answers say."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from monitor.model.clock import NS_PER_S
 from monitor.sinks.stored import PLACE, TAGS, Columns, Tags, merged
 
+PAGE_POINTS = 100_000  # of one answer with one field: about 4 MB of JSON
 PAGE_ROWS = 20_000  # of one answer: of 64 fields 20 MB of JSON
 PAGE_SERIES = 10_000  # names of 200 bytes
 _UNITS_S = {"h": 3600, "m": 60, "s": 1}
@@ -24,6 +25,38 @@ def quoted(text: str) -> str:
     for character in ("\\", "'", '"'):
         text = text.replace(character, "\\" + character)
     return text.replace("\n", "\\n")
+
+
+def read_series(
+    query: Query, measurement: str, series: tuple[str, str, str], from_ns: int, to_ns: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Times and values of one field (container, logger, field), `from_ns` <= time < `to_ns`, in pages."""
+    container, logger, field = map(quoted, series)
+    source = (
+        f'SELECT "{field}" FROM "{quoted(measurement)}" WHERE "container" = \'{container}\' AND "logger" = \'{logger}\''
+    )
+    pages: list[list[list[Any]]] = []
+    while True:
+        page, is_cut = _page(
+            query(f"{source} AND time >= {from_ns} AND time < {to_ns} ORDER BY time LIMIT {PAGE_POINTS}")
+        )
+        last_ns = page[-1][0] if page else from_ns
+        if not is_cut or last_ns == from_ns:
+            pages.append(page)
+            break
+        # Other series may have points at the last time too: the next page starts with that time again.
+        pages.append([row for row in page if row[0] < last_ns])
+        from_ns = last_ns
+    rows = [row for page in pages for row in page]
+    return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float64)
+
+
+def _page(result: dict[str, Any]) -> tuple[list[list[Any]], bool]:
+    """Rows [time, value] of one answer, and whether more may follow."""
+    found = result.get("series", [])
+    rows: list[list[Any]] = found[0]["values"] if found else []
+    # `partial`: the server's own max-row-limit cut the answer.
+    return rows, len(rows) >= PAGE_POINTS or any(one.get("partial") for one in found)
 
 
 def read_columns(
@@ -69,6 +102,15 @@ def read_retention_ns(query: Query, database: str) -> int:
         if policy["default"]:
             return sum(int(count) * _UNITS_S[unit] for count, unit in _DURATION.findall(policy["duration"])) * NS_PER_S
     return 0
+
+
+def bucket_retention_ns(answer: Any) -> int | None:
+    """The same of a bucket, from the answer of /api/v2/buckets; None where it does not say so."""
+    try:
+        rules = answer["buckets"][0]["retentionRules"]
+        return sum(int(rule["everySeconds"]) for rule in rules if rule["type"] == "expire") * NS_PER_S
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
 
 
 def _columns(measurement: str, names: list[str], rows: list[list[Any]]) -> Columns:

@@ -129,11 +129,16 @@ def _check_influx(evidence: Evidence, influx: Influxd, kept: list[Note]) -> None
             evidence.say(f"readings of {logger} are not in InfluxDB", set(expected) - set(found))
             evidence.doubled += evidence.say(f"points of {logger} too many", set(found) - set(expected))
         events = sum(note.record.kind == "shock" for note in own)
-        for measurement, column_name, count in (("shock_wave", "x_g", events * KNOCK_SAMPLES), ("shock", "peak_g", events)):
-            rows = influx_rows(influx, DATABASE, f"SELECT count({column_name}) FROM {measurement} WHERE logger = '{logger}'")
-            points = sum(n for _, n in rows)
-            evidence.doubled += max(points - count, 0)
-            evidence.say(f"points of {measurement} of {logger}", [f"{points}, expected {count}"] if points != count else [])
+        _check_count(evidence, influx, logger, "shock_wave", "x_g", events * KNOCK_SAMPLES)
+        _check_count(evidence, influx, logger, "shock", "peak_g", events)
+
+
+def _check_count(evidence: Evidence, influx: Influxd, logger: str, measurement: str, column: str, count: int) -> None:
+    rows = influx_rows(influx, DATABASE, f"SELECT count({column}) FROM {measurement} WHERE logger = '{logger}'")
+    points = sum(n for _, n in rows)
+    if points != count:
+        evidence.doubled += max(points - count, 0)
+        evidence.problems.append(f"{points} points of {measurement} of {logger}, expected {count}")
 
 
 def _readings(notes: list[Note], column: int = 0) -> Series:
@@ -182,8 +187,8 @@ def _expected(logger: str, kept: list[Note]) -> Iterator[Key]:
             x_g, y_g, z_g = note.content.counts * SCALE_G
             beyond = np.flatnonzero(np.sqrt(x_g**2 + y_g**2 + (z_g - 1.0) ** 2).astype(np.float32) > KNOCK_G)
             if beyond.size:
-                at_ns = note.record.t0_ns
-                yield "knock", logger, "shock.a", at_ns + _sample_ns(int(beyond[0])), at_ns + _sample_ns(KNOCK_SAMPLES - 1)
+                first_ns, last_ns = (note.record.t0_ns + _sample_ns(i) for i in (int(beyond[0]), KNOCK_SAMPLES - 1))
+                yield "knock", logger, "shock.a", first_ns, last_ns
 
 
 def _sample_ns(number: int) -> int:

@@ -117,7 +117,7 @@ class Proxy:
 
     async def _close(self) -> None:
         await self._cut()
-        tasks = [task for connection in self._connections for task in connection.tasks]
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

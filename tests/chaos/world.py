@@ -39,7 +39,7 @@ peak = "2 g"
 severity = "alarm"
 """
 SMALL_JOURNAL = '[journal]\nreserve = "16 MB"'
-RESTART_S = 0.1  # as systemd does by default
+RESTART_S = 2.0  # as in deploy/tcm.service
 POLL_S = 0.05
 LOOK_S = 0.2  # between looks at /readyz
 ANSWER_S = 1.0
@@ -60,7 +60,7 @@ class World:
     fleet: Fleet
     disk: SmallDisk | None
     is_frozen: bool = False
-    launched_s: float = 0.0
+    died_s: float = 0.0  # when the daemon ended last
     greens_s: list[float] = field(default_factory=list)  # when /readyz was 200
     ends: list[int] = field(default_factory=list)  # exit statuses of the daemon that nobody asked for
     problems: list[str] = field(default_factory=list)
@@ -80,7 +80,6 @@ class World:
         """Start the daemon."""
         self.daemon.launch()
         self._restart_s, self._is_killed, self._terminated_s = None, False, None
-        self.launched_s = time.monotonic()
 
     def kill_daemon(self) -> None:
         """SIGKILL; systemd starts it again."""
@@ -111,7 +110,7 @@ class World:
         now_s, process = time.monotonic(), self.daemon.process
         code = None if process is None else process.poll()
         if code is not None and self._restart_s is None:
-            self._restart_s = now_s + RESTART_S
+            self.died_s, self._restart_s = now_s, now_s + RESTART_S
             if not self._is_killed and self._terminated_s is None:
                 self.ends.append(code)
         if self._restart_s is not None and now_s >= self._restart_s:
@@ -131,7 +130,7 @@ class World:
             self._red_from_s[fault] = time.monotonic() + red_after_s
 
     def end(self, fault: str) -> None:
-        """A fault is about to end: from when it had to be seen on, /readyz must not have been green."""
+        """A fault is about to end: /readyz must not have been green since it had to show it."""
         from_s = self._red_from_s.pop(fault, None)
         if from_s is not None and any(at_s > from_s for at_s in self.greens_s):
             self.problems.append(f"/readyz was 200 during: {fault}")
@@ -199,8 +198,8 @@ class World:
 
 
 @contextmanager
-def world(seed: int, *broker_lines: str, is_disk_small: bool = False, power_fails_after_s: float | None) -> Iterator[World]:
-    """A world whose daemon was started and whose loggers begin to send."""
+def world(seed: int, *broker_lines: str, is_disk_small: bool, power_fails_after_s: float | None) -> Iterator[World]:
+    """A world whose daemon is ready and whose loggers begin to send; `broker_lines` as `mosquitto` takes them."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcm-chaos-")))
         broker = stack.enter_context(mosquitto(*broker_lines))

@@ -156,7 +156,7 @@ def test_a_record_that_was_dropped_is_asked_for_and_comes(daemon: DaemonProcess,
     for first, last in logger.acks[-1].want:
         logger.send(*range(first, last + 1), fill=True)
     logger.wait_acknowledged(4)
-    assert logger.acks[-1].want == ()
+    assert not logger.acks[-1].want
     statement = 'SELECT "from", "to", state FROM gaps WHERE logger = ?'
     assert daemon.rows("journal.db", statement, logger.name) == [(2, 3, "filled")]
     assert journalled(daemon, logger) == [0, 1, 4, 2, 3]

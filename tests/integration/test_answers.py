@@ -69,6 +69,25 @@ BROKEN: dict[str, tuple[Answer, type[SinkError], str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("said", "kept_ns"),
+    [
+        (b'{"buckets": [{"retentionRules": [{"type": "expire", "everySeconds": 3600}]}]}', 3600 * S),
+        (b'{"buckets": [{"retentionRules": []}]}', 0),
+        (b'{"buckets": []}', None),
+        (b"[]", None),
+        (b"<html>", None),
+    ],
+)
+def test_the_retention_of_a_bucket(server: RawServer, said: bytes, kept_ns: int | None) -> None:
+    """As InfluxDB 2 tells it; a token that may only write is told nothing."""
+    with closing(InfluxSink(server.url, "v2", "tcm", org="o")) as sink:
+        server.script.extend([answer(200, said), answer(403, b"{}")])
+        assert sink.retention_ns() == kept_ns
+        assert server.paths[-1] == "/api/v2/buckets?org=o&name=tcm"
+        assert sink.retention_ns() is None
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_no_confirmation_confirms_nothing(server: RawServer, sink: InfluxSink, name: str) -> None:
     """One request, an error that says what to do, and never longer than the time-out, byte by byte or not."""

@@ -19,7 +19,18 @@ import pytest
 
 from monitor.model.batch import Points
 from monitor.model.errors import SinkError
-from monitor.sinks import EmbeddedSink, Held, RefusedLines, Sink, TooLarge, Unavailable, chunk, influx, read_series
+from monitor.sinks import (
+    EmbeddedSink,
+    Held,
+    RefusedLines,
+    Sink,
+    TooLarge,
+    Unavailable,
+    chunk,
+    influx,
+    influxql,
+    read_series,
+)
 from monitor.sinks.influx import Dialect, InfluxSink
 from tests.servers import HOST, Gateway, Influxd, free_port, influx_v2_gateway
 
@@ -151,6 +162,41 @@ class TestEverySink:
         assert list(read(sink, "valid", "shock").values()) == [1.0, 0.0]
         with pytest.raises(ValueError, match="could not convert"):
             read(sink, "kind", "shock")
+
+    def test_all_fields_come_back_at_once(self, sink: Sink) -> None:
+        """Of each series apart, in the range only, numbers, text and flags as they were written; NaN are left out."""
+        values = np.array(readings(1).fields[FIELDS[0]])
+        values[3] = np.nan
+        one = replace(readings(1), fields=readings(1).fields | {FIELDS[0]: values})
+        shocks = [
+            replace(
+                readings(0, rows=2),
+                measurement="shock",
+                tags=(("container", "C-101"), ("logger", "L-01"), ("sensor", sensor)),
+                fields={"peak_g": np.array([1 / 3, np.nan]), "valid": [True, False], "kind": [sensor, 'a "b"\n\\']},
+            )
+            for sensor in "ab"
+        ]
+        sink.write(sink.prepare([one, *shocks]))
+        from_ns, to_ns = int(one.times_ns[2]), int(one.times_ns[10])
+        columns, reached_ns = sink.columns("env", "C-101", "L-01", from_ns, to_ns)
+        assert reached_ns == to_ns
+        assert {name for _, name in columns} == set(FIELDS)
+        for (tags, name), column in columns.items():
+            known = [row for row in range(2, 10) if np.isfinite(one.fields[name][row])]
+            assert tags == one.tags
+            assert column.times_ns.tolist() == one.times_ns[known].tolist()
+            assert column.values.astype(np.float32).tolist() == [one.fields[name][row] for row in known]
+        found = sink.columns("shock", "C-101", "L-01", START_NS, START_NS + 10**12)[0]
+        assert {(dict(tags)["sensor"], name): column.values.tolist() for (tags, name), column in found.items()} == {
+            (dict(shock.tags)["sensor"], name): values
+            for shock in shocks
+            for name, values in (("peak_g", [1 / 3]), ("valid", [True, False]), ("kind", shock.fields["kind"]))
+        }
+        assert sink.columns("env", "C-101", "L-09", from_ns, to_ns) == ({}, to_ns)
+        assert sink.owners("shock") == {("C-101", "L-01")}
+        assert sink.owners("alert") == set()
+        assert sink.retention_ns() in (0, None)
 
     def test_names_with_quotes_are_names(self, sink: Sink) -> None:
         """A quote in a name finds nothing instead of changing the question."""
@@ -313,7 +359,7 @@ class TestInflux:
 
     def test_pages(self, influx_server: Influxd, monkeypatch: pytest.MonkeyPatch) -> None:
         """A range larger than a page comes whole, also where two sensors have a point at the same time."""
-        monkeypatch.setattr(influx, "_PAGE_POINTS", 7)
+        monkeypatch.setattr(influxql, "PAGE_POINTS", 7)
         with closing(InfluxSink(influx_server.url, "v1", f"v1-{uuid4().hex}")) as sink:
             sink.ensure()
             one = readings(1)

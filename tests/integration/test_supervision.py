@@ -21,8 +21,8 @@ END_S = 10.0  # what is promised
 # The same program with shorter patience; a lock that somebody else has makes its writer hang for as long as one likes.
 IMPATIENT = """
 import monitor.journal.schema, monitor.supervise, monitor.threads
-monitor.threads.STALL_S = monitor.supervise.STALL_S = 1.0
-monitor.supervise.END_S = 5.0
+monitor.threads.STALL_S = monitor.supervise.STALL_S = 2.0
+monitor.supervise.END_S = 8.0
 monitor.supervise.LEAVE_S = 4.0
 monitor.journal.schema.BUSY_TIMEOUT_S = 60.0
 from monitor.cli import main
@@ -77,13 +77,13 @@ def fill(logger: Logger, count: int) -> None:
 
 def test_the_service_manager_hears_of_start_life_and_end(tmp_path: Path, manager: Manager) -> None:
     """READY once, though there is no broker, of which STATUS speaks; WATCHDOG in time; STOPPING last."""
-    with DaemonProcess(tmp_path, NOBODY, prefix=manager.environment(watchdog_s=0.4)) as daemon:
+    with DaemonProcess(tmp_path, NOBODY, prefix=manager.environment(watchdog_s=1.0)) as daemon:
         daemon.start("/healthz")
         wait_until(lambda: "READY=1" in manager.heard, 10, "READY")
         wait_until(lambda: any("no answer from" in text for text in manager.heard), 10, "a STATUS with the broker")
         before, start_s = manager.heard.count("WATCHDOG=1"), time.monotonic()
-        wait_until(lambda: manager.heard.count("WATCHDOG=1") >= before + 10, 10, "the watchdog to be fed")
-        assert time.monotonic() - start_s < 10 * 0.4
+        wait_until(lambda: manager.heard.count("WATCHDOG=1") >= before + 6, 10, "the watchdog to be fed")
+        assert time.monotonic() - start_s < 6 * 1.0
         assert daemon.end(signal.SIGTERM, END_S) == 0
     assert manager.heard.count("READY=1") == 1
     assert "STOPPING=1" in manager.heard
@@ -110,14 +110,14 @@ def test_a_part_that_hangs_is_named_and_ends_the_daemon(tmp_path: Path, own_mosq
             with closing(sqlite3.connect(daemon.state_dir / "journal.db", isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 fill(logger, 1)
-                wait_until(lambda: "journal" in daemon.get("/readyz")[1]["parts"], 5, "the journal to be named")
+                wait_until(lambda: "journal" in daemon.get("/readyz")[1]["parts"], 10, "the journal to be named")
                 code, answer = daemon.get("/readyz")
                 assert (code, answer["ready"]) == (503, False)
                 assert answer["parts"]["journal"].startswith("no progress for ")
                 assert daemon.answers("/healthz")
                 assert "journal: no progress" in daemon.tcm("status").stdout
                 fed = manager.heard.count("WATCHDOG=1")
-                assert daemon.died(15) not in (0, -signal.SIGABRT)
+                assert daemon.died(20) not in (0, -signal.SIGABRT)
                 assert manager.heard.count("WATCHDOG=1") - fed <= 1
             said = daemon.log.read_text()
             assert "supervise: journal: no progress for " in said
@@ -196,6 +196,7 @@ def test_what_was_taken_is_brought_to_its_end(
         assert daemon.end(signal.SIGTERM, END_S) == 0
         ((head, count),) = daemon.rows("journal.db", "SELECT max(pos), count(seq) FROM records")
         assert 20 < count <= 300
+        wait_until(lambda: logger.upto == count - 1, 5, "the acknowledgement of all that is in the journal")
         assert daemon.rows("watch.db", "SELECT pos FROM snapshot") == [(head,)]
         assert daemon.rows("store.db", "SELECT n FROM cursors WHERE name = 'journal'") == [(head,)]
         ((last,),) = daemon.rows("watch.db", "SELECT max(n) FROM transitions")

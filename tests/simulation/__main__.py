@@ -6,6 +6,7 @@ Each batch of seeds has a process of its own, under one hash seed, so that a see
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import shutil
@@ -24,7 +25,7 @@ from tests.simulation.world import World
 BATCH_SEEDS = 25  # of one process; it takes a second to start
 BATCH_LIMIT_S = 900
 HASH_SEED = "0"
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+_SHARED_MEMORY = Path("/dev/shm")
 SHARED_MEMORY = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None  # what is durable is simulated: no disk is needed
 
 
@@ -47,7 +48,7 @@ def run_batch(seeds: Sequence[int]) -> tuple[int, str]:
     command = [sys.executable, "-m", "tests.simulation", *map(str, seeds)]
     environment = os.environ | {"PYTHONHASHSEED": HASH_SEED}
     root = Path(__file__).parents[2]
-    ended = subprocess.run(  # noqa: S603
+    ended = subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, timeout=BATCH_LIMIT_S, check=False
     )
     return ended.returncode, ended.stdout + ended.stderr
@@ -56,7 +57,7 @@ def run_batch(seeds: Sequence[int]) -> tuple[int, str]:
 def fix_hash_seed() -> None:
     """Begin this process anew unless it has the hash seed under which a seed means the same everywhere."""
     if os.environ.get("PYTHONHASHSEED") != HASH_SEED:
-        os.execve(sys.executable, sys.orig_argv, os.environ | {"PYTHONHASHSEED": HASH_SEED})  # noqa: S606
+        os.execve(sys.executable, sys.orig_argv, os.environ | {"PYTHONHASHSEED": HASH_SEED})
 
 
 def batches(first: int, count: int) -> Iterator[range]:
@@ -80,6 +81,7 @@ def main() -> int:
         return _soak(asked.first, asked.seeds, asked.jobs, is_brief=asked.stop)
     fix_hash_seed()
     logging.basicConfig(level=logging.INFO if asked.trace else logging.CRITICAL + 1, stream=sys.stdout)
+    gc.freeze()  # each death collects garbage: what is imported need not be looked at
     failed = [seed for seed in asked.seed if not _is_well(seed, print if asked.trace else None, asked.keep)]
     return 1 if failed else 0
 

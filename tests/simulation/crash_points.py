@@ -7,6 +7,7 @@ last; `--every` and `--offset` take some of them.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 import tempfile
@@ -29,10 +30,11 @@ class Journey(World):
 
     def __init__(self, root: Path, dies_at: int | None = None, share: float = 0.0) -> None:
         super().__init__(SEED, root)
-        self._faults, self._is_hostile = [], True
+        self.faults.strike = lambda: False  # type: ignore[method-assign]  # but the one
+        self._is_hostile = True
         self.disk.dies_at, self._share = dies_at, share
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self._lose_power(self._share)
 
     def _end_faults(self) -> None:
@@ -63,13 +65,14 @@ def main() -> int:
     asked = parser.parse_args()
     fix_hash_seed()
     logging.disable(logging.CRITICAL)
+    gc.freeze()
     total, failures = live(), 0
     points = [
         (at, share)
         for turn, at in enumerate(range(1 + asked.offset, total + 1, asked.every))
         for share in SHARES[turn % len(SHARES)]
     ]
-    for dies_at, share in points:
+    for dies_at, share in reversed(points):  # late ones put most at stake
         if failures and asked.stop:
             break
         try:

@@ -14,28 +14,26 @@ from monitor.config import Config, Rules
 from monitor.config.settings import JournalSettings, MqttSettings, StoreSettings, WebSettings
 from monitor.model.errors import DiskFull, TcmError
 from monitor.parts import Parts
-from tests.simulation.broker import Broker, Client
+from tests.simulation.broker import Broker
+from tests.simulation.client import Client
 from tests.simulation.clock import SimClock
 from tests.simulation.disk import Disk
 from tests.simulation.server import Jobs, Server
 
+_HARDWARE = {"kind": "threshold", "channel": "temperature.hardware"}
+_WARNING = {"severity": "warning"}
 RULES = {
     "ingest": {"default_limits": "hardware"},
     "profiles": {
         "hardware": {
             "name": "hardware",
             "rule": [
-                {"id": "hot", "kind": "threshold", "channel": "temperature.hardware", "above": "25 degC", "severity": "alarm"},
-                {
-                    **{"id": "slow", "kind": "threshold", "channel": "temperature.hardware", "above": "24 degC"},
-                    **{"clear": "23 degC", "for": "8 s", "severity": "warning"},
-                },
-                {
-                    **{"id": "warm", "kind": "exposure", "channel": "temperature.hardware", "measure": "time"},
-                    **{"above": "25 degC", "limit": "0.02 h", "severity": "warning"},
-                },
-                {"id": "jolt", "kind": "shock", "axis": "resultant", "peak": "3 g", "severity": "warning"},
-                {"id": "silent", "kind": "health", "check": "silent", "for": "5 min", "severity": "warning"},
+                {"id": "hot", "above": "25 degC", "severity": "alarm"} | _HARDWARE,
+                {"id": "slow", "above": "24 degC", "clear": "23 degC", "for": "8 s"} | _HARDWARE | _WARNING,
+                {"id": "warm", "above": "25 degC", "measure": "time", "limit": "0.02 h"}
+                | (_HARDWARE | _WARNING | {"kind": "exposure"}),
+                {"id": "jolt", "kind": "shock", "axis": "resultant", "peak": "3 g"} | _WARNING,
+                {"id": "silent", "kind": "health", "check": "silent", "for": "5 min"} | _WARNING,
             ],
         }
     },
@@ -102,6 +100,8 @@ class Gateway:
         """End at once; with `rng` the power is cut too (see `Disk.power_cut`)."""
         self._disk.die()
         for client in self._broker.clients.values():
+            if client.connection is not None and self._rng.random() < 0.5:
+                self._broker.read(client, len(client.connection.sent))  # it was on its way
             client.disconnect()
         self._broker.clients.clear()  # their callbacks hold the parts
         while self.parts is not None and self._rng.random() < 0.5 and self.jobs.run_one(self._rng):

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firmware_sim.device import Fate
+from monitor.consumers.audit import END_NS, Audit
+from monitor.consumers.expected import Period
 from monitor.consumers.judge import Judge
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.settling import Settling
@@ -24,7 +26,7 @@ from monitor.journal.chain import digest
 from monitor.model.batch import Points as Batch
 from monitor.replaying import replay_source
 from monitor.sinks.line_protocol import lines
-from tests.simulation.server import Points, Series, body_points, is_refused
+from tests.simulation.server import Series, body_points, is_refused
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -33,7 +35,7 @@ MAX_SHOWN = 5
 Key = tuple[str, int, int]
 
 
-class Broken(AssertionError):
+class Broken(AssertionError):  # noqa: N818  # named for what it is
     """An invariant does not hold."""
 
 
@@ -56,9 +58,15 @@ def _unsettled(world: World) -> Iterator[str]:
     yield from (f"I6 {part} is stuck at the end: {why}" for part, why in world.gateway.problems.items())
     if not parts.is_caught_up:
         yield f"I6 not caught up: journal {parts.journal.pos}, watch {parts.watch.pos}, store {parts.store.confirmed}"
-    yield from (f"I6 {logger.name} holds {logger.device.held} records" for logger in world.loggers if logger.device.held)
+    yield from (
+        f"I6 {logger.name} holds {logger.device.held} records" for logger in world.loggers if logger.device.held
+    )
     yield from (f"I6 {name} is provisional" for name in parts.watch.judge.forks if name == "C-1")
-    yield from (f"I6 a message is stuck at the broker for {each.client_id}" for each in world.gateway.clients if not world.broker.is_idle(each))
+    yield from (
+        f"I6 a message is stuck at the broker for {each.client_id}"
+        for each in world.gateway.clients
+        if not world.broker.is_idle(each)
+    )
 
 
 def _journal(world: World, state_dir: Path) -> Iterator[str]:
@@ -96,7 +104,9 @@ def _journal(world: World, state_dir: Path) -> Iterator[str]:
     yield from _some("I1 freed by its logger and lost", freed - kept.keys())
     changed = {key for key in kept.keys() & world.made.keys() if kept[key] != world.made[key]}
     yield from _some("I1 not as it was made", changed)
-    yield from _some("I5 taken from the broker and nowhere", {topic for topic, data in world.freed if data not in every})
+    yield from _some(
+        "I5 taken from the broker and nowhere", {topic for topic, data in world.freed if data not in every}
+    )
 
 
 def _chain(connection: sqlite3.Connection) -> Iterator[str]:
@@ -127,19 +137,25 @@ def _known(alerts: list[dict[str, Any]], provisional: set[str]) -> Counter[tuple
     return Counter(
         tuple(alert[key] for key in keys)
         for alert in alerts
-        if not alert["merged_into"] and not alert["rule"].startswith("monitor.") and alert["container"] not in provisional
+        if not alert["merged_into"]
+        and not alert["rule"].startswith("monitor.")
+        and alert["container"] not in provisional
     )
 
 
 def _stored(world: World, state_dir: Path) -> Iterator[str]:
-    """I2."""
-    parts = world.gateway.parts
-    assert parts is not None
+    """I2, after an audit where the store has lost what it had confirmed."""
+    if world.server.has_forgotten:
+        audit = Audit(state_dir, world.server.sink(), Period(0, END_NS, None), world.clock.now_ns(), _silently)
+        outcome = audit.run(is_dry_run=False)
+        if not outcome["ok"]:
+            yield f"I2 the audit does not mend the store: {outcome}"
     with closing(JournalReader(state_dir)) as journal, closing(WatchReader(state_dir)) as watch:
         batches = [points for record in _records(journal) for points in record_points(record, journal)]
         batches += [alert_points(*each) for each in watch.book.transitions(0, 1 << 30)]
-        batches += _results(journal)
-        before = body_points(lines(_results(journal, is_final=False)))
+        final, told = _results(journal)
+        batches += final
+        before = body_points(lines(told))
     expected = body_points(lines(batches))
     found = world.server.points
     refused = {series for series, fields in expected.items() if is_refused(fields)}
@@ -155,10 +171,7 @@ def _noted(state_dir: Path) -> set[Series]:
     """Series and time of the points that the daemon noted as refused."""
     with closing(sqlite3.connect(f"file:{state_dir / 'store.db'}?mode=ro", uri=True)) as connection:
         rows = connection.execute("SELECT measurement, tags, time_ns FROM refused").fetchall()
-    return {
-        (",".join([measurement, *sorted(tags.split(","))]), str(time_ns))
-        for measurement, tags, time_ns in rows
-    }
+    return {(",".join([measurement, *sorted(tags.split(","))]), str(time_ns)) for measurement, tags, time_ns in rows}
 
 
 def _records(journal: JournalReader) -> Iterator[Any]:
@@ -171,16 +184,22 @@ def _records(journal: JournalReader) -> Iterator[Any]:
         yield from records
 
 
-def _results(journal: JournalReader, *, is_final: bool = True) -> list[Batch]:
-    """What watch computes of the journal in one go; with all that was judged again later unless `is_final`."""
+def _results(journal: JournalReader) -> tuple[list[Batch], list[Batch]]:
+    """What watch computes of the journal in one go: what stands in the end, and all that stood before."""
     settling = Settling(Judge(None, journal.anchor), journal)
-    results: dict[Any, Any] = {}
+    final: dict[tuple[Any, ...], Batch] = {}
+    told: list[Batch] = []
     for judged in settling.step(list(_records(journal))):
-        for result in (points for table in judged.results for points in table.split()):
-            key = (result.key, result.measurement, result.tags)
-            if judged.is_again or key not in results:
-                results[key if is_final else len(results)] = result
-    return list(results.values())
+        for points in (points for table in judged.results for points in table.split()):
+            key = (points.key, points.measurement, points.tags)
+            told.append(points)
+            if judged.is_again or key not in final:
+                final[key] = points
+    return list(final.values()), told
+
+
+def _silently(_what: str, _done: int, _total: int) -> None:
+    """Nobody watches."""
 
 
 def _some(what: str, found: Any) -> Iterator[str]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from firmware_sim.codec import AckError, Env, Shock, Stamp, Status, encode_env, encode_status
 from firmware_sim.device import Fate, Identity, Logger, Message, Oscillator, Record
-from tests.simulation.broker import Broker, Packet
+from tests.simulation.broker import Broker
+from tests.simulation.client import Packet
 from tests.simulation.clock import S
 
 INTERVAL_S = 2

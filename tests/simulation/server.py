@@ -10,20 +10,26 @@ from __future__ import annotations
 import gzip
 import random
 import re
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import ReadTimeoutError
 
 from monitor.sinks.influx import InfluxSink
+from monitor.sinks.sink import Held, Unavailable
+from monitor.sinks.stored import TAGS, Column, Columns, Tags
 from tests.simulation.clock import S, SimClock
 
 Series = tuple[str, str]  # measurement with tags as they stand in a line, time
 Points = dict[Series, dict[str, str]]
-MARK = b"=66.6"  # a line with this value is refused
+REFUSED_FIELD = ("humidity_air_pct", "66.6")  # a line with it is refused
+MARK = "=".join(REFUSED_FIELD).encode()
+FORGOTTEN = 200  # points that a restart of the server may lose
 LATE_S = 4  # within which what is late takes effect; the store waits for longer
 _FIELD = re.compile(r'((?:[^,=\\"]|\\.)+)=("(?:[^"\\]|\\.)*"|[^,]*)(?:,|$)')
 _TAG_COMMA = re.compile(r"(?<!\\),")
@@ -37,15 +43,25 @@ class Server:
         self._rng, self._clock = rng, clock
         self.points: Points = {}
         self.fault = ""
+        self._undo: deque[tuple[Series, dict[str, str] | None]] = deque(maxlen=FORGOTTEN)  # points as they were
+        self.has_forgotten = False
         self._late: list[tuple[int, bytes]] = []  # true ns from which it has taken effect, body
 
-    def sink(self) -> InfluxSink:
+    def sink(self) -> SimSink:
         """A sink as the daemon's, whose requests come here."""
-        sink = InfluxSink("http://127.0.0.1:8086", "v2", "tcm", org="tcm", token="t")
-        sink._client = SimpleNamespace(
-            api_client=SimpleNamespace(call_api=self._call), close=lambda: None
-        )
+        sink = SimSink(self.points)
+        sink._client = SimpleNamespace(api_client=SimpleNamespace(call_api=self._call), close=lambda: None)
         return sink
+
+    def forget(self) -> None:
+        """Lose what was confirmed last, as a server does whose log was cut off at its restart."""
+        self.has_forgotten |= bool(self._undo)
+        for _ in range(self._rng.randrange(len(self._undo) + 1)):
+            series, before = self._undo.pop()
+            if before is None:
+                del self.points[series]
+            else:
+                self.points[series] = before
 
     def step(self) -> None:
         """What is late takes effect when its time has come."""
@@ -92,9 +108,44 @@ class Server:
             head, _, rest = _split(line)
             fields, _, time_ns = rest.rpartition(" ")
             name, *tags = _TAG_COMMA.split(head)
-            point = self.points.setdefault((",".join([name, *sorted(tags)]), time_ns), {})
-            for name, value in _FIELD.findall(fields):
-                point[name] = value
+            series = ",".join([name, *sorted(tags)]), time_ns
+            before = self.points.get(series)
+            self._undo.append((series, before))
+            self.points[series] = (before or {}) | dict(_FIELD.findall(fields))
+
+
+class SimSink(InfluxSink):
+    """The real one but for its queries, which look into the data at once."""
+
+    def __init__(self, points: Points) -> None:
+        super().__init__("http://127.0.0.1:8086", "v2", "tcm", org="tcm", token="t")
+        self._points = points
+
+    def columns(self, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> tuple[Columns, int]:
+        """All in one page."""
+        found: dict[tuple[Tags, str], list[tuple[int, Any]]] = {}
+        for (series, time_ns), fields in self._points.items():
+            tags = _tags(series)
+            is_asked = tags["measurement"] == measurement and from_ns <= int(time_ns) < to_ns
+            if is_asked and (tags["container"], tags["logger"]) == (container, logger):
+                named = tuple((name, tags[name]) for name in TAGS[measurement])
+                for name, value in fields.items():
+                    found.setdefault((named, name), []).append((int(time_ns), _value(value)))
+        columns: Columns = {}
+        for key, rows in found.items():
+            times_ns, values = zip(*sorted(rows, key=lambda row: row[0]), strict=True)
+            kind = float if isinstance(values[0], float) else object
+            columns[key] = Column(np.array(times_ns, dtype=np.int64), np.array(values, dtype=kind))
+        return columns, to_ns
+
+    def owners(self, measurement: str) -> set[tuple[str, str]]:
+        """Of everything there is."""
+        every = [_tags(series) for series, _ in self._points]
+        return {(tags["container"], tags["logger"]) for tags in every if tags["measurement"] == measurement}
+
+    def retention_ns(self) -> int | None:
+        """For ever."""
+        return 0
 
 
 class Jobs(Executor):
@@ -102,6 +153,7 @@ class Jobs(Executor):
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+        self.failures = 0  # on end, that only waiting mends
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Put a job behind the others."""
@@ -116,7 +168,9 @@ class Jobs(Executor):
         future, job = self._waiting.pop(rng.randrange(len(self._waiting)))
         try:
             future.set_result(job())
+            self.failures = 0
         except Exception as error:  # noqa: BLE001  # whatever it is belongs to whoever asked
+            self.failures = self.failures + 1 if isinstance(error, Held | Unavailable) else 0
             future.set_exception(error)
         return True
 
@@ -130,7 +184,21 @@ def body_points(body: bytes) -> Points:
 
 def is_refused(fields: dict[str, str]) -> bool:
     """Whether the store takes no point with these fields."""
-    return MARK.decode() in "".join(f"={value}" for value in fields.values())
+    name, value = REFUSED_FIELD
+    return fields.get(name) == value
+
+
+def _tags(series: str) -> dict[str, str]:
+    """The tags of a series, and its measurement."""
+    measurement, *tags = _TAG_COMMA.split(series)
+    return {"measurement": measurement} | dict(tag.split("=", 1) for tag in tags)
+
+
+def _value(text: str) -> Any:
+    """A field's value as line protocol has it: text, flag or number."""
+    if text.startswith('"'):
+        return text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return text == "true" if text in ("true", "false") else float(text)
 
 
 def _split(line: str) -> tuple[str, str, str]:
@@ -143,7 +211,7 @@ def _split(line: str) -> tuple[str, str, str]:
         at += 1
 
 
-def _refused(status: int, cause: str, headers: dict[str, str] | None = None) -> ApiException:
-    error = ApiException(status=status, reason=cause)
+def _refused(status: int, cause: str, headers: dict[str, str] | None = None) -> Any:
+    error: Any = ApiException(status=status, reason=cause)  # type: ignore[no-untyped-call]  # the client leaves it untyped
     error.headers, error.body = headers or {}, cause
     return error

@@ -18,5 +18,5 @@ def test_a_crash_at_any_write_loses_nothing(number: int) -> None:
     """What fails is printed with the number of the operation."""
     arguments = ["--every", str(STEP * PROCESSES), "--offset", str(STEP * number)]
     command = [sys.executable, "-m", "tests.simulation.crash_points", *arguments]
-    ended = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)  # noqa: S603
+    ended = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -106,7 +106,9 @@ class _Layer:
             if code != OK:
                 ctypes.memset(file, 0, ctypes.sizeof(c_void_p))  # no methods: SQLite must not close it
                 return code
-        code = self._call(_OPEN, self._unix.contents.open, ctypes.addressof(self._unix.contents), name, file, flags, out_flags)
+        code = self._call(
+            _OPEN, self._unix.contents.open, ctypes.addressof(self._unix.contents), name, file, flags, out_flags
+        )
         if code == OK and self._is_watched(path):
             self._replace_methods(c_void_p.from_address(file))
             self._paths[file] = path
@@ -130,7 +132,9 @@ class _Layer:
         return self._call(_CLOSE, theirs.close, file)
 
     def _write(self, file: int, data: int, size: int, offset: int) -> int:
-        code = OK if self.watcher is None else self.watcher.write(self._paths[file], offset, ctypes.string_at(data, size))
+        code = (
+            OK if self.watcher is None else self.watcher.write(self._paths[file], offset, ctypes.string_at(data, size))
+        )
         return code or self._call(_WRITE, self._theirs(file).write, file, data, size, offset)
 
     def _truncate(self, file: int, size: int) -> int:

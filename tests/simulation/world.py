@@ -13,20 +13,22 @@ from firmware_sim.codec import decode_ack
 from tests.simulation.broker import Broker
 from tests.simulation.clock import S, SimClock
 from tests.simulation.disk import Disk
+from tests.simulation.faults import Faults
 from tests.simulation.gateway import PARTS, Gateway, Stopped
 from tests.simulation.loggers import HostileLogger, Made, SimLogger
-from tests.simulation.server import FAULTS, Server
+from tests.simulation.server import Server
 
 SETTLE_ROUNDS = 900  # of SETTLE_S: an hour of waiting for what never comes, then requests, then judging again
 SETTLE_S = 10
+MANY = 3  # failures on end that must show
 FLOODS = 1_000  # as many steps as nothing needs in one round
 
 
 class World:
     """Everything of one seed; `trace` is called with a line for each thing that happens."""
 
-    actions = 500
-    recording_rounds = 40  # of the settling, in which the loggers go on
+    actions = 400
+    recording_rounds = 15  # of the settling, in which the loggers go on
 
     def __init__(self, seed: int, root: Path, trace: Callable[[str], None] | None = None) -> None:
         self.seed, self.root = seed, root
@@ -47,8 +49,7 @@ class World:
         ]
         self.broker.heard, self.broker.on_freed = self._hear, lambda packet: self.freed.add(packet[:2])
         self.hostile = HostileLogger(self.broker, rng, lambda: self.clock.true_ns)
-        self._faults = [fault for fault in self._all_faults() if rng.random() < 0.4]
-        self._fault_share = rng.choice((0.01, 0.03, 0.08))
+        self.faults = Faults(self)
         self.deaths = 0
         self._is_hostile = rng.random() < 0.3
 
@@ -62,12 +63,9 @@ class World:
         self._start()
         for _ in range(self.actions):
             self._pass_time()
-            if self.rng.random() < self._fault_share and self._faults:
-                fault = self.rng.choice(self._faults)
-                self.say(f"FAULT {fault.__name__.strip('_')}")
-                fault()
-            else:
+            if not self.faults.strike():
                 self._act()
+            self._look()
         self._settle()
 
     def _hear(self, topic: str, payload: bytes) -> None:
@@ -83,9 +81,9 @@ class World:
                 self.say("started")
             except Stopped as stopped:
                 self.say(f"stopped at start: {stopped.__cause__}")
-                self._end()
+                self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """The process died: perhaps the machine lost power with it."""
         if self.rng.random() < 0.5:
             self._lose_power(self.rng.choice((0.0, 0.5, 1.0)))
@@ -100,6 +98,17 @@ class World:
         self.gateway.die(self.rng, share)
         self.clock.reboot()
         self.say(f"power cut, {share:.0%} of what was not durable is there")
+
+    def _look(self) -> None:
+        """What must hold at any time: I8, nothing looks well that is not."""
+        parts = self.gateway.parts
+        if parts is None:
+            return
+        for session in parts.sessions:
+            if not session.is_connected and not session.problem:
+                raise AssertionError(f"I8 the {session.name} session is not connected and has no problem")
+        if self.gateway.jobs.failures >= MANY and not parts.store.problem:
+            raise AssertionError(f"I8 the store refused {self.gateway.jobs.failures} writes on end and has no problem")
 
     def _pass_time(self) -> None:
         self.clock.true_ns += self.rng.randrange(50_000_000 if self.rng.random() < 0.8 else 10 * S)
@@ -117,7 +126,7 @@ class World:
             self.say(f"{name} {did}")
         except Stopped as stopped:
             self.say(f"{name} stopped: {stopped.__cause__}")
-            self._end()
+            self.end()
 
     def _step_broker(self) -> None:
         for client in self.gateway.clients:
@@ -139,63 +148,6 @@ class World:
         self.server.step()
         self.gateway.jobs.run_one(self.rng)
 
-    def _all_faults(self) -> list[Callable[[], None]]:
-        return [
-            self._die_now, self._die_soon, self._stop, self._fill_disk, self._fail_sync, self._cut, self._lose_session,
-            self._restart_broker, self._stall_broker, self._fail_store, self._step_clock, self._cut_logger, self._restart_logger,
-        ]  # fmt: skip
-
-    def _die_now(self) -> None:
-        self._end()
-
-    def _die_soon(self) -> None:
-        self.disk.dies_at = self.disk.operations + self.rng.randrange(1, 100)
-
-    def _stop(self) -> None:
-        if self.gateway.parts is not None:
-            try:
-                self.gateway.stop()
-            except Stopped:
-                self._end()
-
-    def _fill_disk(self) -> None:
-        self.disk.is_full = not self.disk.is_full
-
-    def _fail_sync(self) -> None:
-        self.disk.fails_sync = True
-
-    def _cut(self) -> None:
-        for client in self.gateway.clients:
-            if client.connection is not None and self.rng.random() < 0.7:
-                self.broker.cut(client, has_read=self.rng.choice((0, 1, 5, None)))
-
-    def _lose_session(self) -> None:
-        for client in self.gateway.clients:
-            if self.rng.random() < 0.7:
-                self.broker.cut(client, has_read=0)
-                self.broker.forget(client.client_id, keeps_waiting=self.rng.random() < 0.5)
-
-    def _restart_broker(self) -> None:
-        self.broker.restart(is_persistent=self.rng.random() < 0.5)
-        for logger in self.loggers:
-            logger.cut(self.clock.true_ns, is_noticed=False)
-
-    def _stall_broker(self) -> None:
-        self.broker.is_stalled = not self.broker.is_stalled
-
-    def _fail_store(self) -> None:
-        self.server.fault = "" if self.server.fault else self.rng.choice(FAULTS)
-        self.say(f"store: {self.server.fault or 'well'}")
-
-    def _step_clock(self) -> None:
-        self.clock.step(self.rng.choice((-1, 1)) * self.rng.choice((1, 60, 3_600, 86_400)) * S)
-
-    def _cut_logger(self) -> None:
-        self.rng.choice(self.loggers).cut(self.clock.true_ns, is_noticed=self.rng.random() < 0.7)
-
-    def _restart_logger(self) -> None:
-        self.rng.choice(self.loggers).restart(self.clock.true_ns)
-
     def _settle(self) -> None:
         """All faults are over: everything has to move again without a hand."""
         self._end_faults()
@@ -209,7 +161,7 @@ class World:
             try:
                 self._run_dry()
             except Stopped:
-                self._end()
+                self.end()
                 continue
             self.server.step()
             if number > self.recording_rounds and self.is_settled:
@@ -218,17 +170,17 @@ class World:
     def _end_faults(self) -> None:
         self.say("all faults end")
         self.disk.dies_at, self.disk.is_full, self.disk.fails_sync = None, False, False
-        self.broker.is_stalled, self.server.fault = False, ""
+        self.broker.is_up, self.broker.is_stalled, self.server.fault = True, False, ""
 
     def _run_dry(self) -> None:
         """Step everything until nothing moves."""
         for _ in range(FLOODS):
-            did = any([logger.step(self.clock.true_ns) for logger in self.loggers])
+            did = sum(logger.step(self.clock.true_ns) for logger in self.loggers) > 0
             for client in self.gateway.clients:
                 if client.connection is None:
                     self.broker.accept(client)
                 did |= self.broker.read(client, FLOODS) | self.broker.deliver(client, FLOODS)
-            did |= any([self.gateway.step(name) for name in PARTS])
+            did |= sum(self.gateway.step(name) for name in PARTS) > 0
             did |= self.gateway.jobs.run_one(self.rng)
             if not did:
                 return

@@ -57,6 +57,7 @@ class Story:
     def __init__(self, view: View) -> None:
         self.view, self.arrivals = view, Arrivals(view)
         self.now_s, self.pos, self.found = 0, 0, list[Finding]()
+        self.step_s = 0  # of the calendar
         self.wait(0)
 
     def wait(self, seconds: float, *, connected: bool = True, drained: bool = True, every_s: int = 10) -> Story:
@@ -77,7 +78,7 @@ class Story:
 
     @property
     def now_ns(self) -> int:
-        return (START_S + self.now_s) * S
+        return (START_S + self.step_s + self.now_s) * S
 
     @property
     def told(self) -> list[tuple[str, str, float, float]]:
@@ -179,6 +180,18 @@ def test_two_rules_tell_of_one_silence_apart() -> None:
     assert [(f.change, f.rule) for f in story.found] == [
         ("fired", "silent"), ("fired", "alarm"), ("cleared", "silent"), ("cleared", "alarm"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("step_s", [365 * 24 * H, -365 * 24 * H])
+def test_no_duration_is_counted_by_the_calendar(step_s: int) -> None:
+    """The gateway's clock steps: neither a dwell nor a sleep nor a silence grows longer or shorter by that."""
+    battery = health("battery", below="20 %", **{"for": "1 h"})
+    story = Story(View(battery, SILENT))
+    story.hear(status=status("sleeping", until_s=2 * H, battery_pct=10.0)).wait(60)
+    story.step_s = step_s
+    story.wait(4 * H)
+    fired = [(f.channel, f.time_ns / S - START_S - step_s) for f in story.found]
+    assert fired == [("battery", H), ("link", 2 * H + 1800)]
 
 
 def test_battery_and_memory_have_limit_dwell_and_hysteresis() -> None:

@@ -451,6 +451,16 @@ def test_times_too_short_for_the_loggers_have_one_line(minimal: Path) -> None:
     assert f"120 s of L-2 in {where} and 1 more, got 50 s" in message
 
 
+def test_the_journals_room_is_text_with_units(minimal: Path) -> None:
+    """A default for each; what nobody can mean is refused under its key."""
+    assert load_config(minimal).journal.budget_bytes == 20e9
+    write(minimal, MINIMAL + '[journal]\nbudget = "1.5 GB"\nkeep = "400 d"\nreserve = "0 B"\n')
+    journal = load_config(minimal).journal
+    assert (journal.budget_bytes, journal.keep_s, journal.reserve_bytes) == (1.5e9, 400 * 86_400, 0)
+    write(minimal, MINIMAL + '[journal]\nbudget = "5 kB"\nkeep = "1 h"\nreserve = "5 km"\n')
+    assert {key for _, key in problems(minimal)} == {"journal.budget", "journal.keep", "journal.reserve"}
+
+
 def test_headings_are_said_as_the_files_write_them(minimal: Path) -> None:
     """One bracket too few or a plural is the first mistake that people make."""
     limits = minimal.parent / "limits" / "basic.toml"

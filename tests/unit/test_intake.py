@@ -558,7 +558,7 @@ def test_a_slow_message_goes_with_what_was_judged_before_it(bench: Bench, monkey
         bench.clock.mono += S // 10
         return message
 
-    monkeypatch.setattr("monitor.ingest.intake.decode", judge)
+    monkeypatch.setattr("monitor.ingest.reading.decode", judge)
     bench.intake.step()
     assert bench.stored() == [("slow", 1, 0)]
     bench.intake.step()

@@ -517,6 +517,31 @@ def test_another_version_of_the_tables_is_refused(tmp_path: Path, opener: type[J
         opener(tmp_path)
 
 
+def test_an_earlier_version_is_copied_and_brought_up_to_date(tmp_path: Path) -> None:
+    """Version 2 knew no checkpoints, and its quarantine kept every payload; a copy from before stays beside it."""
+    fill(tmp_path)
+    before = contents(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+        connection.executescript(
+            """DROP TABLE checkpoints; DROP TABLE dropped; DROP INDEX ticks; ALTER TABLE quarantine RENAME TO new;
+            CREATE TABLE quarantine(pos INTEGER PRIMARY KEY, received_ns INTEGER NOT NULL, topic TEXT NOT NULL,
+            payload BLOB NOT NULL, reason TEXT NOT NULL, digest BLOB NOT NULL, chain BLOB NOT NULL);
+            INSERT INTO quarantine SELECT * FROM new; DROP TABLE new; PRAGMA user_version=2;"""
+        )
+    with pytest.raises(JournalError, match="start the daemon on it once"):
+        JournalReader(tmp_path)
+    Journal(tmp_path).close()
+    assert contents(tmp_path) == before
+    with closing(sqlite3.connect(tmp_path / "journal.db.v2")) as copy:
+        assert copy.execute("PRAGMA user_version").fetchone() == (2,)
+        assert copy.execute("SELECT count(*) FROM records").fetchone() == (12,)
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+        connection.execute("UPDATE quarantine SET payload = NULL")
+        tables = connection.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()
+    Journal(tmp_path / "new").close()
+    assert tables == rows(tmp_path / "new", "SELECT name FROM sqlite_master ORDER BY name")
+
+
 @pytest.mark.parametrize("opener", [Journal, JournalReader])
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, opener: type[Journal | JournalReader]) -> None:
     """The message names the file and what to do."""
@@ -581,7 +606,7 @@ def test_a_full_disk_changes_nothing_and_the_same_can_be_appended_again(tmp_path
 
 
 def test_room_is_the_budget_and_what_is_free_on_the_disk(tmp_path: Path) -> None:
-    """Nothing is said below 80 % of the budget; at its end, or below the reserve, there is no room."""
+    """Nothing is said below 90 % of the budget; at its end, or below the reserve, there is no room."""
     told = []
     journal = Journal(tmp_path, JournalSettings.model_validate({"budget": "1 MB", "reserve": "0 B"}))
     seq = 0
@@ -592,7 +617,7 @@ def test_room_is_the_budget_and_what_is_free_on_the_disk(tmp_path: Path) -> None
     assert [condition.rule for condition in journal.conditions()] == [DISK_FULL]
     low = told.index([DISK_LOW])
     assert told == [[]] * low + [[DISK_LOW]] * (len(told) - low)
-    assert 0.75 < low / len(told) < 0.85
+    assert 0.85 < low / len(told) < 0.95
     journal.append_own("tick", 1, b"")
     journal.close()
     free_bytes = shutil.disk_usage(tmp_path).free

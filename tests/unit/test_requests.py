@@ -92,8 +92,8 @@ def test_what_was_asked_for_three_times_in_vain_is_lost(station: Station) -> Non
         asked += [(station.clock.mono // S, ack) for ack in station.wants()]
     times_s, acks = zip(*asked, strict=True)
     assert all(ack == ("L", 1, [[1, 4]]) for ack in acks)
-    assert 3 * 60 - 10 <= times_s[-1] - times_s[0] <= 3 * 60 + 20
-    assert all(3 <= after - before <= 10 for before, after in pairwise(times_s))  # named again whenever it is heard
+    assert 2 * 60 <= times_s[-1] - times_s[0] < 3 * 60
+    assert len(times_s) <= 3 * 4  # each is named 3, 9 and 27 s later once more
     assert station.gaps() == [(1, 1, 4, "lost")]
     assert station.take() == [] and station.rows("SELECT upto FROM boots") == [(seq - 1,)]
     station.fill(2)

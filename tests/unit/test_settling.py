@@ -42,7 +42,12 @@ class Gateway(Station):
         """10 s have passed."""
         self.now_ns += 10 * S
         self.mono_ns += 10 * S
-        tick = {"mono_ns": self.mono_ns, "connected": True, "queue": 0, "open": self.journal.open_containers()}
+        tick: dict[str, Any] = {
+            "mono_ns": self.mono_ns,
+            "connected": True,
+            "queue": 0,
+            "open": self.journal.open_containers(),
+        }
         tick["conditions"] = self.conditions()
         self.journal.append_tick(self.now_ns, self.mono_ns, json.dumps(tick).encode())
 

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -217,3 +218,41 @@ def test_channels_that_take_turns_are_judged_in_their_own_order(gateway: Gateway
     findings = [finding for judged in judge.step(reader.read(Place()).records) for finding in judged.findings]
     reader.close()
     assert [(one.change, one.channel, one.value) for one in findings if one.change != "peak"] == [("fired", air, 30.0)]
+
+
+class ByHand(Executor):
+    """Runs what it was given when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run it later."""
+        future: Future[Any] = Future()
+        self.waiting.append(lambda: future.set_result(call(*args, **kwargs)))
+        return future
+
+
+def test_a_slow_message_holds_up_nobody_but_its_sender(gateway: Gateway) -> None:
+    """Others are journalled while the decoder has it; of its sender nothing overtakes it."""
+    gateway.intake.decoder = decoder = ByHand()
+    woken: list[str] = []
+    gateway.inbox.on_arrival = lambda: woken.append("")
+    for topic, payload in (
+        ("site/L", sparse_pack(T)),
+        ("site/L", json.dumps(pack(T, 20.0)).encode()),
+        ("site/M", json.dumps(pack(T, 21.0)).encode()),
+    ):
+        gateway.inbox.put(Delivery(0, topic, payload, False, True, nothing), is_fill=False)
+    stored = "SELECT logger FROM records WHERE kind = 'env' ORDER BY pos"
+    while gateway.intake.step():
+        pass
+    assert gateway.rows(stored) == [("M",)]
+    assert not gateway.intake.is_done
+    told = len(woken)
+    decoder.waiting.pop()()
+    assert len(woken) == told + 1
+    while gateway.intake.step():
+        pass
+    assert gateway.rows(stored) == [("M",), ("L",), ("L",)]
+    assert gateway.intake.is_done

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from monitor.config import Rules
 from monitor.consumers import Notify, Watch, WatchReader
-from monitor.consumers.judge import SNAPSHOT_VERSION
 from monitor.consumers.results import ResultBook
+from monitor.consumers.saved import SNAPSHOT_VERSION
 from monitor.consumers.watch import SNAPSHOT_NS
 from monitor.journal import Journal, JournalReader, Page, Place, Usable
 from monitor.model.clock import SystemClock, rfc3339

@@ -12,7 +12,10 @@ from monitor.model.limit import HealthRule
 
 
 class Seen(NamedTuple):
-    """A value at its time and the record or tick that says so; `since_ns`, since when it is so (None: that time)."""
+    """A value at its time and the record or tick that says so; `since_ns`, since when it is so (None: that time).
+
+    `steady_ns` is the time by which a dwell is counted.
+    """
 
     value: float
     time_ns: int
@@ -20,14 +23,18 @@ class Seen(NamedTuple):
     boot: int = 0
     note: str = ""
     since_ns: int | None = None
+    steady_ns: int = 0
 
 
 @dataclass(slots=True)
 class _Open:
-    """A lane that is pending or firing: since when, its peak, and the last value with its record."""
+    """A lane that is pending or firing: since when, its peak, and the last value with its record.
+
+    It is to fire at `due_ns` of steady time.
+    """
 
     is_firing: bool
-    dwell_ns: int
+    due_ns: int
     start_ns: int
     peak: float
     value: float
@@ -54,20 +61,19 @@ class Exceedances:
             return self.end(key, seen)
         if lane is None:
             start_ns = seen.time_ns if seen.since_ns is None else seen.since_ns
-            lane = _Open(
-                False, dwell_ns, start_ns, seen.value, seen.value, seen.time_ns, seen.pos, seen.boot, seen.note
-            )
+            due_ns = seen.steady_ns + dwell_ns
+            lane = _Open(False, due_ns, start_ns, seen.value, seen.value, seen.time_ns, seen.pos, seen.boot, seen.note)
             self._open[key] = lane
         lane.peak = max(lane.peak, seen.value, key=lambda value: value * rule.sign)
         lane.value, lane.last_ns, lane.pos, lane.boot = seen.value, seen.time_ns, seen.pos, seen.boot
         lane.note = seen.note
-        return _fire(key, lane) if not lane.is_firing and seen.time_ns - lane.start_ns >= dwell_ns else []
+        return _fire(key, lane) if not lane.is_firing and seen.steady_ns >= lane.due_ns else []
 
-    def ripen(self, now_ns: int, pos: int) -> list[Finding]:
+    def ripen(self, now_ns: int, pos: int, steady_ns: int) -> list[Finding]:
         """Fire what has been pending for its dwell, without a further value."""
         found = []
         for key, lane in self._open.items():
-            if not lane.is_firing and now_ns - lane.start_ns >= lane.dwell_ns:
+            if not lane.is_firing and steady_ns >= lane.due_ns:
                 lane.last_ns, lane.pos = now_ns, pos
                 found += _fire(key, lane)
         return found

@@ -2,7 +2,7 @@
 
 Alerts stand on these channels: `link` (silent), `battery`, `memory`, `shock.<accelerometer>` (a trigger level or range
 that does not fit the limits) and the calibrated channel whose calibration is out of date. Nothing here looks at
-readings; time is that of the gateway.
+readings; time is that of the gateway: alerts bear its calendar, durations are counted by its steady clock.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from monitor.detect.arrivals.exceedance import Exceedances, Seen
 from monitor.detect.arrivals.silence import Owner, Silence
+from monitor.detect.arrivals.steady import Steady
 from monitor.detect.lane import LaneKey
 from monitor.detect.phases import Phases
 from monitor.detect.rules import RulesView, rule_digest, rules_of
@@ -42,6 +43,7 @@ class Arrivals:
 
     def __init__(self, rules: RulesView) -> None:
         self._rules = rules
+        self._steady = Steady()
         self._silence = Silence(rules)
         self._exceedances = Exceedances()
         self._profiles: dict[int, _Profile] = {}
@@ -52,7 +54,8 @@ class Arrivals:
         """Take who was heard: silence ends, statuses are judged."""
         found = []
         for each in heard:
-            if self._silence.hear(each) and (each.container, each.logger) in self._silent:
+            is_alive = self._silence.hear(each, self._steady.at(each.received_ns))
+            if is_alive and (each.container, each.logger) in self._silent:
                 found += self._end_silence(each)
             if each.status is not None:
                 found += self._status(each, each.status, phases)
@@ -60,19 +63,25 @@ class Arrivals:
 
     def tick(self, tick: Tick, phases: Phases) -> list[Finding]:
         """Time has passed: judge silence, what has been pending, and calibrations."""
-        self._silence.advance(tick)
+        self._steady.tick(tick.mono_ns, tick.now_ns)
+        self._silence.advance(tick, self._steady.ns)
         return [
             *self._judge_silence(tick, phases),
-            *self._exceedances.ripen(tick.now_ns, tick.pos),
+            *self._exceedances.ripen(tick.now_ns, tick.pos, self._steady.ns),
             *self._judge_calibrations(tick, phases),
         ]
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
         """What is remembered of a container (None: of all), for `adopt`."""
-        return {"silence": self._silence.snapshot(container), "open": self._exceedances.snapshot(container)}
+        return {
+            "steady": self._steady.snapshot(),
+            "silence": self._silence.snapshot(container),
+            "open": self._exceedances.snapshot(container),
+        }
 
     def adopt(self, content: dict[str, Any]) -> list[Finding]:
         """Go on with what is remembered; what fired under a rule that is not in force is `cleared`."""
+        self._steady = Steady(*content["steady"])
         self._silence.adopt(content["silence"], lambda watch: self._is_in_force(*watch))
         found = self._exceedances.adopt(content["open"], lambda key: self._is_in_force(key.container, key.digest))
         self._silent |= {(key.container, key.logger) for key in self._exceedances.lanes() if key.channel == LINK}
@@ -120,7 +129,8 @@ class Arrivals:
             if share is None or isnan(share):
                 continue
             for rule, digest in profile.checks.get(channel, ()):
-                seen = Seen(share, heard.received_ns, heard.pos, status.stamp.boot)
+                at_ns = self._steady.at(heard.received_ns)
+                seen = Seen(share, heard.received_ns, heard.pos, status.stamp.boot, steady_ns=at_ns)
                 found += self._judge(_key(owner, channel, rule, digest), rule, seen, phases, has_dwell=True)
         for name, settings in status.accelerometers.items() if profile.limits_g else ():
             assert profile.limits_g is not None  # else there is nothing to fit

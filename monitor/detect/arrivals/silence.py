@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from monitor.detect.arrivals.steady import MAX_ADVANCE_NS
 from monitor.detect.phases import Phases
 from monitor.detect.rules import RulesView
 from monitor.detect.streams import MAX_SENDERS
@@ -14,19 +15,17 @@ from monitor.model.clock import NS_PER_S
 from monitor.model.limit import HealthRule
 from monitor.model.record import SYNCHRONISED, Status
 
-MAX_ADVANCE_NS = 60 * NS_PER_S  # six ticks: between two that lie further apart the gateway was off or asleep itself
-
 Owner = tuple[str, str]  # container, logger
 Watch = tuple[str, str]  # container, digest of a rule
 
 
 @dataclass(slots=True)
 class _Known:
-    """A logger: when it was last heard, where the count stood then, and until when it sleeps (0: it does not)."""
+    """A logger: when it was last heard, where the count stood then, and until when it sleeps, by the steady clock."""
 
     heard_ns: int
     count_ns: int
-    until_ns: int = 0
+    awake_ns: int = 0
 
 
 class Silent(NamedTuple):
@@ -55,7 +54,7 @@ class Silence:
         self._mono_ns: int | None = None
         self._was_listening = False
 
-    def hear(self, heard: Heard) -> bool:
+    def hear(self, heard: Heard, steady_ns: int) -> bool:
         """Take a record; False when it is no sign of life: the broker says `offline` in the logger's place."""
         owner = (heard.container, heard.logger)
         known = self._known.get(owner)
@@ -65,17 +64,17 @@ class Silence:
             return False
         known.heard_ns, known.count_ns = heard.received_ns, self._count_ns
         if heard.status is not None:
-            known.until_ns = _awake_ns(heard.status, heard.received_ns)
+            known.awake_ns = steady_ns + _sleep_ns(heard.status, heard.received_ns)
         return True
 
-    def advance(self, tick: Tick) -> None:
+    def advance(self, tick: Tick, steady_ns: int) -> None:
         """Count the time since the last tick, if at both of them everything that came would have been heard."""
         is_listening = tick.is_connected and tick.is_drained
         if is_listening and self._was_listening and self._mono_ns is not None:
             self._count_ns += min(max(tick.mono_ns - self._mono_ns, 0), MAX_ADVANCE_NS)
         self._mono_ns, self._was_listening = tick.mono_ns, is_listening
         for known in self._known.values():
-            if tick.now_ns < known.until_ns:
+            if steady_ns < known.awake_ns:
                 known.count_ns = self._count_ns
 
     def watch(self, container: str, rule: HealthRule, digest: str, now_ns: int, phases: Phases) -> bool:
@@ -111,7 +110,7 @@ class Silence:
     def snapshot(self, container: str | None) -> dict[str, Any]:
         """What is remembered of a container (None: of all), for `adopt`; counts as what they have grown by since."""
         known = [
-            [*owner, row.heard_ns, self._count_ns - row.count_ns, row.until_ns]
+            [*owner, row.heard_ns, self._count_ns - row.count_ns, row.awake_ns]
             for owner, row in sorted(self._known.items(), key=lambda item: item[0])
             if container in (None, owner[0])
         ]
@@ -126,9 +125,9 @@ class Silence:
         """Go on with what is remembered; the last tick is taken where there was none yet."""
         if self._mono_ns is None:
             self._mono_ns, self._was_listening = content["mono"], content["listening"]
-        for container, logger, heard_ns, silence_ns, until_ns in content["known"]:
+        for container, logger, heard_ns, silence_ns, awake_ns in content["known"]:
             self._meet((container, logger), heard_ns)
-            self._known[container, logger] = _Known(heard_ns, self._count_ns - silence_ns, until_ns)
+            self._known[container, logger] = _Known(heard_ns, self._count_ns - silence_ns, awake_ns)
         for container, digest, ago_ns, now_ns in content["watched"]:
             if is_in_force((container, digest)):
                 self._watched[container, digest] = (self._count_ns - ago_ns, now_ns)
@@ -153,10 +152,11 @@ class Silence:
         return self._known.get(owner)
 
 
-def _awake_ns(status: Status, received_ns: int) -> int:
-    """Until when a logger sleeps, ns UTC, 0 where it does not say; by the receipt where its clock is unset."""
+def _sleep_ns(status: Status, received_ns: int) -> int:
+    """For how long a logger sleeps from the receipt on, 0 where it does not say; where two clocks differ, the least."""
     if status.state != "sleeping" or status.until_ns is None:
         return 0
+    sleep_ns = status.until_ns - status.stamp.t0_ns
     if status.stamp.clk == SYNCHRONISED:
-        return status.until_ns
-    return received_ns + max(status.until_ns - status.stamp.t0_ns, 0)
+        sleep_ns = min(sleep_ns, status.until_ns - received_ns)
+    return max(sleep_ns, 0)

@@ -79,7 +79,7 @@ class Stuck(Family):
         features = compiled.features
         if any(feature.scope.is_bound for feature in features) or not column.is_valid.all():
             return np.zeros(len(streams), dtype=np.bool_)
-        if (np.diff(streams) <= 0).any() and len(np.unique(streams)) < len(streams):
+        if (np.diff(streams) <= 0).any() and len(set(streams.tolist())) < len(streams):
             return np.zeros(len(streams), dtype=np.bool_)
         segments = Segments(column.values, rows.times_ns, rows.starts, rows.counts)
         slots = self._memory.slots(streams, len(features))

@@ -104,9 +104,9 @@ def _losses(closings: Closings, width_s: NDArray[Any]) -> tuple[NDArray[np.float
     told = np.flatnonzero(is_told)
     place, width_d = closings.place[told], width_s[closings.lane[told]] / DAY_S
     loss_pa_d = np.empty(len(told))
-    for days in np.unique(width_d):
+    for days in sorted(set(width_d.tolist())):
         alike = np.flatnonzero(width_d == days)
-        loss_pa_d[alike] = _slopes(mean, number, place[alike], known[told[alike]], float(days))
+        loss_pa_d[alike] = _slopes(mean, number, place[alike], known[told[alike]], days)
     return loss_pa_d.astype(np.float32), closings.at[told]
 
 
