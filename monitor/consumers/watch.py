@@ -117,6 +117,7 @@ class Watch:
             if step is None:
                 self._checkpoint.idle()
                 return False
+            self._unwritten = step
             self._write(step)
         except sqlite3.Error as error:
             if self._connection.in_transaction:

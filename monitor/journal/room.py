@@ -46,7 +46,7 @@ class Room:
         if self.used_share < LOW_SHARE:
             return []
         used = f"{self.used_share:.0%} of the journal's budget is used"
-        text = f"{used}, though payloads are dropped from {SHORT_SHARE:.0%} on: see which consumer is behind, or raise it"
+        text = f"{used}, though payloads are dropped from {SHORT_SHARE:.0%} on: is a consumer behind? Else raise it"
         return [Condition(DISK_LOW, GATEWAY, GATEWAY, text)]
 
     def _full(self) -> str:

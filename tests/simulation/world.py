@@ -11,7 +11,7 @@ from pathlib import Path
 
 from firmware_sim.codec import decode_ack
 from tests.simulation.broker import Broker
-from tests.simulation.clock import S, SimClock
+from tests.simulation.clock import START_NS, S, SimClock
 from tests.simulation.disk import Disk
 from tests.simulation.faults import Faults
 from tests.simulation.gateway import PARTS, Gateway, Stopped
@@ -56,7 +56,7 @@ class World:
     def say(self, text: str) -> None:
         """A line of the trace."""
         if self._trace is not None:
-            self._trace(f"{(self.clock.true_ns - 1_795_413_600 * S) / S:10.3f} {text}")
+            self._trace(f"{(self.clock.true_ns - START_NS) / S:10.3f} {text.replace(str(self.root), '')}")
 
     def run(self) -> None:
         """Live through the story, and let everything settle."""
