@@ -26,6 +26,7 @@ check: $(VENV)/dev.stamp
 soak: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.soak --rounds $(ROUNDS)
 	$(BIN)/python -m tests.simulation --seeds 10000 --jobs 2
+	$(BIN)/python -m tests.simulation.crash_points
 
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.simulation.mutants

@@ -180,8 +180,8 @@ class JournalSettings(Strict):
     """What the journal may use of the disk.
 
     `budget` is for `journal.db`: at 80 % of it payloads that every consumer has confirmed are dropped, oldest first; at
-    90 % somebody is told, at 100 % nothing more is taken. `keep` is the age at which they are dropped all the same (absent: never). `reserve` is
-    what stays free on the disk for the other files.
+    90 % somebody is told, at 100 % nothing more is taken. `keep` is the age at which they are dropped all the same
+    (absent: never). `reserve` is what stays free on the disk for the other files.
     """
 
     budget_bytes: Annotated[Bytes, Field(ge=1e6, alias="budget")] = 20e9

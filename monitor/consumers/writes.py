@@ -12,7 +12,7 @@ import numpy as np
 from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
 
-# A server that is back is used again within 4 s; meanwhile it is asked but once in 2 s, and less when it says so itself.
+# A server that is back is used again within 4 s; meanwhile it is asked but once in 2 s, and less when it says so.
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.5, 4.0
 
 Spans = dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, int]]

@@ -110,6 +110,8 @@ def open_for_writing(
         connection.execute("PRAGMA secure_delete=OFF")  # some builds overwrite what is dropped: all of it, in the WAL
         connection.execute(f"PRAGMA synchronous={'NORMAL' if can_fall_back else 'FULL'}")
         found = _check_version(path, connection, version, (0, *migrations))
+        # After a failed fsync the system's cache may hold what the disk never will: folded back, it is written anew.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         script = tables
         if found != version:
             script = "".join(migrations[step] for step in range(found or version, version)) + tables

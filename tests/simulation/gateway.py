@@ -7,11 +7,12 @@ import gc
 import os
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitor.config import Config, Rules
 from monitor.config.settings import JournalSettings, MqttSettings, StoreSettings, WebSettings
+from monitor.journal import Commit, Journal, Refused, Usable
 from monitor.model.errors import DiskFull, TcmError
 from monitor.parts import Parts
 from tests.simulation.broker import Broker
@@ -60,6 +61,7 @@ class Gateway:
         self.parts: Parts | None = None
         self.jobs = Jobs()
         self.full_steps = 0
+        self.journalled: set[bytes] = set()
 
     def start(self) -> None:
         """Build the parts on what is there; Stopped when the disk does not let them."""
@@ -69,8 +71,10 @@ class Gateway:
             self.parts = Parts(self.config, self._clock, self._server.sink(), self.jobs, client_type)  # type: ignore[arg-type]  # as much of paho.Client as is used
         except (TcmError, sqlite3.Error) as error:
             self._excuse(error)
-        for session in self.parts.sessions if self.parts else ():
-            session.run()
+        if self.parts is not None:
+            self._note_commits(self.parts.journal)
+            for session in self.parts.sessions:
+                session.run()
 
     def step(self, name: str) -> bool:
         """Step a part once; Stopped when the process ended in it as it should."""
@@ -130,6 +134,17 @@ class Gateway:
         found = {name: session.problem for name, session in named}
         found |= {"store": self.parts.store.problem, "notify": self.parts.notify.problem}
         return {name: problem for name, problem in found.items() if problem}
+
+    def _note_commits(self, journal: Journal) -> None:
+        """Keep the payload of whatever was in a commit that returned."""
+        append = journal.append
+
+        def noted(arrivals: Sequence[Usable | Refused]) -> Commit:
+            commit = append(arrivals)
+            self.journalled.update(arrival.payload for arrival in arrivals)
+            return commit
+
+        journal.append = noted  # type: ignore[method-assign]
 
     def _let_go_of_lock(self) -> None:
         """As the kernel does for a process that is no more, however far its parts were built."""

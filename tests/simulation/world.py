@@ -11,6 +11,7 @@ from pathlib import Path
 
 from firmware_sim.codec import decode_ack
 from tests.simulation.broker import Broker
+from tests.simulation.client import Packet
 from tests.simulation.clock import START_NS, S, SimClock
 from tests.simulation.disk import Disk
 from tests.simulation.faults import Faults
@@ -47,7 +48,7 @@ class World:
             SimLogger(self.broker, f"L-{number}", self.clock.true_ns, rng, self.made)
             for number in range(rng.choice((1, 2, 3)))
         ]
-        self.broker.heard, self.broker.on_freed = self._hear, lambda packet: self.freed.add(packet[:2])
+        self.broker.heard, self.broker.on_freed = self._hear, self._free
         self.hostile = HostileLogger(self.broker, rng, lambda: self.clock.true_ns)
         self.faults = Faults(self)
         self.deaths = 0
@@ -73,6 +74,11 @@ class World:
             ack = decode_ack(payload)
             key = topic.split("/")[3], ack.boot
             self.acks[key] = max(self.acks.get(key, -1), ack.upto)
+
+    def _free(self, packet: Packet) -> None:
+        self.freed.add((packet.topic, packet.payload))
+        if packet.payload not in self.gateway.journalled:
+            raise AssertionError(f"I5 the broker may forget a message that is in no commit: {packet.topic}")
 
     def _start(self) -> None:
         while self.gateway.parts is None:

@@ -21,7 +21,7 @@ from monitor.ingest.desk import MAX_ENTRIES, Desk
 from monitor.ingest.operating import MAX_CONTAINER_RECORDS, admit
 from monitor.journal import Journal, JournalReader, Place, Usable
 from monitor.model.clock import rfc3339
-from monitor.model.errors import JournalError, TcmError, WireError
+from monitor.model.errors import DiskFull, TcmError, WireError
 from monitor.model.operator import MAX_AHEAD_NS, MAX_NAME, MAX_REMARK, PhaseRecord
 from monitor.model.phase import PhaseBook, phase_in
 from monitor.replaying import replay_source
@@ -399,16 +399,16 @@ def test_the_desk_is_bounded_and_closes(tmp_path: Path) -> None:
         desk.enter(said("road", 0))
 
 
-def test_a_commit_that_fails_is_told_and_ends_the_writer(tmp_path: Path) -> None:
-    """As on a full disk: nothing is said to be entered."""
+def test_a_full_disk_is_told_and_holds_the_writer(tmp_path: Path) -> None:
+    """Nothing is said to be entered, and nothing is."""
     desk, answers, journal = Desk(), list[Any](), Journal(tmp_path)
     come = threading.Event()
     desk.on_entry = come.set
     journal._connection.execute("PRAGMA max_page_count = 1")
     thread = in_thread(desk, said("road", 0)._replace(remark="\N{DELIVERY TRUCK}" * MAX_REMARK), answers)
     assert come.wait(WAIT_S)
-    with pytest.raises(JournalError, match="full"):
+    with pytest.raises(DiskFull, match="full"):
         desk.write(journal)
     thread.join(WAIT_S)
-    assert [type(answer) for answer in answers] == [JournalError]
+    assert [type(answer) for answer in answers] == [DiskFull]
     assert JournalReader(tmp_path).operators() == []
