@@ -6,6 +6,7 @@ Each batch of seeds has a process of its own, under one hash seed, so that a see
 from __future__ import annotations
 
 import argparse
+import functools
 import gc
 import logging
 import os
@@ -43,9 +44,9 @@ def live(seed: int, trace: Callable[[str], None] | None = None, keep: Path | Non
                 shutil.copytree(root, keep, dirs_exist_ok=True)
 
 
-def run_batch(seeds: Sequence[int]) -> tuple[int, str]:
+def run_batch(seeds: Sequence[int], *, is_brief: bool = False) -> tuple[int, str]:
     """Live through seeds in a process of its own: exit status, and what it printed of those that failed."""
-    command = [sys.executable, "-m", "tests.simulation", *map(str, seeds)]
+    command = [sys.executable, "-m", "tests.simulation", *map(str, seeds), *(["--stop"] if is_brief else [])]
     environment = os.environ | {"PYTHONHASHSEED": HASH_SEED}
     root = Path(__file__).parents[2]
     ended = subprocess.run(
@@ -74,7 +75,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder to which the state directory is copied at the end")
     parser.add_argument("--seeds", type=int, default=0, help="live through so many seeds, in processes of their own")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first of them")
-    parser.add_argument("--stop", action="store_true", help="end with the first batch in which one fails")
+    parser.add_argument("--stop", action="store_true", help="end with the first that fails")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     asked = parser.parse_args()
     if asked.seeds:
@@ -82,7 +83,11 @@ def main() -> int:
     fix_hash_seed()
     logging.basicConfig(level=logging.INFO if asked.trace else logging.CRITICAL + 1, stream=sys.stdout)
     gc.freeze()  # each death collects garbage: what is imported need not be looked at
-    failed = [seed for seed in asked.seed if not _is_well(seed, print if asked.trace else None, asked.keep)]
+    failed = 0
+    for seed in asked.seed:
+        failed += not _is_well(seed, print if asked.trace else None, asked.keep)
+        if failed and asked.stop:
+            break
     return 1 if failed else 0
 
 
@@ -101,7 +106,8 @@ def _soak(first: int, count: int, jobs: int, *, is_brief: bool) -> int:
     failures = done = 0
     with ThreadPoolExecutor(jobs) as pool:
         parts = list(batches(first, count))
-        for part, (status, told) in zip(parts, pool.map(run_batch, parts), strict=True):
+        run = functools.partial(run_batch, is_brief=is_brief)
+        for part, (status, told) in zip(parts, pool.map(run, parts), strict=True):
             done += len(part)
             if status:
                 failures += max(told.count("failed; again:"), 1)

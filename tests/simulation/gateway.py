@@ -39,6 +39,7 @@ RULES = {
         }
     },
 }
+MANY = 3  # failures on end that must show
 PARTS = ("intake", "watch", "store", "notify")
 
 
@@ -79,8 +80,9 @@ class Gateway:
     def step(self, name: str) -> bool:
         """Step a part once; Stopped when the process ended in it as it should."""
         assert self.parts is not None
+        failures = self.jobs.failures
         try:
-            return bool(getattr(self.parts, name).step())
+            did = bool(getattr(self.parts, name).step())
         except DiskFull:
             self.full_steps += 1
             if not self._disk.is_full:
@@ -89,6 +91,9 @@ class Gateway:
         except (TcmError, sqlite3.Error) as error:
             self._excuse(error)
             return False
+        if name == "store" and failures >= MANY and not self.parts.store.problem:
+            raise AssertionError(f"I8 {failures} writes failed on end, and the store has no problem")
+        return did
 
     def stop(self) -> None:
         """End in order."""

@@ -21,7 +21,6 @@ from tests.simulation.server import Server
 
 SETTLE_ROUNDS = 900  # of SETTLE_S: an hour of waiting for what never comes, then requests, then judging again
 SETTLE_S = 10
-MANY = 3  # failures on end that must show
 FLOODS = 1_000  # as many steps as nothing needs in one round
 
 
@@ -113,8 +112,6 @@ class World:
         for session in parts.sessions:
             if not session.is_connected and not session.problem:
                 raise AssertionError(f"I8 the {session.name} session is not connected and has no problem")
-        if self.gateway.jobs.failures >= MANY and not parts.store.problem:
-            raise AssertionError(f"I8 the store refused {self.gateway.jobs.failures} writes on end and has no problem")
 
     def _pass_time(self) -> None:
         self.clock.true_ns += self.rng.randrange(50_000_000 if self.rng.random() < 0.8 else 10 * S)

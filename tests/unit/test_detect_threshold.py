@@ -203,7 +203,7 @@ def test_snapshot_of_another_version_is_refused() -> None:
     engine.step(Batch([block([26])]))
     data = engine.snapshot()
     other = cbor2.dumps(cbor2.loads(data) | {"v": 99})
-    for bad, text in ((other, "version 99, expected 2"), (data[:-3], "not readable"), (b"\x80", "not readable")):
+    for bad, text in ((other, "version 99, expected 3"), (data[:-3], "not readable"), (b"\x80", "not readable")):
         with pytest.raises(TcmError, match=text):
             engine.restore(bad)
     broken = cbor2.loads(data)

@@ -91,8 +91,10 @@ def test_metrics_tell_the_number() -> None:
     """As `tcm_unreadable_records`, of the status document."""
     consumers = {"watch": {"backlog": 0, "lag_s": 0.0, "unreadable": 3}}
     ingest = dict.fromkeys(("connected", "records", "duplicates", "dropped", "queue"), 0)
-    document = {"ingest": ingest, "journal": {"pos": 1, "bytes": 2}, "problems": {}, "quarantined": 0, "gaps": {}}
-    text = metrics(document | {"loggers": [], "alerts": {}, "consumers": consumers})
+    journal = {"pos": 1, "bytes": 2, "used_bytes": 2}
+    document = {"ingest": ingest, "journal": journal, "problems": {}, "quarantined": 0, "gaps": {}, "budget_bytes": 9}
+    lists = {"loggers": [], "alerts": {}, "conditions": [], "stalled": {}}
+    text = metrics(document | lists | {"consumers": consumers})
     assert b"\ntcm_unreadable_records 3.0\n" in text
 
 
