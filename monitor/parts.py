@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-import paho.mqtt.client as paho
-
 from monitor.config import Config
 from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.ingest import Desk, Inbox, Intake, Session
+from monitor.ingest.client import Client
 from monitor.journal import Journal, JournalReader, Retention, StateLock
 from monitor.model.clock import Clock
 from monitor.model.condition import Condition
@@ -23,14 +22,14 @@ from monitor.model.progress import Progress
 from monitor.sinks.sink import Sink
 from monitor.wire import FILL_FILTER, LIVE_FILTER, Sources
 
-ClientType = Callable[..., paho.Client]
+ClientType = Callable[..., Client]
 
 
 class Parts:
     """Holds the state directory from construction to `close`; JournalError when it cannot be used."""
 
     def __init__(
-        self, config: Config, clock: Clock, sink: Sink, executor: Executor, client_type: ClientType = paho.Client
+        self, config: Config, clock: Clock, sink: Sink, executor: Executor, client_type: ClientType = Client
     ) -> None:
         state_dir = config.state_dir
         self._lock = StateLock(state_dir)

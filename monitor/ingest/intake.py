@@ -151,7 +151,7 @@ class Intake:
 
     def _commit(self) -> None:
         commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
-        for delivery, _ in self._taken:
+        for delivery, _ in reversed(self._taken):  # the first one last: then all are due, and go in one packet
             delivery.acknowledge()
         self.committed += len(self._taken)
         self._taken.clear()

@@ -22,6 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from monitor.config.settings import MqttSettings
+from monitor.ingest.client import Client
 from monitor.ingest.inbox import Delivery, Inbox
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import TcmError
@@ -55,7 +56,7 @@ class Session:
         *,
         is_fill: bool = False,
         is_trial: bool = False,
-        client_type: Callable[..., paho.Client] = paho.Client,
+        client_type: Callable[..., Client] = Client,
     ) -> None:
         self.name = name
         self._settings, self._filters, self._inbox, self._clock = settings, topic_filters, inbox, clock
@@ -112,7 +113,7 @@ class Session:
             raise TcmError("publish", topic, f"broker {self._settings.url}: {self.problem or 'not connected'}")
         return self._client.publish(topic, payload, qos=qos, retain=retain)
 
-    def _make_client(self, client_id: str, client_type: Callable[..., paho.Client]) -> paho.Client:
+    def _make_client(self, client_id: str, client_type: Callable[..., Client]) -> Client:
         settings = self._settings
         is_v5 = settings.protocol == "5"
         client = client_type(
@@ -197,16 +198,16 @@ class Session:
             self.refusal = str(reason)
             self.refusals += 1
 
-    def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         try:
-            delivery = self._delivery(client, message)
+            delivery = self._delivery(message)
             if not self._inbox.put(delivery, is_fill=self._is_fill):
                 self.dropped += 1
         except Exception:  # an exception here would end paho's thread silently; the message stays
             self.dropped += 1
             log.exception("take message from %s (it was not acknowledged and comes again)", self._settings.url)
 
-    def _delivery(self, client: paho.Client, message: paho.MQTTMessage) -> Delivery:
+    def _delivery(self, message: paho.MQTTMessage) -> Delivery:
         try:
             topic = message.topic
         except UnicodeDecodeError:
@@ -219,7 +220,7 @@ class Session:
             payload=bytes(message.payload),
             is_retained=bool(message.retain),
             is_prompt=is_settled and not message.retain and not self._is_fill,
-            acknowledge=self._acknowledgement(client, generation, mid) if qos else _nothing,
+            acknowledge=self._acknowledgement(generation, mid) if qos else _nothing,
         )
 
     def _begin_generation(self) -> None:
@@ -227,7 +228,7 @@ class Session:
             self._generation += 1
             self._receipts.clear()
 
-    def _acknowledgement(self, client: paho.Client, generation: int, mid: int) -> Callable[[], None]:
+    def _acknowledgement(self, generation: int, mid: int) -> Callable[[], None]:
         """Frees a message's place in the broker's window: in the order of receipt, so not before those ahead of it."""
         receipt = _Receipt(mid)
         with self._lock:
@@ -237,8 +238,13 @@ class Session:
         def acknowledge() -> None:
             with self._lock:  # so that no reconnect comes between the look and the act
                 receipt.is_due = True
-                while generation == self._generation and self._receipts and self._receipts[0].is_due:
-                    client.ack(self._receipts.popleft().mid, 1)
+                if generation != self._generation:
+                    return
+                due = []
+                while self._receipts and self._receipts[0].is_due:
+                    due.append(self._receipts.popleft().mid)
+                if due:
+                    self._client.acknowledge(due)
 
         return acknowledge
 

@@ -32,16 +32,21 @@ MAX_CHANNELS = 64
 MAX_SAMPLES = 170_000
 MAX_SCALE_G = 100.0  # a full scale of 3 million g; sums of squares of it are far from infinite
 MAX_WANT = 64
+MAX_KEPT, MAX_KEPT_BYTES = 4_096, 2_048  # messages that stay decoded for the next reader: 8 MB and as much again
 SPAN_LIMIT_NS = 1 << 62  # so that the time of a record's last reading fits int64 wherever its first is placed
 MULTI_DIM, INT16_LE, INT64_LE, FLOAT32_LE = 40, 77, 79, 85  # RFC 8746
 
 
 def decode(kind: str, payload: bytes) -> Message:
-    """Decode a payload of `kind` env, shock or status.
+    """Decode a payload of `kind` env, shock or status; its arrays cannot be written to.
 
     Raises WireError with the reason; where the payload decodes as a whole and carries boot and seq, the error has them
     as `identity`, because a message in quarantine settles its seq.
     """
+    return _decode_kept(kind, payload) if len(payload) <= MAX_KEPT_BYTES else _decode(kind, payload)
+
+
+def _decode(kind: str, payload: bytes) -> Message:
     content = load_map(payload)
     try:
         version = integer(content, "v", 1 << 16)
@@ -52,6 +57,10 @@ def decode(kind: str, payload: bytes) -> Message:
         if kind != "status":
             error.identity = _identity(content)
         raise
+
+
+# The intake decodes a record, watch and the store do so again a moment later.
+_decode_kept = lru_cache(MAX_KEPT)(_decode)
 
 
 def encode_ack(boot: int, upto: int, now_ns: int, want: Sequence[tuple[int, int]] = ()) -> bytes:

@@ -90,6 +90,11 @@ class Client:
         """PUBACK on whatever connection there is."""
         self._send(lambda: self.broker.acknowledged(self, mid))
 
+    def acknowledge(self, mids: list[int]) -> None:
+        """PUBACK for several messages."""
+        for mid in mids:
+            self.ack(mid, 1)
+
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> Receipt:
         """Send a message; confirmed when the broker has read it."""
         receipt = Receipt(lambda _: self.broker.wait(self))

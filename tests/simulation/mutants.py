@@ -46,10 +46,10 @@ MUTATIONS = (
         "a message is acknowledged before the commit",
         "monitor/ingest/intake.py",
         """        commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
-        for delivery, _ in self._taken:
+        for delivery, _ in reversed(self._taken):  # the first one last: then all are due, and go in one packet
             delivery.acknowledge()
 """,
-        """        for delivery, _ in self._taken:
+        """        for delivery, _ in reversed(self._taken):  # the first one last: then all are due, and go in one packet
             delivery.acknowledge()
         commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
 """,
@@ -68,8 +68,16 @@ MUTATIONS = (
     Mutation(
         "an acknowledgement counts on any connection",
         "monitor/ingest/session.py",
-        "            if generation == self._generation:\n",
-        "            if True:\n",
+        """                receipt.is_due = True
+                if generation != self._generation:
+                    return
+                due = []
+                while self._receipts and self._receipts[0].is_due:
+                    due.append(self._receipts.popleft().mid)
+                if due:
+                    self._client.acknowledge(due)
+""",
+        "                self._client.acknowledge([mid])\n",
     ),
     Mutation(
         "an acknowledgement settles one record too many",

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import paho.mqtt.client as paho
 from hypothesis import given
 from hypothesis import strategies as st
-from paho.mqtt.enums import MQTTErrorCode
 
 from monitor.config.settings import MqttSettings
 from monitor.ingest import Inbox, Session
+from monitor.ingest.client import Client
 from monitor.ingest.inbox import Delivery
 from monitor.model.clock import SystemClock
 
 
-class Client(paho.Client):
+class Unconnected(Client):
     """A client that notes its PUBACKs; it is never connected."""
 
     acks: list[int]
 
-    def ack(self, mid: int, qos: int) -> MQTTErrorCode:
-        """Send a PUBACK."""
-        self.acks.append(mid)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
+    def acknowledge(self, mids: Sequence[int]) -> None:
+        """Send PUBACKs."""
+        self.acks += mids
 
 
 class Line:
@@ -35,8 +35,8 @@ class Line:
         settings = MqttSettings.model_validate({"url": "mqtt://127.0.0.1:1"})
         self.session = Session("live", settings, "g", ("#",), self.inbox, SystemClock(), client_type=self._client)
 
-    def _client(self, *args: Any, **kwargs: Any) -> paho.Client:
-        self.client = Client(*args, **kwargs)
+    def _client(self, *args: Any, **kwargs: Any) -> Client:
+        self.client = Unconnected(*args, **kwargs)
         self.client.acks = self.acks
         return self.client
 
