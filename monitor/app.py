@@ -15,7 +15,7 @@ import uvicorn
 
 from monitor.alerts.book import MAX_LISTED
 from monitor.config import Config
-from monitor.consumers.store import MAX_IN_FLIGHT
+from monitor.consumers.store import MAX_CALLS
 from monitor.ingest import Session
 from monitor.ingest.importing import import_deliveries, require_accepted
 from monitor.ingest.operating import admit, answer
@@ -52,7 +52,7 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._manager = ServiceManager()
         self._threads = Threads(ended or threading.Event())
-        self._pool = Pool(MAX_IN_FLIGHT, "store-write")
+        self._pool = Pool(MAX_CALLS, "store-write")
         sink = open_sink(config.store, config.state_dir)
         self.parts = parts = Parts(config, self._clock, sink, self._pool)
         parts.intake.decoder = self._decoder = Pool(1, "decode")
@@ -68,6 +68,7 @@ class Daemon:
             )
         )
         self._rate = Rate(self._records())
+        self._supervisor.on_look = lambda: self._rate.look(self._records())
 
     @property
     def address(self) -> str:
@@ -132,7 +133,7 @@ class Daemon:
             "ingest": {
                 "connected": all(session.is_connected for session in self.parts.sessions),
                 "records": self._records(),
-                "records_per_s": self._rate.look(self._records()),
+                "records_per_s": self._rate.per_s(),
                 "queue": len(self.parts.inbox),
                 "duplicates": self.parts.intake.duplicates,
                 "dropped": sum(session.dropped for session in self.parts.sessions),

@@ -19,6 +19,7 @@ from monitor.model.errors import TcmError
 from monitor.threads import STALL_S, Loop
 
 LOOK_S = 1.0
+CALM_S = 30.0  # of movement until the alarm of a stalled part is over: one that hovers around the limit has but one
 MAX_LOOK_S = 2 * LOOK_S  # what one look may count: while the whole process was stopped no part was stuck
 END_S = 120.0  # a step that takes this long never comes back: a disk that hangs, a lock that nobody gives back
 LEAVE_S = 9.5  # from SIGTERM to the end at the latest: the 10 s that are promised, less the interpreter's own end
@@ -74,6 +75,8 @@ class Supervisor:
     ) -> None:
         self._loops, self._is_started, self._problems, self._manager = loops, is_started, problems, manager
         self._is_ready, self._told = False, ""
+        self.on_look: Callable[[], None] = _nobody
+        self._calm_s: dict[str, float] = {}  # by stalled part: for how long it has moved since
 
     def run(self, stopping: threading.Event) -> None:
         """Body of the thread."""
@@ -88,6 +91,8 @@ class Supervisor:
         for loop in self._loops:
             loop.pace.look(elapsed_s)
             loop.step_pace.look(elapsed_s)
+            self._note(loop, elapsed_s)
+        self.on_look()
         worst = max(self._loops, key=lambda loop: loop.stuck_s)
         if worst.stuck_s >= END_S:
             hint = "nothing is lost; if it happens again after the restart, look at the disk and at who locks its files"
@@ -97,10 +102,18 @@ class Supervisor:
         self._report()
 
     def conditions(self) -> list[Condition]:
-        """That parts do not move, for whatever reason."""
-        names = ", ".join(loop.name for loop in self._loops if loop.is_stalled)
+        """That parts do not move, for whatever reason, or have not for long enough since."""
+        names = ", ".join(self._calm_s.copy())
         text = f"no progress though work waits: {names}; tcm status tells why"
         return [Condition(PART_STALLED, GATEWAY, GATEWAY, text)] if names else []
+
+    def _note(self, loop: Loop, elapsed_s: float) -> None:
+        if loop.is_stalled:
+            self._calm_s[loop.name] = 0.0
+        elif loop.name in self._calm_s and not loop.still_s:
+            self._calm_s[loop.name] += elapsed_s
+            if self._calm_s[loop.name] >= CALM_S:
+                del self._calm_s[loop.name]
 
     def _report(self) -> None:
         if not self._is_ready and self._is_started() and all(loop.steps for loop in self._loops):
@@ -111,6 +124,10 @@ class Supervisor:
         if said != self._told:
             self._told = said
             self._manager.tell(f"STATUS={' '.join(said.split())}")
+
+
+def _nobody() -> None:
+    """Nobody else looks."""
 
 
 def end_on_signal(ended: threading.Event) -> None:

@@ -84,18 +84,22 @@ class StateReader:
 
 
 class Rate:
-    """How fast a number grows, over the last few seconds of looking."""
+    """How fast a number grows, over the last RATE_WINDOW_S; somebody has to look at it again and again."""
 
     def __init__(self, count: int) -> None:
         self._looks: list[tuple[float, int]] = [(time.monotonic(), count)]
 
-    def look(self, count: int) -> float:
-        """Growth per second since the oldest look that still counts."""
+    def look(self, count: int) -> None:
+        """Note the number as it is now."""
         now_s = time.monotonic()
         kept = [look for look in self._looks[-MAX_LOOKS:] if now_s - look[0] <= RATE_WINDOW_S]
         self._looks = [*kept, (now_s, count)]
-        first_s, first_count = self._looks[0]
-        return round((count - first_count) / (now_s - first_s), 1) if now_s - first_s > 0.1 else 0.0
+
+    def per_s(self) -> float:
+        """Growth per second from the oldest look that still counts to the last one."""
+        looks = self._looks  # whoever looks puts another list in its place
+        (first_s, first_count), (last_s, last_count) = looks[0], looks[-1]
+        return round((last_count - first_count) / (last_s - first_s), 1) if last_s - first_s > 0.1 else 0.0
 
 
 def _size_bytes(*files: Path) -> int:

@@ -150,6 +150,13 @@ class AlertBook:
         )
         return [json.loads(row[0]) for row in rows][::-1]
 
+    def open_page(self, after: str, limit: int) -> list[dict[str, Any]]:
+        """Open alerts in order of their ids, `limit` of them behind the id `after`."""
+        rows = self._connection.execute(
+            "SELECT body FROM alerts WHERE state <> 'cleared' AND id > ? ORDER BY id LIMIT ?", (after, limit)
+        )
+        return [json.loads(row[0]) for row in rows]
+
     def transitions(self, after: int, limit: int) -> list[tuple[int, int, dict[str, Any]]]:
         """(number, time ns, alert as it was then) behind number `after`, in the order in which they happened."""
         rows = self._connection.execute(
@@ -166,6 +173,11 @@ class AlertBook:
         rows = self._connection.execute("SELECT state, count(*) FROM alerts GROUP BY state").fetchall()
         counts = dict(rows)
         return {state: counts.get(state, 0) for state in OPEN_STATES}
+
+    def body(self, key: str) -> dict[str, Any] | None:
+        """The alert of an id as it stands, None where there is none."""
+        row = self._connection.execute("SELECT body FROM alerts WHERE id = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
 
     def _knows(self, key: str) -> bool:
         return self._connection.execute("SELECT 1 FROM alerts WHERE id = ?", (key,)).fetchone() is not None

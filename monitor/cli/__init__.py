@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
 def main() -> None:
     """Entry point: exit status 0 ok, 1 the answer is no, 2 wrong use or configuration, 130 ended by Ctrl-C."""
     try:
+        if sys.argv[1:2] == ["run"]:
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until it listens to them
         import sqlite3
 
         from monitor.cli.commands import app

@@ -15,6 +15,7 @@ from monitor.cli.output import (
     load,
     print_json,
     query,
+    require_container,
     require_state,
     table,
 )
@@ -39,7 +40,6 @@ def list_alerts(
 ) -> None:
     """List published alerts, cleared ones included. Example: tcm alerts list --state firing"""
     from monitor.model.alert import STATES
-    from monitor.model.errors import TcmError
 
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"expected one of {', '.join(STATES)}", param_hint="--state")
@@ -47,8 +47,8 @@ def list_alerts(
     rows = ask_daemon(loaded, f"/api/alerts{query(state=state, container=container)}")
     if rows is None:
         rows = _offline(loaded, state, container)
-    if container is not None and not rows and not _is_known(loaded, container):
-        raise TcmError("list alerts", container, "no such container", "tcm phase show lists all")
+    if container is not None and not rows:
+        require_container(loaded, "list alerts", container)
     if as_json:
         print_json(rows)
     else:
@@ -66,19 +66,6 @@ def _offline(config: Config, state: str | None, container: str | None) -> list[d
     rows = reader.book.alerts(state, container)
     reader.close()
     return rows
-
-
-def _is_known(config: Config, container: str) -> bool:
-    """Whether a container is registered, or anything came from it."""
-    from contextlib import closing
-
-    from monitor.journal import JournalReader
-
-    rows = ask_daemon(config, f"/api/phases{query(container=container)}")
-    if rows is not None:
-        return bool(rows)
-    with closing(JournalReader(config.state_dir)) as reader:
-        return container in config.rules.containers or container in reader.containers()
 
 
 def show(rows: list[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, print_j
 if TYPE_CHECKING:
     from monitor.config import Config, Problem
 
-CONNECT_S = 10.0
+TRY_S = 20.0  # half of it for the connection, and as much until the broker gives the session's own message back
 
 
 def check(
@@ -56,29 +56,37 @@ def _try_servers(config: Config, file: str) -> list[Problem]:
         problems.append(Problem(file, "mqtt.url", f"expected a broker that accepts this client: {fault}"))
     try:
         sink = open_sink(config.store, config.state_dir)
-        sink.ping()
+        sink.try_write()
         sink.close()
     except TcmError as error:
-        problems.append(Problem(file, "store.url", f"expected a store that answers: {error}"))
+        problems.append(Problem(file, "store.url", f"expected a store that takes what is written: {error}"))
     return problems
 
 
 def _try_broker(config: Config) -> str:
-    """Why the broker does not take a connection, "" when it does; under a client id of its own."""
+    """Why the broker does not serve both sessions, "" when it does; under client ids of their own."""
     import threading
+    import time
 
     from monitor.ingest import Inbox, Session
     from monitor.model.clock import SystemClock
-    from monitor.wire import LIVE_FILTER
+    from monitor.wire import FILL_FILTER, LIVE_FILTER
 
-    filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))
-    session = Session(
-        "check", config.mqtt, f"{config.mqtt.client_id}-check", filters, Inbox(), SystemClock(), is_trial=True
+    live_filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))
+    inbox, clock, client_id = Inbox(), SystemClock(), f"{config.mqtt.client_id}-check"
+    sessions = (
+        Session("live", config.mqtt, client_id, live_filters, inbox, clock, is_trial=True),
+        Session("fill", config.mqtt, f"{client_id}-fill", (FILL_FILTER,), inbox, clock, is_fill=True, is_trial=True),
     )
-    thread = threading.Thread(target=session.run, daemon=True)
-    thread.start()
-    session.tried.wait(CONNECT_S)
-    problem = session.problem
-    session.stop()
-    thread.join(CONNECT_S)
-    return problem
+    threads = [threading.Thread(target=session.run, daemon=True) for session in sessions]
+    for thread in threads:
+        thread.start()
+    end_s = time.monotonic() + TRY_S
+    for session in sessions:
+        session.tried.wait(max(end_s - time.monotonic(), 0))
+    problems = {session.name: session.problem for session in sessions if session.problem}
+    inbox.close()
+    for session, thread in zip(sessions, threads, strict=True):
+        session.stop()
+        thread.join(TRY_S)
+    return "; ".join(f"{name} session: {problem}" for name, problem in problems.items())

@@ -84,19 +84,26 @@ def _show(document: dict[str, Any]) -> None:
     dropped = f", {document['dropped_payloads']} dropped by retention" if document["dropped_payloads"] else ""
     print(
         f"{document['records']} records up to position {document['pos']}, {document['quarantined']} in quarantine; "
-        f"{document['checked_payloads']} payloads checked{dropped}\nhead {document['head']}"
+        f"{document['checked_payloads']} payloads checked{dropped}"
     )
     for problem in document["problems"]:
         where = "" if problem["position"] is None else f" at position {problem['position']}"
         print(f"{problem['file']}{where}: {problem['problem']}")
-    print("the journal is whole" if document["ok"] else "the journal is not whole: see docs/operation.md")
+    print(
+        f"head {document['head']}\nthe journal is whole"
+        if document["ok"]
+        else "the journal is not whole: see docs/operation.md"
+    )
 
 
 def _show_recovered(document: dict[str, Any]) -> None:
-    print(
-        f"{document['records']} records and {document['quarantined']} rows of quarantine recovered, "
-        f"head {document['head']}\nthe damaged file is kept: {document['damaged']}"
-    )
+    if document["damaged"] is None:
+        print(f"nothing to recover: the journal is whole, head {document['head']}")
+    else:
+        print(
+            f"{document['records']} records and {document['quarantined']} rows of quarantine recovered\n"
+            f"the damaged file is kept: {document['damaged']}"
+        )
     for key, what in (("missing", "records"), ("missing_quarantine", "rows of quarantine")):
         ranges = document[key]
         if ranges:

@@ -114,3 +114,18 @@ def require_state(config: Config) -> None:
 
     if not (config.state_dir / "watch.db").exists():
         raise TcmError("read state", str(config.state_dir), "no daemon has run on it yet", "start one with: tcm run")
+
+
+def require_container(config: Config, operation: str, container: str) -> None:
+    """TcmError when a container is not registered and nothing ever came from it."""
+    from contextlib import closing
+
+    from monitor.journal import JournalReader
+    from monitor.model.errors import TcmError
+
+    rows = ask_daemon(config, f"/api/phases{query(container=container)}")
+    if rows is None:
+        with closing(JournalReader(config.state_dir)) as reader:
+            rows = container in config.rules.containers or container in reader.containers()
+    if not rows:
+        raise TcmError(operation, container, "no such container", "tcm phase show lists all")

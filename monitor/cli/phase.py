@@ -45,13 +45,19 @@ def set_phase(
     as_json: JsonOption = False,
 ) -> None:
     """Journal which phase a container is in. Example: tcm phase set C-101 road --at 2026-11-23T06:10:00Z --by Rossi"""
+    from monitor.ingest.operating import ANYWAY
+    from monitor.model.errors import TcmError
+
     loaded = load(config)
     content: dict[str, Any] = {"type": "phase", "container": container, "phase": phase, "remark": remark}
     content |= {"by": by or _login_name()} | ({"new": True} if new else {})
     if at is not None:
         content["effective_at"] = at
     body = json.dumps(content).encode()
-    said = ask_daemon(loaded, "/api/operator", body, ENTRY_S, "application/json") or _set_directly(loaded, content)
+    try:
+        said = ask_daemon(loaded, "/api/operator", body, ENTRY_S, "application/json") or _set_directly(loaded, content)
+    except TcmError as error:
+        raise TcmError(str(error).replace(ANYWAY, "--new")) from None
     warnings = said.pop("warnings")
     for warning in warnings:
         print(f"tcm: warning: {warning}", file=sys.stderr)

@@ -38,16 +38,19 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
 def _offline(config: Config) -> dict[str, Any]:
     """The document as far as the files tell it; consumers' positions are in files of their own and not asked for."""
+    from monitor.journal import lock_holder
     from monitor.model.clock import SystemClock
     from monitor.telemetry import StateReader
 
     require_state(config)
+    holder = lock_holder(config.state_dir)
+    problem = "not running" if holder is None else f"process {holder} holds the state directory but does not answer"
     reader = StateReader(config.state_dir)
     records = reader.journal.records()
     head = {
         "instance": config.instance,
-        "state": "stopped",
-        "problems": {"daemon": f"not running; read from {config.state_dir}"},
+        "state": "stopped" if holder is None else "hanging",
+        "problems": {"daemon": f"{problem}; read from {config.state_dir}"},
         "ingest": {
             "connected": False,
             "records": records,

@@ -15,6 +15,7 @@ from monitor.cli.output import (
     console,
     load,
     print_json,
+    require_container,
     require_state,
     table,
 )
@@ -54,6 +55,8 @@ def audit(
     period = _period(begin, end, container)
     loaded = load(config)
     require_state(loaded)
+    if container is not None:
+        require_container(loaded, "audit", container)
     # The embedded store's file has but one writer; of a server's points the same ones written twice are one.
     lock = StateLock(loaded.state_dir) if loaded.store.kind == "embedded" else nullcontext()
     with (
@@ -61,6 +64,7 @@ def audit(
         closing(open_sink(loaded.store, loaded.state_dir)) as sink,
         Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress,
     ):
+        sink.ping()  # whose time-out is a short one: a page of points may take a minute
         task = progress.add_task("audit", total=None)
         told = Audit(
             *(loaded.state_dir, sink, period, SystemClock().now_ns()),
@@ -102,4 +106,7 @@ def _show(told: dict[str, Any]) -> None:
         print(f"payloads up to position {told['dropped_upto']} are gone from the journal: they are not compared")
     if told["refusal"]:
         print(f"the store refuses: {told['refusal']}")
-    print("all is there" if told["ok"] else f"{told['left']} points are not there as they should be")
+    if not figures:
+        print("nothing to compare in this period")
+    else:
+        print("all is there" if told["ok"] else f"{told['left']} points are not there as they should be")

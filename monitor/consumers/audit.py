@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from monitor.consumers.bodies import tags_text
 from monitor.consumers.compare import Difference, Times, differences
 from monitor.consumers.expected import Cursors, Expected, Period, Segment, Written, columns
-from monitor.consumers.store import STORE_VERSION, tags_text
+from monitor.consumers.store_book import STORE_VERSION
 from monitor.consumers.watch import WatchReader
 from monitor.journal import JournalReader
 from monitor.journal.schema import open_for_reading

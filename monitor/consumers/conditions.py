@@ -10,7 +10,7 @@ from monitor.config import Rules
 from monitor.consumers.own_alerts import own_alert
 from monitor.model.alert import Evidence
 from monitor.model.batch import Finding
-from monitor.model.condition import MAX_CONDITIONS, Condition
+from monitor.model.condition import Condition, told
 
 CHANNEL = "condition"
 Name = tuple[str, str, str]  # rule, container, logger
@@ -27,7 +27,7 @@ class Conditions:
 
     def take(self, pos: int, at_ns: int, named: Iterable[Condition]) -> list[Finding]:
         """What the tick at `pos` changes: `fired`, with the text as note, and `cleared`; in order of their names."""
-        standing = {condition[:3]: condition.text for condition in sorted(named)[:MAX_CONDITIONS]}
+        standing = {condition[:3]: condition.text for condition in told(named)}
         ended = sorted(self._since_ns.keys() - standing.keys())
         begun = sorted(standing.keys() - self._since_ns.keys())
         found = [_finding("cleared", name, self._since_ns.pop(name), at_ns, pos) for name in ended]

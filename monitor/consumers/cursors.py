@@ -13,6 +13,27 @@ _CURSORS = {  # by file: the positions of the journal that it has come to
     "store.db": ("SELECT n FROM cursors WHERE name = 'journal'",),
 }
 _FILES = (*_CURSORS, "notify.db")
+COUNTED_TABLE = "CREATE TABLE IF NOT EXISTS counted(name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+
+
+def begins_anew(connection: sqlite3.Connection, name: str, value: str, *statements: str) -> bool:
+    """Whether the cursors of a file counted in another `name` than `value` till now; then `statements` take them back.
+
+    Both stand in one transaction. A file that was just made, or by an earlier version, counts in what there is.
+    """
+    row = connection.execute("SELECT value FROM counted WHERE name = ?", (name,)).fetchone()
+    if row == (value,):
+        return False
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in statements if row else ():
+            connection.execute(statement)
+        connection.execute("INSERT OR REPLACE INTO counted VALUES(?, ?)", (name, value))
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return row is not None
 
 
 def read_cursors(state_dir: Path) -> dict[str, int]:

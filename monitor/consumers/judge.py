@@ -14,7 +14,6 @@ from monitor.consumers.conditions import Conditions
 from monitor.consumers.firing import Exceedance, Firing
 from monitor.consumers.forks import Forks
 from monitor.consumers.judged import Judged, Passed, ends_of, tick_of
-from monitor.consumers.order import MAX_LOGGERS
 from monitor.consumers.placing import Placing
 from monitor.consumers.points import Anchors
 from monitor.consumers.reading import read_phase
@@ -22,6 +21,7 @@ from monitor.consumers.totals import DerivedResults, exposure_results
 from monitor.detect.arrivals.steady import Steady
 from monitor.detect.engine import Engine, Judges
 from monitor.detect.rules import started_anew
+from monitor.journal.succession import MAX_LOGGERS
 from monitor.model.batch import Batch, Detected
 from monitor.model.condition import Condition
 from monitor.model.errors import TcmError
@@ -104,20 +104,26 @@ class Judge:
             if self._is_break(record, owner):
                 yield self._finish(batch, judged)
                 batch, judged = Batch(), Judged(self.rules)
-                self.forks.begin(record.container, record.pos, self.steady.ns, self.snapshot(record.container))
+                self._fork(record, owner)
+            if self._judges == "both" and self._placing.order.hear(owner, record):
+                yield self._finish(batch, judged)  # provisional is what comes from here on, however batches are cut
+                batch, judged = Batch(), Judged(self.rules)
+                self.forks.begin_anew(record.container, self.steady.ns)
             if self._placing.take(record, owner, batch, judged):
                 self.forks.mark(record.container)
         yield self._finish(batch, judged)
 
     def _is_break(self, record: Record, owner: tuple[str, str]) -> bool:
-        """Whether the container's state just before a record has to be kept, as something may come between."""
-        container, order = owner[0], self._placing.order
-        if self._judges != "both" or container in self.forks or order.continues(owner, record):
-            return False
-        if self.forks.has_room and not order.precedes(owner, record):
-            return True
-        self.forks.begin_anew(container, self.steady.ns)
-        return False
+        """Whether the container's stream breaks off just before a record, as something may come between."""
+        is_settled = self._judges == "both" and owner[0] not in self.forks
+        return is_settled and not self._placing.order.continues(owner, record)
+
+    def _fork(self, record: Record, owner: tuple[str, str]) -> None:
+        """Keep the container's state just before a record; none is of use where that belongs further back."""
+        if self.forks.has_room and not self._placing.order.precedes(owner, record):
+            self.forks.begin(owner[0], record.pos, self.steady.ns, self.snapshot(owner[0]))
+        else:
+            self.forks.begin_anew(owner[0], self.steady.ns)
 
     def _finish(self, batch: Batch, judged: Judged) -> Judged:
         assert self._engine is not None  # made with the rules
@@ -222,6 +228,7 @@ class Judge:
         assert self._engine is not None  # made with the rules, as the other's
         assert official._engine is not None
         self._engine.take_over(container, official._engine)
+        self._placing.order.take_over(container, official._placing.order)
         self._firing.put(container, official.firing(container))
         self.forks.end(container)
 
@@ -236,7 +243,8 @@ class Judge:
     def rules(self) -> Rules:
         """The rules in force, what operators set included."""
         if self._rules is None:
-            raise TcmError("judge", "journal", "no configuration stands before the first record")
+            hint = "start the daemon on it once: it journals its own"
+            raise TcmError("judge", "journal", "there is no configuration", hint)
         return self._rules
 
     def snapshot(self, container: str | None = None) -> bytes:

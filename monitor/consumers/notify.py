@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from monitor.consumers.cursors import COUNTED_TABLE, begins_anew
 from monitor.consumers.watch import WatchReader
 from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
 from monitor.model.alert import CLEARED
@@ -17,10 +18,11 @@ from monitor.model.errors import TcmError
 from monitor.wire import alert_topic
 
 MAX_BATCH = 100
-MAX_RESTORED = 200  # the latest alerts; older ones were cleared long before a broker's last save
+MAX_TAKEN_DOWN = 200  # the latest cleared alerts; older ones were cleared long before a broker's last save
 REFUSED_S = 10.0  # until the broker is asked again whether it takes what it refused
 CONFIRM_S = 5.0  # a broker on the same network confirms in milliseconds; past this the whole batch is sent again
-NOTIFY_TABLES = "CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);"
+BOARD = "board"  # the cursor that stands while open alerts are missing on the board: a restart goes on with them
+NOTIFY_TABLES = f"CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);{COUNTED_TABLE}"
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +46,14 @@ class Notify:
         self._reader, self._clock, self._publish = reader, clock, publish
         self._path = state_dir / "notify.db"
         self._connection = open_for_writing(self._path, NOTIFY_TABLES, can_fall_back=True)
+        self._count_in(reader.identity)
         row = self._connection.execute("SELECT n FROM cursors WHERE name = 'mqtt'").fetchone()
         self.pos: int = row[0] if row else 0
         self.seen = self._logged = self.pos
         self.problem = ""
         self._checkpoint = Checkpoint(self._connection)
+        row = self._connection.execute("SELECT n FROM cursors WHERE name = ?", (BOARD,)).fetchone()
+        self._board_id = "" if row else None  # the last open alert that is on the board again, None when all are
         self._is_board_lost: bool | None = None
         self._retry_ns = clock.mono_ns()
         self.refusals: Callable[[], tuple[int, str]] = _none
@@ -84,29 +89,54 @@ class Notify:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether every transition is told."""
-        return self.pos == self._reader.book.last_transition()
+        """Whether every transition is told, and every open alert on the board."""
+        return self.pos == self._reader.book.last_transition() and self._board_id is None
 
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()
 
+    def _count_in(self, watch_id: str) -> None:
+        """A cursor that counts in another watch.db begins anew."""
+        try:
+            is_other = begins_anew(self._connection, "watch", watch_id, "DELETE FROM cursors WHERE name = 'mqtt'")
+        except sqlite3.Error as error:
+            raise write_failure("tell alerts", self._path, error) from None
+        if is_other:
+            log.warning("watch.db is another than before: all of its alerts are told again")
+
     def _tell_next(self, is_board_lost: bool | None) -> bool:
         transitions = self._reader.book.transitions(self.pos, MAX_BATCH)
-        if not transitions and is_board_lost is None:
+        if is_board_lost and self.pos:  # else all of it follows as transitions
+            self._keep(BOARD, 0)
+            self._board_id = ""
+        page = [] if self._board_id is None else self._reader.book.open_page(self._board_id, MAX_BATCH)
+        if not transitions and is_board_lost is None and self._board_id is None:
             self._checkpoint.idle()
             return False
         self.seen = transitions[-1][0] if transitions else self.seen
         refused_before = self.refusals()[0]
-        receipts = [] if is_board_lost is None else self._restore_board(is_board_lost)
+        receipts = [] if is_board_lost is None else self._take_down()
+        receipts += [self._put_up(alert) for alert in page]
         receipts += [receipt for n, _, alert in transitions for receipt in self._send(n, alert)]
         self._confirm(receipts)
         self._require_taken(refused_before)
         if transitions:
-            self._connection.execute("INSERT OR REPLACE INTO cursors VALUES('mqtt', ?)", (self.seen,))
+            self._keep("mqtt", self.seen)
             self.pos = self.seen
-            self._checkpoint.committed()
+        if self._board_id is not None:
+            self._turn_page(page)
         return True
+
+    def _turn_page(self, page: list[dict[str, Any]]) -> None:
+        """These open alerts are on the board again; a page that is not full was the last."""
+        if len(page) < MAX_BATCH:
+            self._connection.execute("DELETE FROM cursors WHERE name = ?", (BOARD,))
+        self._board_id = page[-1]["id"] if len(page) == MAX_BATCH else None
+
+    def _keep(self, name: str, n: int) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO cursors VALUES(?, ?)", (name, n))
+        self._checkpoint.committed()
 
     def _confirm(self, receipts: list[Receipt]) -> None:
         """Wait until the broker has confirmed them all; TcmError when that takes longer than CONFIRM_S."""
@@ -125,29 +155,22 @@ class Notify:
                 "publish alerts", "", f"the broker refuses: {reason}", "give this user the right to publish them"
             )
 
-    def _restore_board(self, is_lost: bool) -> list[Receipt]:
-        """Make the retained messages those of the book: a broker that crashed may have older ones, or none.
+    def _take_down(self) -> list[Receipt]:
+        """Take what was cleared off the board: a broker that crashed may have older retained messages."""
+        cleared = self._reader.book.alerts(CLEARED, limit=MAX_TAKEN_DOWN)
+        return [self._publish(alert_topic(alert["container"], alert["id"]), b"") for alert in cleared]
 
-        Only what was published before counts; the rest follows as transitions.
-        """
-        receipts = []
-        for alert in self._reader.book.alerts()[-MAX_RESTORED:]:
-            topic = alert_topic(alert["container"], alert["id"])
-            if alert["state"] == CLEARED:
-                receipts.append(self._publish(topic, b""))
-            elif is_lost and self.pos:
-                receipts.append(self._publish(topic, json.dumps(alert).encode()))
-        return receipts
+    def _put_up(self, alert: dict[str, Any]) -> Receipt:
+        return self._publish(alert_topic(alert["container"], alert["id"]), json.dumps(alert).encode())
 
     def _send(self, number: int, alert: dict[str, Any]) -> list[Receipt]:
         if number > self._logged:
             level = logging.WARNING if alert["severity"] != "info" and alert["state"] != CLEARED else logging.INFO
             log.log(level, "alert %s %s %s: %s", alert["id"], alert["severity"], alert["state"], alert["message"])
             self._logged = number
-        topic = alert_topic(alert["container"], alert["id"])
-        receipts = [self._publish(topic, json.dumps(alert).encode())]
+        receipts = [self._put_up(alert)]
         if alert["state"] == CLEARED:
-            receipts.append(self._publish(topic, b""))  # an empty retained message takes the alert off the board
+            receipts.append(self._publish(alert_topic(alert["container"], alert["id"]), b""))  # an empty retained message takes the alert off the board
         return receipts
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from monitor.consumers.base import Base, find_root
 from monitor.consumers.beginning import Beginning, Progress, journal_batches
 from monitor.consumers.judged import Passed
-from monitor.consumers.ordered_run import OrderedRun, began_by
+from monitor.consumers.order import ranked
+from monitor.consumers.ordered_run import OrderedRun
 from monitor.consumers.outcome import Outcome
 from monitor.consumers.reading import phases_of
 from monitor.consumers.runs import Run
@@ -24,6 +25,7 @@ from monitor.journal.ordered import (
     scan,
     too_many,
 )
+from monitor.journal.succession import Successions
 
 
 def replay_in_order(reader: JournalReader, beginning: Beginning, outcome: Outcome, progress: Progress) -> None:
@@ -43,10 +45,10 @@ def _from_the_journal(
     reader: JournalReader, beginning: Beginning, outcome: Outcome, progress: Progress, head: int
 ) -> None:
     """All containers together, or one after the other where they are too many records for that."""
-    phases, began_ns = phases_of(reader.operators()), began_by(reader, head)
+    phases = phases_of(reader.operators())
     for container in [None] if head <= MAX_ORDERED_RECORDS else reader.containers():
         rows = _rows(reader, head, container)
-        positions = np.array([rows[i].pos for i in official_order(rows, began_ns).tolist()], dtype=np.int64)
+        positions = np.array([rows[i].pos for i in official_order(rows).tolist()], dtype=np.int64)
         run = OrderedRun(beginning.judge().for_official_order(None, phases), outcome.book)
         done = 0
         for batch in batches(reader, positions):
@@ -80,7 +82,8 @@ def _from_base(
 
 
 def _rows(reader: JournalReader, head: int, container: str | None) -> list[Row]:
-    rows = [row for at in range(0, head, MAX_SCAN) for row in scan(reader, at, min(at + MAX_SCAN, head), container)]
+    read = (row for at in range(0, head, MAX_SCAN) for row in scan(reader, at, min(at + MAX_SCAN, head), container))
+    rows = list(ranked(read, Successions()))
     if len(rows) > MAX_ORDERED_RECORDS:
         raise too_many(container or "journal", len(rows))
     return rows

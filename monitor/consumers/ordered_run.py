@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,34 +12,8 @@ from monitor.alerts import AlertBook, raise_alert
 from monitor.alerts.book import ALERT_TABLES
 from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged
-from monitor.consumers.order import Head
-from monitor.consumers.points import MAX_TIME_NS, anchor_of, placed_ns
-from monitor.consumers.reading import read
-from monitor.journal import JournalReader
-from monitor.journal.ordered import Began, dropped_upto, first_of
 from monitor.model.batch import Finding
-from monitor.model.record import Record, Status
-
-
-def began_by(reader: JournalReader, upto_pos: int, heads: Iterable[Head] = ()) -> Began:
-    """When boots began: the time of the lowest seq that was journalled of each; of one without records the latest.
-
-    Where there is none, or retention has dropped it, what `heads` say of the boot goes before.
-    """
-    noted_ns = {(head.logger, head.boot): head.began_ns for head in heads}
-
-    def began_ns(logger: str, boot: int) -> int:
-        record = first_of(reader, logger, boot, upto_pos)
-        if record is None or not record.payload:
-            if (logger, boot) in noted_ns:
-                return noted_ns[logger, boot]
-            record = first_of(reader, logger, boot, upto_pos, dropped_upto(reader))
-        message = None if record is None else read(record)
-        if record is None or message is None or isinstance(message, Status):
-            return MAX_TIME_NS
-        return placed_ns(message, anchor_of(record, message.stamp, reader.anchor))
-
-    return began_ns
+from monitor.model.record import Record
 
 
 class OrderedRun:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from monitor.alerts import Origin
 from monitor.consumers.judged import Judged, shock_result
-from monitor.consumers.order import Order, Owner
+from monitor.consumers.order import Order
 from monitor.consumers.points import Anchors, anchor_of, placed_ns
 from monitor.consumers.reading import read
+from monitor.journal.succession import Owner
 from monitor.model.batch import Batch, Block, Event, Heard
 from monitor.model.channel import field_name
-from monitor.model.record import SYNCHRONISED, Env, Record, Status
+from monitor.model.record import Env, Record, Status
 
 MAX_UNKNOWN_CHANNELS = 1_000
 
@@ -35,9 +36,7 @@ class Placing:
         batch.heard.append(Heard(record.pos, container, logger, record.received_ns, status))
         anchor = anchor_of(record, message.stamp, self._anchors)
         if isinstance(message, Status):
-            is_placed = message.stamp.clk == SYNCHRONISED or anchor is not None
-            start_ns = message.stamp.time_ns(0, anchor) if is_placed else record.received_ns
-            self.order.take_status(owner, message, start_ns)
+            self.order.take_status(owner, message)
             judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
             return False
         start_ns = placed_ns(message, anchor)
@@ -46,7 +45,7 @@ class Placing:
             clock_uncertainty_s=message.stamp.clock_uncertainty_s(anchor),
             is_latest=anchor is not None and anchor.mono_ns is None,
         )
-        is_late = self._is_late(record, owner, message.stamp.boot, message.seq, start_ns)
+        is_late = self._is_late(record, owner, message.stamp.boot, message.seq)
         if isinstance(message, Env):
             batch.blocks.append(self._block(record, owner, message, start_ns, is_late))
         else:
@@ -55,12 +54,13 @@ class Placing:
             judged.results.append(shock_result(event, judged.rules))
         return is_late
 
-    def _is_late(self, record: Record, owner: Owner, boot: int, seq: int, start_ns: int) -> bool:
-        if self._is_in_order:
-            return False
+    def _is_late(self, record: Record, owner: Owner, boot: int, seq: int) -> bool:
         if record.is_derived:
-            return self.order.is_late_derived(owner, boot, seq)
-        return self.order.is_late(owner, boot, seq, start_ns, is_fill=record.is_fill or record.has_waited)
+            return not self._is_in_order and self.order.is_late_derived(owner, boot, seq)
+        if not self._is_in_order:
+            return self.order.is_late(owner, boot, seq)
+        self.order.follow(owner, boot, seq)
+        return False
 
     def _block(self, record: Record, owner: Owner, env: Env, start_ns: int, is_late: bool) -> Block:
         if len(self.unknown_channels) < MAX_UNKNOWN_CHANNELS:

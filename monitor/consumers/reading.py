@@ -9,7 +9,7 @@ from typing import TypeVar
 from monitor.model.errors import WireError
 from monitor.model.operator import PhaseRecord
 from monitor.model.phase import PhaseBook
-from monitor.model.record import Message, Record
+from monitor.model.record import Message, Record, Status
 from monitor.wire import decode, owner_of
 from monitor.wire.json_text import load_json
 
@@ -24,6 +24,12 @@ def read(record: Record) -> Message | None:
     The journal keeps its bytes: one such record may stop nobody from reading those behind it.
     """
     return _read("record", record.pos, decode, record.kind, record.payload)
+
+
+def read_status(pos: int, payload: bytes) -> Status | None:
+    """The message of a status record; None as of `read`."""
+    message = _read("record", pos, decode, "status", payload)
+    return message if isinstance(message, Status) else None
 
 
 def read_quarantined(pos: int, topic: str, payload: bytes) -> tuple[str, str, Message] | None:

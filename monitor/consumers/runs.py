@@ -12,8 +12,8 @@ from monitor.consumers.firing import Exceedance
 from monitor.consumers.forks import Fork
 from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged, Passed
-from monitor.consumers.order import Head
-from monitor.consumers.ordered_run import OrderedRun, began_by
+from monitor.consumers.order import Order, ranked
+from monitor.consumers.ordered_run import OrderedRun
 from monitor.consumers.reading import phases_of
 from monitor.consumers.settled import Before, Settled
 from monitor.journal import JournalReader
@@ -35,10 +35,12 @@ class Run:
         """As far as the fork says that it was judged, without telling again what that led to."""
         self.container, self.fork = container, fork
         self._live, self._reader = live, reader
-        self._heads: list[Head] = saved.heads(fork.state) if fork.state else []
-        self.rows = [Row(0, container, head.logger, head.boot, head.seq, head.is_derived) for head in self._heads]
+        order = saved.order_of(fork.state) if fork.state else Order()
+        self._boots = order.boots
+        self._heads = order.heads()
+        self.rows = list(self._heads)
         self.apart: list[int] = []
-        self.done = len(self.rows)
+        self.done = len(self._heads)
         self._order: Index = np.arange(self.done)
         self._ordered: OrderedRun | None = None
         self._phases = PhaseBook()
@@ -66,12 +68,12 @@ class Run:
         """Put all rows in order; False when some belong before the fork and something older is known."""
         if len(self._order) == len(self.rows):
             return True
-        heads, order = len(self._heads), self._in_order()
+        heads, order = len(self._heads), official_order(self.rows)
         if (order[:heads] != np.arange(heads)).any():
             if not self.fork.is_oldest:
                 return False
             self._put_apart(order)
-            order = self._in_order()
+            order = official_order(self.rows)
         if self.done > heads and (order[: self.done] != self._order[: self.done]).any():
             self._begin_again()
         self._order = order
@@ -111,20 +113,18 @@ class Run:
         log.info("%s is settled at record %d: its alerts and totals are official", self.container, passed.pos)
         return Settled(self.container, passed.received_ns, positions, self.apart, told, before)
 
-    def _look_through(self, after_pos: int, upto_pos: int) -> list[Row]:
-        """The rows behind a position up to another, those before the fork left out."""
+    def _look_through(self, after_pos: int, upto_pos: int) -> Iterator[Row]:
+        """The rows behind a position up to another, those before the fork left out; each of them once, in order."""
         fork = self.fork
         if not fork.since_pos:
-            return scan(self._reader, max(after_pos, fork.after_pos), upto_pos, self.container)
-        turn = turn_of(self._reader, fork.since_pos)
-        if after_pos >= turn:
-            return scan(self._reader, after_pos, upto_pos, self.container)
-        rows = scan(self._reader, turn - 1, upto_pos, self.container)
-        first = next((i for i, row in enumerate(rows) if row.pos == fork.since_pos), len(rows))
-        return rows[first:]
-
-    def _in_order(self) -> Index:
-        return official_order(self.rows, began_by(self._reader, self.fork.scanned_pos, self._heads))
+            rows = scan(self._reader, max(after_pos, fork.after_pos), upto_pos, self.container)
+        elif after_pos >= (turn := turn_of(self._reader, fork.since_pos)):
+            rows = scan(self._reader, after_pos, upto_pos, self.container)
+        else:
+            rows = scan(self._reader, turn - 1, upto_pos, self.container)
+            first = next((i for i, row in enumerate(rows) if row.pos == fork.since_pos), len(rows))
+            rows = rows[first:]
+        return ranked(rows, self._boots)
 
     def _put_apart(self, order: Index) -> None:
         """Take out what sorts before a head: all of it comes before the last head."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import cbor2
 
-from monitor.consumers.order import Head, Order
+from monitor.consumers.order import Order
 from monitor.model.errors import SnapshotError, TcmError
 
 # Raise it when anything in it changes its meaning. From version 6 on retention may have dropped what a state came from:
@@ -19,11 +19,11 @@ def written(content: dict[str, Any]) -> bytes:
     return cbor2.dumps({"version": SNAPSHOT_VERSION} | content)
 
 
-def heads(data: bytes) -> list[Head]:
+def order_of(data: bytes) -> Order:
     """How far each stream had come."""
     order = Order()
     order.restore(content_of(data)["order"])
-    return order.heads()
+    return order
 
 
 def provisional(data: bytes) -> list[str]:

@@ -39,6 +39,8 @@ WATCH_TABLES = (
     + """
 CREATE TABLE IF NOT EXISTS snapshot(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, state BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS kept(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, given INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS identity(one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL);
+INSERT OR IGNORE INTO identity VALUES(1, lower(hex(randomblob(16))));
 """
     + BASE_TABLE
 )
@@ -269,6 +271,17 @@ class WatchReader:
             return [] if row is None else saved.provisional(row[0])
         except SnapshotError:
             return []  # the next start judges the whole journal
+
+    @property
+    def identity(self) -> str:
+        """Of this file; one that is made anew has another, and its numbers mean other things."""
+        return str(self._connection.execute("SELECT id FROM identity").fetchone()[0])
+
+    @property
+    def kept_pos(self) -> int:
+        """Position up to which the file has what the journal led to."""
+        row = self._connection.execute("SELECT pos FROM kept").fetchone()
+        return int(row[0]) if row else 0
 
     def close(self) -> None:
         """Give the file back."""

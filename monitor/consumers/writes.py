@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from monitor.consumers.store_book import Refusal
 from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
 
@@ -22,21 +23,27 @@ Spans = dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, int]]
 class Write:
     """Points under way, how to send them, and the cursor that may pass once that is confirmed.
 
-    `send` runs in a thread of the pool; without it there is nothing to send. `upto` is None for the earlier parts of
-    what had to be split, or is not all of its records: only the last may move the cursor. `spans` are first and last
-    time of each series, where others of its source may be under way with it.
+    `send` runs in a thread of the pool; without it there is nothing to send. `upto` is None where it is not all of its
+    records. Of a body that was split, `points` is the piece under way and `rest` those still to be sent, the next one
+    last. `refusals` is what the store has refused of it. `spans` are first and last time of each series, where others
+    of its source may be under way with it. `error` is why it has to be sent again.
     """
 
     source: str
     upto: int | None
-    points: Sequence[Points | Table]
-    send: Callable[[], None] | None
+    points: Sequence[Points | Table] = ()
+    send: Callable[[], None] | None = None
     future: Future[None] | None = None
     retry_at_ns: int = 0
     attempts: int = 0
     received_ns: int = 0
     sent_ns: int = 0
     spans: Spans = field(default_factory=dict)
+    rest: list[Sequence[Points | Table]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    error: SinkError | None = None
+    confirmed_points: int = 0
+    is_confirmed: bool = False
 
     def meets(self, other: Write) -> bool:
         """Whether both may hold points of one series and time."""

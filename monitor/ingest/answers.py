@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monitor.ingest.requests import Requests
+from monitor.ingest.requests import MAX_TICK_LOGGERS, Requests
 from monitor.journal import Asked, Commit, Journal, Owner
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.wire import ack_topic, encode_ack
@@ -75,7 +75,7 @@ class Answers:
             owner = self._requests.owner(logger)
             if owner is not None:
                 self._note_due(owner, boot)
-        for owner, boot in self._requests.due(self._journal.open_boots(), self._clock.mono_ns()):
+        for owner, boot in self._requests.due(self._journal.next_open(MAX_TICK_LOGGERS), self._clock.mono_ns()):
             self._note_due(owner, boot)
 
     def _note_due(self, owner: Owner, boot: int) -> None:

@@ -7,7 +7,7 @@ once more for each acknowledgement, which is half of what a message costs. This 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -43,8 +43,17 @@ class BufferedSocket:
         return len(self._buffer) - self._at + int(held)
 
 
+def _nothing() -> None:
+    """Nobody wants to look."""
+
+
 class Client(paho.Client):
-    """What a session uses in place of paho's own client."""
+    """What a session uses in place of paho's own client.
+
+    `on_look` is called while connected, at least once in each round of the network thread: every second.
+    """
+
+    on_look: Callable[[], None] = staticmethod(_nothing)
 
     def acknowledge(self, mids: Sequence[int]) -> None:
         """Send PUBACK for messages of QoS 1 in this order."""
@@ -59,6 +68,11 @@ class Client(paho.Client):
             if result != MQTTErrorCode.MQTT_ERR_SUCCESS or sock is None or not sock.pending():
                 break
         return result
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """Look at what time makes due."""
+        self.on_look()
+        return super().loop_misc()
 
     def _create_socket(self) -> Any:
         return BufferedSocket(super()._create_socket())

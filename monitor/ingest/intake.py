@@ -14,19 +14,19 @@ from monitor.ingest.inbox import Delivery, Inbox
 from monitor.ingest.reading import Judged, Reading, is_status
 from monitor.journal import Journal
 from monitor.model.clock import NS_PER_S, Clock
-from monitor.model.condition import MAX_CONDITIONS, Condition
+from monitor.model.condition import Condition, told
 from monitor.wire import Sources
 from monitor.wire.structure import MAX_PAYLOAD_BYTES
 
 log = logging.getLogger(__name__)
 
 MAX_COMMIT_RECORDS = 500
-MAX_COMMIT_BYTES = 8 << 20  # of payload, derived ones counted; decoded it is twice as much memory
+MAX_COMMIT_BYTES = 8 << 20  # of topic and payload, derived ones counted; decoded it is twice as much memory
 TICK_NS = 10 * NS_PER_S
 MAX_JUDGING_NS = NS_PER_S // 50  # of a commit; a slow message goes with what was judged before it, nothing behind it
 STATUS_WEIGHT = 512  # a byte of what a logger says of its memory takes as long to settle as so many of a record
 MAX_SLOW = 64  # messages with the decoder, one of each sender: 8 MiB
-QUIET_NS = NS_PER_S // 2  # without anything from memory: a broker that had something would have sent it
+QUIET_NS = NS_PER_S // 2  # without a missing record from memory: a broker that had one would have sent it
 
 
 class Link(Protocol):
@@ -95,11 +95,12 @@ class Intake:
         if not self._taken:
             self._take()
         took = bool(self._taken)
-        self._watch_fill()
         if took:
             self._commit()
         elif not wrote:
             self._journal.idle()
+        if self._inbox.is_fill_drained and self._clock.mono_ns() - self._fill_ns >= QUIET_NS:
+            self._answers.quiet()
         self._answers.send(self._generation)
         return self.upkeep() or wrote or took
 
@@ -137,7 +138,10 @@ class Intake:
     def _add(self, delivery: Delivery, judged: Judged) -> int:
         """A delivery is ready for the commit; the room that it takes."""
         self._taken.append((delivery, judged))
-        return sum(len(arrival.payload) * (STATUS_WEIGHT if is_status(arrival) else 1) for arrival in judged)
+        return sum(
+            len(arrival.topic) + len(arrival.payload) * (STATUS_WEIGHT if is_status(arrival) else 1)
+            for arrival in judged
+        )
 
     def _is_handed_over(self, delivery: Delivery) -> bool:
         """Whether the decoder has it now; whatever its sender has waiting comes after it."""
@@ -159,15 +163,9 @@ class Intake:
         self.duplicates += commit.duplicates
         self.quarantined += commit.quarantined
         self._last_reason = commit.last_reason or self._last_reason
+        if any(traffic.is_filling for traffic in commit.traffic.values()):
+            self._fill_ns = self._clock.mono_ns()
         self._answers.note(commit, self._generation)
-
-    def _watch_fill(self) -> None:
-        """Note when nothing came from memory for a moment."""
-        now_ns = self._clock.mono_ns()
-        if any("/up/fill/" in delivery.topic for delivery, _ in self._taken) or not self._inbox.is_fill_drained:
-            self._fill_ns = now_ns
-        elif now_ns - self._fill_ns >= QUIET_NS:
-            self._answers.quiet()
 
     @property
     def _generation(self) -> int | None:
@@ -192,7 +190,7 @@ class Intake:
             "quarantined": self._journal.quarantine_pos,
             "open": self._journal.open_containers(),
         }
-        conditions = sorted(self.conditions())[:MAX_CONDITIONS]
+        conditions = told(self.conditions())
         payload = json.dumps(tick | ({"conditions": conditions} if conditions else {})).encode()
         self._journal.append_tick(self._clock.now_ns(), mono_ns, payload, asked)
         self._next_tick_ns = mono_ns + TICK_NS

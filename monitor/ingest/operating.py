@@ -12,6 +12,7 @@ from monitor.model.errors import TcmError
 from monitor.model.operator import PLAN, PhaseRecord
 
 MAX_CONTAINER_RECORDS = 1_000  # of one container: three a day for a year
+ANYWAY = '"new": true'  # in a request; at the command line it is an option
 MAX_NAMED = 20  # containers that an error lists
 RETROACTIVE_NS = 60 * NS_PER_S  # what was judged in a minute is not worth a word
 
@@ -27,7 +28,7 @@ def admit(content: Any, rules: Rules, journal: JournalReader, now_ns: int) -> tu
         raise TcmError("enter phase", record.container, "no such container", _registered(rules))
     known = known_phases(rules) | {PLAN}
     if record.phase not in known and not content.get("new", False):
-        hint = f'known are {", ".join(sorted(known))}; --new (in JSON "new": true) enters it all the same'
+        hint = f"known are {', '.join(sorted(known))}; {ANYWAY} enters it all the same"
         raise TcmError("enter phase", record.phase, "no leg and no rule has such a phase", hint)
     entered = sum(row.container == record.container for row in journal.operators())
     if entered >= MAX_CONTAINER_RECORDS:

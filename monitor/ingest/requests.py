@@ -4,9 +4,12 @@ A request is an acknowledgement with `want`. It was in vain when, REQUEST_NS lat
 
 1. neither our connections nor the logger's was broken since (a status `online` or `offline` may mean a new one);
 2. something else of that logger came since: it is there, and heard;
-3. no record came from its memory since: a logger at work on its backlog comes to everything in time;
-4. nothing came from any logger's memory for a moment: so none of it waits, here or at the broker. If it came later it
-   would be kept all the same, but a logger must not free what may still be lost on its way.
+3. no missing record came from its memory since: a logger at work on its backlog comes to everything in time. Of what
+   was here already it sends the oldest first, so it has passed over what is missing below, but not what is above, nor
+   other boots;
+4. no missing record came from any logger's memory for a moment: so none of it waits, here or at the broker. If it came
+   later it would be kept all the same, but a logger must not free what may still be lost on its way. Others may hold
+   it up for MAX_OTHERS_NS.
 
 Everything here is forgotten at a restart: then counting starts anew.
 """
@@ -25,6 +28,8 @@ REQUEST_NS = 60 * NS_PER_S  # between two requests that count; a logger sends ag
 REPEAT_NS = 3 * NS_PER_S  # until it is repeated, uncounted: a logger passes over what it sent within the last 2 s
 LOOK_NS = NS_PER_S  # between looks for what is to be asked once more
 MAX_REQUESTS = 3  # in vain, then it is lost
+MAX_OTHERS_NS = 600 * NS_PER_S  # then what was sent by then is here: no broker holds so much
+MAX_TICK_LOGGERS = 1_000  # that are looked at in a tick, 10 ms; each has its turn
 MAX_ASKED_BOOTS = 4_096  # that are remembered, of 64 ranges at most; then the one asked longest ago starts anew
 MAX_TALKERS = 20_000  # loggers that are remembered, 300 bytes each; then the one silent for longest goes
 MAX_TICK_BOOTS = 256  # that are asked at a tick
@@ -39,6 +44,7 @@ class Talker:
     heard: int = 0
     connected: int = 0
     filled: int = 0
+    repeated: int = 0
     asked_at: int = 0  # `heard`, when it was asked last
 
 
@@ -51,6 +57,8 @@ class _Request:
     connections: tuple[int, int] = (0, 0)
     heard: int = 0
     filled: int = 0
+    repeated: int = 0
+    passed: int = -1  # the highest seq of this boot that was here already and came again
     is_standing: bool = False
     ranges: dict[Range, int] = field(default_factory=dict)
 
@@ -74,6 +82,11 @@ class Requests:
             talker.heard += traffic.is_heard
             talker.connected += traffic.is_connecting
             talker.filled += traffic.is_filling
+            talker.repeated += bool(traffic.repeated)
+            for boot, seq in traffic.repeated.items():
+                request = self._requests.get((logger, boot))
+                if request is not None:
+                    request.passed = max(request.passed, seq)
         while len(self._talkers) > MAX_TALKERS:
             self._talkers.popitem(last=False)
 
@@ -97,6 +110,7 @@ class Requests:
         request.at_ns, request.again_ns = now_ns, now_ns + REPEAT_NS
         request.heard, request.is_standing = talker.heard, True
         request.connections, request.filled = (generation, talker.connected), talker.filled
+        request.repeated, request.passed = talker.repeated, -1
         talker.asked_at = talker.heard
         self._requests.move_to_end(key)
         while len(self._requests) > MAX_ASKED_BOOTS:
@@ -170,9 +184,11 @@ class Requests:
             return
         if request.connections != (generation, talker.connected):
             request.is_standing = False
-        elif talker.heard > request.heard and self.quiet_ns >= due_ns:
+        elif talker.heard > request.heard and (self.quiet_ns >= due_ns or now_ns >= due_ns + MAX_OTHERS_NS):
             request.is_standing = False
-            request.ranges = {missing: count + 1 for missing, count in request.ranges.items()}
+            is_idle = request.repeated == talker.repeated
+            for missing in request.ranges:
+                request.ranges[missing] += is_idle or missing[1] < request.passed
 
 
 def _in_vain(before: Mapping[Range, int], missing: Range) -> int:

@@ -24,8 +24,11 @@ from paho.mqtt.properties import Properties
 from monitor.config.settings import MqttSettings
 from monitor.ingest.client import Client
 from monitor.ingest.inbox import Delivery, Inbox
+from monitor.ingest.probe import Probe
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import TcmError
+from monitor.model.record import NATIVE_TOPICS
+from monitor.wire import FILL_PROBE, LIVE_PROBE
 
 KEEPALIVE_S = 10  # a broker that hangs is missed after twice that at the latest
 RECEIVE_MAXIMUM = 4_000  # what slow messages of one sender that wait for their turn may keep in front of the others
@@ -34,6 +37,8 @@ SESSION_EXPIRY_S = 0xFFFF_FFFF  # never: a gateway may stay switched off for the
 RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 2  # one gateway is no crowd: a broker that is back is found at once
 SETTLE_NS = 2 * NS_PER_S  # after a connect to a kept session the broker's queued messages come first
 MAX_OUTGOING = 1_000
+SUBSCRIBE_AGAIN_NS = 10 * NS_PER_S  # a broker that refuses or does not answer may do so for a moment only
+_UNSPECIFIED = "Unspecified error"
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +47,8 @@ class Session:
     """Connects for ever; `run` is the body of a thread of its own and only returns after `stop`.
 
     `granted` is set while the subscription stands, `problem` says what is wrong, "" for nothing. `tried` is set once
-    the first attempt came to an end, good or bad. A session on trial leaves nothing behind on the broker.
+    the first attempt failed, or it is known whether anything comes. A session on trial leaves nothing behind on the
+    broker.
     """
 
     def __init__(
@@ -70,6 +76,8 @@ class Session:
         self.tried = threading.Event()
         self.on_granted: Callable[[bool], None] = _nobody
         self._is_new = False
+        self._subscribe_ns = 0
+        self._probe = Probe(FILL_PROBE if is_fill else LIVE_PROBE, clock)
         self.problem = "not connected yet"
         self.dropped = 0
         self.refusals, self.refusal = 0, ""  # publications that the broker did not take (MQTT 5), and why the last
@@ -136,6 +144,7 @@ class Session:
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_publish = self._on_publish
+        client.on_look = self._look
         # With a write callback paho leaves all sending to the network thread: two threads that write could interleave.
         client.on_socket_register_write = lambda *_: None
         # That thread has to be woken for it, else a message waits until `loop_forever` looks again, up to a second;
@@ -162,7 +171,25 @@ class Session:
         if not self._is_trial:
             state = "kept" if flags.session_present else "new: what is missing comes again"
             log.info("%s session connected to %s, %s", self.name, self._settings.url, state)
-        client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        self._subscribe_ns = self._clock.mono_ns() + SUBSCRIBE_AGAIN_NS
+        self._client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
+
+    def _look(self) -> None:
+        """At least once a second, by paho's thread: what time alone makes due."""
+        if self._is_stopping or not self._client.is_connected():
+            return
+        if not self.granted.is_set():
+            if self._clock.mono_ns() >= self._subscribe_ns:
+                self._subscribe()
+            return
+        if self._probe.is_due():
+            self._client.publish(self._probe.topic)
+        self.problem = self._probe.problem
+        if self._probe.is_decided:
+            self.tried.set()
 
     def _on_connect_fail(self, client: paho.Client, _data: Any) -> None:
         if not self.tried.is_set() and not self._is_trial:
@@ -175,7 +202,8 @@ class Session:
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._begin_generation()
         self.granted.clear()
-        self.problem = f"connection lost: {reason}"
+        said = str(reason)  # paho's word for a connection that ended without one
+        self.problem = f"connection lost: {'the broker closed it or is gone' if said == _UNSPECIFIED else said}"
         if not self._is_stopping and not self._is_trial:
             log.warning("%s session: %s", self.name, self.problem)
 
@@ -186,12 +214,13 @@ class Session:
             if code.is_failure
         ]
         if len(codes) == len(self._filters) and not refused:
-            self.problem = ""
+            self.problem = self._probe.problem
+            self._probe.begin()
             self.granted.set()
             self.on_granted(self._is_new)
         else:
             self.problem = f"subscription refused: {', '.join(refused) or 'no answer for each filter'}"
-        self.tried.set()
+            self.tried.set()
 
     def _on_publish(self, _client: paho.Client, _data: Any, _mid: int, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
@@ -201,7 +230,11 @@ class Session:
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         try:
             delivery = self._delivery(message)
-            if not self._inbox.put(delivery, is_fill=self._is_fill):
+            if delivery.topic.startswith(NATIVE_TOPICS):
+                self._probe.heard()
+            if delivery.topic == self._probe.topic:
+                delivery.acknowledge()
+            elif not self._inbox.put(delivery, is_fill=self._is_fill):
                 self.dropped += 1
         except Exception:  # an exception here would end paho's thread silently; the message stays
             self.dropped += 1

@@ -2,7 +2,7 @@
 
 from monitor.journal.arrival import Arrival, Asked, BootId, BootKey, Commit, Owner, Refused, Usable
 from monitor.journal.gaps import Range
-from monitor.journal.lock import StateLock
+from monitor.journal.lock import StateLock, lock_holder
 from monitor.journal.reader import JournalReader, Page, Place
 from monitor.journal.retention import Retention
 from monitor.journal.writer import Journal
@@ -23,4 +23,5 @@ __all__ = [
     "Retention",
     "StateLock",
     "Usable",
+    "lock_holder",
 ]

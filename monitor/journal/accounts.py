@@ -1,7 +1,7 @@
 """Whether boots and gaps agree with the rows: every seq below a boot's `next` is there, missing by name, or settled.
 
-Only what can be proved is reported. A seq may have been settled by a message in quarantine, and of a message whose
-payload was dropped nobody can tell which; of derived seqs, which are times, nobody knows which were made.
+Only what can be proved is reported. A seq may have been settled by a message in quarantine (not by one that lies there
+for what else was known of it), and of a message whose payload was dropped nobody can tell which; of derived seqs, which are times, nobody knows which were made.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from monitor.journal.gaps import FILLED
+from monitor.journal.schema import IDENTITY_CONFLICT
+from monitor.journal.settle import TOO_MANY_GAPS
 from monitor.model.errors import WireError
 from monitor.model.record import NATIVE_TOPICS, Status
 from monitor.wire import decode, parse_topic
 
 MAX_BOOTS = 1_000  # looked at one after the other
 MAX_MISSING = 100_000  # seqs of a boot that are looked for in quarantine
+_SETTLING = f"reason NOT IN ('{IDENTITY_CONFLICT}', '{TOO_MANY_GAPS}')"  # these two settle nothing
 Report = Callable[[str, str, int | None, str], None]
 BootId = tuple[str, int]
 _SEQS = "logger = ? AND boot = ? AND seq IS NOT NULL"  # what the index of identities covers
@@ -48,7 +51,8 @@ class Settled:
         self._unclear: set[str] = set()  # loggers of whose messages not all can be read any more
         position = 0
         while rows := connection.execute(
-            "SELECT pos, topic, payload FROM quarantine WHERE pos > ? ORDER BY pos LIMIT 100", (position,)
+            f"SELECT pos, topic, payload FROM quarantine WHERE pos > ? AND {_SETTLING} ORDER BY pos LIMIT 100",
+            (position,),
         ).fetchall():
             for _, topic, payload in rows:
                 self._add(topic, payload)

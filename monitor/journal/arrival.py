@@ -55,13 +55,14 @@ Owner = tuple[str, str]  # container, logger
 
 @dataclass(slots=True)
 class Traffic:
-    """What came of a logger in a commit: anything that it sent itself; a status that it may have connected with; a
-    record from its memory.
+    """What came of a logger in a commit: anything that it sent itself; a status that it may have connected with; from
+    its memory a record that was missing; the highest seq of those of each boot that were there already.
     """
 
     is_heard: bool = False
     is_connecting: bool = False
     is_filling: bool = False
+    repeated: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

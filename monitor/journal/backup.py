@@ -82,7 +82,9 @@ def _unfinished(folder: Path) -> Iterator[Path]:
         if path.exists():
             hint = "a backup never overwrites: choose another folder" if path == folder else "remove it, or let it end"
             raise TcmError("back up", str(path), "it is there already", hint)
-    work.mkdir(parents=True)
+    if not folder.parent.is_dir():
+        raise TcmError("back up", str(folder.parent), "there is no such folder", "mount it, or create the folder")
+    work.mkdir()
     try:
         yield work
     except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from monitor.journal.arrival import BootId
@@ -12,7 +13,8 @@ from monitor.journal.clock import WAIT_NS, BootClock
 from monitor.journal.gaps import Gap, Gaps, Range
 
 MAX_OPEN_BOOTS = 64  # of a logger: of which something is awaited; as many as it may name in `boots`
-MAX_LOGGER_GAPS = 8_192  # that are not filled, of these boots: each status is held against all of them
+MAX_LOGGER_GAPS = 8_192  # awaited or unmade, of these boots: each status is held against all of them
+MAX_OPEN_LOGGERS = 20_000  # of which something is awaited, 1.5 kB each; of any other none is
 MAX_OPEN_CONTAINERS = 256  # named in a tick; of more nobody could say what they wait for
 MAX_CACHED_BOOTS = 20_000  # about 1 kB each; a boot that is not cached is read back from its row
 MAX_CACHED_GAPS = 200_000  # of these boots; 35 MB
@@ -59,8 +61,9 @@ class Boots:
         self._touched: dict[BootId, None] = {}
         self._unlisted: dict[BootId, None] = {}  # touched since the two lists below were brought up to date
         self._awaited: dict[BootId, str] = {}  # the container of each boot that `is_awaited`
-        self._open: dict[str, dict[int, int]] = {}  # by logger: missing gaps of each boot of which something is awaited
-        self._missing: Counter[str] = Counter()  # their sum
+        self._containers: Counter[str] = Counter()  # of these
+        self._open: OrderedDict[str, dict[int, int]] = OrderedDict()  # by logger: `pending` of each boot with awaited
+        self._pending: Counter[str] = Counter()  # their sum
         for row in connection.execute(
             "SELECT container, logger, boot FROM boots WHERE upto < next - 1 OR waiting_since_ns IS NOT NULL"
         ).fetchall():
@@ -77,7 +80,7 @@ class Boots:
         return state
 
     def open_boots(self, logger: str) -> dict[int, int]:
-        """The boots of a logger of which something is awaited, and how many gaps each has that are not filled."""
+        """The boots of a logger of which something is awaited, and how many gaps each has that are awaited or unmade."""
         self._bring_up_to_date()
         return self._open.get(logger, {})
 
@@ -86,19 +89,28 @@ class Boots:
         others = self.open_boots(logger)
         if (logger, boot) in self._touched:
             self._unlisted[logger, boot] = None
+        if not others and len(self._open) >= MAX_OPEN_LOGGERS:
+            return False
         is_one_of_few = boot in others or len(others) < MAX_OPEN_BOOTS
-        return is_one_of_few and self._missing[logger] < MAX_LOGGER_GAPS
+        return is_one_of_few and self._pending.get(logger, 0) < MAX_LOGGER_GAPS
 
-    def all_open(self) -> dict[str, list[int]]:
-        """The boots of each logger of which something is awaited."""
+    def next_open(self, limit: int) -> dict[str, list[int]]:
+        """The boots of which something is awaited, of so many loggers that have it; all have their turns."""
         self._bring_up_to_date()
-        return {logger: list(boots) for logger, boots in self._open.items()}
+        loggers = list(islice(self._open, limit))
+        for logger in loggers:
+            self._open.move_to_end(logger)
+        return {logger: list(self._open[logger]) for logger in loggers}
+
+    def is_there(self, logger: str, boot: int) -> bool:
+        """Whether anything is known of a boot."""
+        select = "SELECT 1 FROM boots WHERE logger = ? AND boot = ?"
+        return (logger, boot) in self._cache or self._connection.execute(select, (logger, boot)).fetchone() is not None
 
     def open_containers(self) -> list[str] | None:
         """The containers of which records may still be given out that belong before others; None for too many."""
         self._bring_up_to_date()
-        containers = sorted(set(self._awaited.values()))
-        return containers if len(containers) <= MAX_OPEN_CONTAINERS else None
+        return sorted(self._containers) if len(self._containers) <= MAX_OPEN_CONTAINERS else None
 
     def awaited(self, logger: str, boot: int, limit: int) -> tuple[int, list[Range]]:
         """`upto` of a boot, and its first ranges that are awaited; changes nothing."""
@@ -156,16 +168,21 @@ class Boots:
 
     def _list(self, key: BootId, state: Boot) -> None:
         logger, boot = key
-        self._awaited.pop(key, None)
+        was_in = self._awaited.pop(key, None)
+        if was_in is not None:
+            self._containers[was_in] -= 1
+            if not self._containers[was_in]:
+                del self._containers[was_in]
         if state.is_awaited:
             self._awaited[key] = state.container
+            self._containers[state.container] += 1
         boots = self._open.setdefault(logger, {})
-        self._missing[logger] -= boots.pop(boot, 0)
+        self._pending[logger] -= boots.pop(boot, 0)
         if state.gaps.is_awaited:
-            boots[boot] = state.gaps.missing
-            self._missing[logger] += boots[boot]
+            boots[boot] = state.gaps.pending
+            self._pending[logger] += boots[boot]
         if not boots:
-            del self._open[logger], self._missing[logger]
+            del self._open[logger], self._pending[logger]
 
     def _save_gaps(self, key: BootId, gaps: Gaps) -> None:
         gone, written = gaps.take_changes()

@@ -76,7 +76,9 @@ class Verdict:
     def document(self) -> dict[str, Any]:
         """The answer of `tcm journal check --json`."""
         numbers = ("records", "quarantined", "pos", "head", "checked_payloads", "dropped_payloads", "problems")
-        return {"ok": not self.problems} | {name: getattr(self, name) for name in numbers}
+        is_whole = not self.problems
+        # Behind a hole the chain goes on: its end proves nothing of what is missing.
+        return {"ok": is_whole} | {name: getattr(self, name) for name in numbers} | ({} if is_whole else {"head": None})
 
 
 def check_journal(state_dir: Path, progress: Progress) -> Verdict:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-OPEN, REQUESTED, FILLED, LOST = "open", "requested", "filled", "lost"
+OPEN, REQUESTED, FILLED, LOST, UNMADE = "open", "requested", "filled", "lost", "unmade"
 AWAITED = (OPEN, REQUESTED)  # what may still come; only the logger's word, or asking in vain, makes it lost
-MAX_GAPS = 4_096  # that are not filled, of a boot; then none is opened or cut in two, only filled from an end
+MAX_GAPS = 4_096  # awaited or unmade, of a boot; then none is opened or cut in two, only filled from an end
+MAX_LOST = 65_536  # gaps of a boot that are not filled, lost ones included: 12 MB; then as with MAX_GAPS
+MAX_AHEAD = 256  # seqs that one record may open: as many as a logger sends without an acknowledgement
 
 Range = tuple[int, int]  # from, to
 Gap = tuple[int, int, str]  # from, to, state
@@ -17,15 +20,20 @@ class Gaps:
     """Every seq below `next` is journalled or in quarantine, but those in `ranges`, which say what became of them.
 
     `ranges` are disjoint and in order, none touches another of its state. They are read when they are first needed: a
-    boot of which nothing is awaited goes on without. What is settled stays settled, so `upto` never goes back.
+    boot of which nothing is awaited goes on without. What is settled stays settled, so `upto` never goes back, but for
+    what was only believed to be made (`retract`).
+
+    A changed byte in one seq must not settle what its logger has yet to make. So a record far ahead of all others lies
+    aside: what it leaves out is `UNMADE`, neither awaited nor ever lost, and `upto` stops there. It is made once its
+    logger says so, or once a second record lies near the first.
     """
 
-    __slots__ = ("_changed", "_load", "_missing", "_ranges", "_upto", "next")
+    __slots__ = ("_changed", "_counts", "_load", "_ranges", "_upto", "next")
 
     def __init__(self, next_seq: int = 0, upto: int = -1, load: Callable[[], list[Gap]] = list) -> None:
         self.next, self._upto, self._load = next_seq, upto, load
         self._ranges: list[Gap] | None = None
-        self._missing = 0
+        self._counts: Counter[str] = Counter()  # gaps of each state
         self._changed: set[int] = set()  # where a range began or begins that is not saved as it is
 
     @property
@@ -33,13 +41,18 @@ class Gaps:
         """The gaps."""
         if self._ranges is None:
             self._ranges = self._load()
-            self._missing = _missing(self._ranges)
+            self._counts = _counts(self._ranges)
         return self._ranges
 
     @property
     def missing(self) -> int:
         """How many gaps are not filled, lost ones included."""
-        return self._missing if self.ranges else 0
+        return len(self.ranges) - self._counts[FILLED]
+
+    @property
+    def pending(self) -> int:
+        """How many gaps are awaited or unmade."""
+        return self.missing - self._counts[LOST]
 
     @property
     def size(self) -> int:
@@ -50,14 +63,15 @@ class Gaps:
     def upto(self) -> int:
         """Every seq up to here is settled; -1 when nothing is contiguous yet."""
         if self._upto < self.next - 1:
-            self._upto = next((first for first, _, state in self._behind(self._upto) if state in AWAITED), self.next)
+            unsettled = (*AWAITED, UNMADE)
+            self._upto = next((first for first, _, state in self._behind(self._upto) if state in unsettled), self.next)
             self._upto -= 1
         return self._upto
 
     @property
     def is_awaited(self) -> bool:
         """Whether anything is missing that may still come."""
-        return self.upto < self.next - 1
+        return self.upto < self.next - 1 and any(state in AWAITED for _, _, state in self._behind(self.upto))
 
     def is_new(self, seq: int) -> bool:
         """Whether `seq` has not been settled by a record of its own: beyond `next` or in a gap that is not filled."""
@@ -65,7 +79,7 @@ class Gaps:
 
     def can_take(self, seq: int, *, may_open: bool = True) -> bool:
         """False when `seq` would open one gap more than a boot may have, or cut one in two; or when none may be."""
-        if seq == self.next or (may_open and self.missing < MAX_GAPS):
+        if seq == self.next or (may_open and self.pending < MAX_GAPS and self.missing < MAX_LOST):
             return True
         index = self._gap_at(seq)
         return seq < self.next and (index is None or seq in self.ranges[index][:2])
@@ -73,14 +87,23 @@ class Gaps:
     def settle(self, seq: int) -> None:
         """`seq` is in the journal or in quarantine."""
         if seq >= self.next:
-            self.expect(seq)
+            if seq <= self.next + MAX_AHEAD:
+                self.expect(seq)
+            else:
+                self._append(seq, UNMADE)
             self.next = seq + 1
             return
         index = self._gap_at(seq)
-        if index is not None:
-            first, last, state = self.ranges[index]
-            pieces = [(first, seq - 1, state), (seq, seq, FILLED), (seq + 1, last, state)]
-            self._replace(index, index + 1, [piece for piece in pieces if piece[0] <= piece[1]])
+        if index is None:
+            return
+        first, last, state = self.ranges[index]
+        if state == UNMADE and first + MAX_AHEAD < seq and last <= seq + MAX_AHEAD:
+            self._vouch(last + 1)  # the second record near the one above
+            self.settle(seq)
+            return
+        below = OPEN if state == UNMADE and seq <= first + MAX_AHEAD else state
+        pieces = [(first, seq - 1, below), *([(seq, seq, FILLED)] if state != UNMADE else []), (seq + 1, last, state)]
+        self._replace(index, index + 1, _whole(pieces))
 
     def pass_over(self, seq: int) -> None:
         """`next` moves behind `seq` and leaves no gap: of seqs that are times nobody knows which were made."""
@@ -88,10 +111,36 @@ class Gaps:
 
     def expect(self, next_seq: int) -> None:
         """Seqs below `next_seq` were made: what is not here yet is an open gap."""
-        if next_seq > self.next:
-            end = len(self.ranges)
-            self._replace(end, end, [(self.next, next_seq - 1, OPEN)])
-            self.next = next_seq
+        self._vouch(next_seq)
+        self._append(next_seq, OPEN)
+
+    def lose_below(self, oldest: int) -> None:
+        """Seqs below `oldest` were made and are gone from the logger's memory."""
+        if self.missing < MAX_LOST:
+            self._append(oldest, LOST)
+        self.declare_lost([], below=oldest)
+
+    def retract(self, next_seq: int) -> None:
+        """Seqs from `next_seq` on are not made yet, says their logger.
+
+        One record above lies aside then: a byte of it was changed. Several prove the word old, and nothing changes.
+        """
+        if next_seq >= self.next:
+            return
+        start = bisect_left(self.ranges, next_seq, key=_last)
+        gaps = self.ranges[start:]
+        missing = sum(last + 1 - max(first, next_seq) for first, last, state in gaps if state != FILLED)
+        if self.next - next_seq - missing > 1:
+            return
+        pieces: list[Gap] = []
+        for first, last, state in gaps:
+            above = state if state == FILLED else UNMADE
+            pieces += _whole([(first, min(last, next_seq - 1), state), (max(first, next_seq), last, above)])
+        self._replace(start, len(self.ranges), pieces)
+        if self.ranges and self.ranges[-1][1:] == (self.next - 1, UNMADE):
+            self.next = self.ranges[-1][0]
+            self._put(len(self.ranges) - 1, len(self.ranges), self.ranges[-1:], [])
+        self._upto = min(self._upto, next_seq - 1)
 
     def declare_lost(self, kept: list[Range], below: int, *, may_open: bool = True) -> None:
         """Awaited seqs under `below` that lie outside the ranges `kept` are gone from the logger's memory."""
@@ -99,7 +148,7 @@ class Gaps:
             return
         gone = list(_between(kept, below))
         cuts = sum(self._is_cut(edge) for first, last in gone for edge in (first, last + 1))
-        if kept and cuts and (not may_open or self.missing + cuts > MAX_GAPS):
+        if kept and cuts and (not may_open or self.pending + cuts > MAX_GAPS):
             return  # too fine: they stay as they are, which claims nothing
         for first, last in gone:
             self._turn(first, last, LOST)
@@ -158,6 +207,25 @@ class Gaps:
         index = self._gap_at(edge)
         return index is not None and self.ranges[index][2] in AWAITED and self.ranges[index][0] < edge
 
+    def _append(self, next_seq: int, state: str) -> None:
+        """Put what lies between `next` and `next_seq` behind the last gap."""
+        if next_seq > self.next:
+            end = len(self.ranges)
+            self._replace(end, end, [(self.next, next_seq - 1, state)])
+            self.next = next_seq
+
+    def _vouch(self, next_seq: int) -> None:
+        """Seqs below `next_seq` were made."""
+        if self.upto == self.next - 1 or not (self.ranges and self._counts[UNMADE]):
+            return
+        stop = bisect_left(self.ranges, next_seq, key=_first)
+        pieces: list[Gap] = []
+        for first, last, state in self.ranges[:stop]:
+            below = OPEN if state == UNMADE else state
+            pieces += _whole([(first, min(last, next_seq - 1), below), (max(first, next_seq), last, state)])
+        if pieces != self.ranges[:stop]:
+            self._replace(0, stop, pieces)
+
     def _turn(self, first: int, last: int, state: str) -> None:
         """What is awaited from `first` to `last` is in `state` from now on."""
         first = max(first, self.upto + 1)
@@ -169,8 +237,9 @@ class Gaps:
             if was not in AWAITED:
                 pieces.append(gap)
                 continue
-            cut = [(low, first - 1, was), (max(low, first), min(high, last), state), (last + 1, high, was)]
-            pieces += [piece for piece in cut if piece[0] <= piece[1]]
+            pieces += _whole(
+                [(low, first - 1, was), (max(low, first), min(high, last), state), (last + 1, high, was)]
+            )
         if pieces != self.ranges[start:stop]:
             self._replace(start, stop, pieces)
 
@@ -184,12 +253,13 @@ class Gaps:
             else:
                 joined.append((first, last, state))
         self._put(low, high, before, joined)
-        if len(self.ranges) > 2 * MAX_GAPS:  # a filled one says no more than that its seqs are here, as all outside
+        if self._counts[FILLED] > MAX_GAPS:  # a filled one says no more than that its seqs are here, as all outside
             self._put(0, len(self.ranges), self.ranges, [gap for gap in self.ranges if gap[2] != FILLED])
 
     def _put(self, low: int, high: int, before: list[Gap], after: list[Gap]) -> None:
         self._changed |= {first for first, _, _ in set(before) ^ set(after)}
-        self._missing += _missing(after) - _missing(before)
+        self._counts.update(_counts(after))
+        self._counts.subtract(_counts(before))
         self.ranges[low:high] = after
 
 
@@ -201,8 +271,13 @@ def _last(gap: Gap) -> int:
     return gap[1]
 
 
-def _missing(gaps: list[Gap]) -> int:
-    return sum(state != FILLED for _, _, state in gaps)
+def _counts(gaps: list[Gap]) -> Counter[str]:
+    return Counter(state for _, _, state in gaps)
+
+
+def _whole(pieces: list[Gap]) -> list[Gap]:
+    """Those that are not empty."""
+    return [piece for piece in pieces if piece[0] <= piece[1]]
 
 
 def _between(kept: list[Range], below: int) -> Iterator[Range]:

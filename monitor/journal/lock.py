@@ -8,8 +8,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monitor.journal.schema import write_failure
+from monitor.journal.schema import LOCK, write_failure
 from monitor.model.errors import JournalError
+
+_PID_BYTES = 32
+
+
+def lock_holder(state_dir: Path) -> int | None:
+    """The process that holds the lock of a state directory, None when none does or it cannot be told."""
+    try:
+        with (state_dir / LOCK).open() as file:
+            pid = int(file.read(_PID_BYTES))
+            if not Path(f"/proc/{pid}").exists():  # a lock that is free is left alone: a daemon may be about to take it
+                return None
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return pid
+    except (OSError, ValueError):
+        return None
+    return None
 
 
 class StateLock:
@@ -19,7 +36,7 @@ class StateLock:
     """
 
     def __init__(self, state_dir: Path) -> None:
-        path = state_dir / "lock"
+        path = state_dir / LOCK
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
@@ -30,7 +47,7 @@ class StateLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
+            holder = os.read(self._file, _PID_BYTES).decode(errors="replace").strip() or "unknown"
             os.close(self._file)
             raise JournalError(
                 "lock state directory",

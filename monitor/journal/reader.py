@@ -59,15 +59,16 @@ class JournalReader:
     def read(self, after: Place, limit: int = MAX_BATCH_RECORDS, limit_bytes: int = MAX_BATCH_BYTES) -> Page:
         """The next records behind `after` in order, at most `limit` and little over `limit_bytes` of payload.
 
-        Those whose payload retention dropped are passed over.
+        Those whose payload retention dropped are passed over. At the journal's beginning a configuration comes first:
+        where a recovery could not find that, the first that is there, which then comes again in its place.
 
         Nothing follows when the place reached is `after`; a page on which all are passed over has no records.
         """
-        records: list[Record] = []
         pos, given = after
         size_bytes = 0
         statement = f"SELECT {_COLUMNS} FROM records WHERE pos > ? ORDER BY pos LIMIT ?"
         try:
+            records = self.found_config() if after == Place() else []
             with closing(self._connection.execute(statement, (pos, limit))) as rows:
                 # While `rows` are read the file is seen as of one moment: what waits in them waits at that moment.
                 passed_over, released_at = self._detours(pos, limit)
@@ -77,13 +78,13 @@ class JournalReader:
                             records.append(waited)
                             given = waited.pos
                             size_bytes += len(waited.payload or b"")
-                            if size_bytes >= limit_bytes or len(records) == limit:
+                            if size_bytes >= limit_bytes or len(records) >= limit:
                                 return Page(records, Place(row[0] - 1, given))
                     pos, given = row[0], 0
                     if pos not in passed_over and row[8] is not None:  # retention drops payloads that all have read
                         records.append(Record(*row))
                     size_bytes += len(row[8] or b"")
-                    if size_bytes >= limit_bytes or len(records) == limit:
+                    if size_bytes >= limit_bytes or len(records) >= limit:
                         break
         except sqlite3.Error as error:
             place = f"{self._path} behind position {pos}"
@@ -132,13 +133,27 @@ class JournalReader:
         row = self._connection.execute("SELECT pos, chain FROM records ORDER BY pos DESC LIMIT 1").fetchone()
         return (row[0], row[1].hex()) if row else (0, bytes(32).hex())
 
-    def last_config(self, at_pos: int | None = None) -> bytes | None:
-        """The configuration in force, or in force at `at_pos`; None when none was journalled by then."""
-        row = self._connection.execute(
-            "SELECT payload FROM records WHERE kind = 'config' AND pos <= ? ORDER BY pos DESC LIMIT 1",
-            (_LAST_POS if at_pos is None else at_pos,),
-        ).fetchone()
-        return row[0] if row else None
+    def last_config(self, at_pos: int = _LAST_POS) -> bytes | None:
+        """The configuration in force, or in force at `at_pos`; None in a journal without any.
+
+        Where a recovery could not find the one in force, the first behind it.
+        """
+        for order in ("pos <= ? ORDER BY pos DESC", "pos > ? ORDER BY pos"):
+            statement = f"SELECT payload FROM records WHERE kind = 'config' AND {order} LIMIT 1"
+            row: tuple[bytes] | None = self._connection.execute(statement, (at_pos,)).fetchone()
+            if row is not None:
+                return row[0]
+        return None
+
+    def found_config(self) -> list[Record]:
+        """The first configuration, where the one that stood before all other records is lost; else nothing."""
+        first = self._connection.execute("SELECT kind FROM records ORDER BY pos LIMIT 1").fetchone()
+        if first is None or first[0] == "config":
+            return []
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM records WHERE kind = 'config' ORDER BY pos LIMIT 1"
+        ).fetchall()
+        return [Record(*row) for row in rows]
 
     def operators(self, after_pos: int = 0) -> list[Record]:
         """Operators' records behind a position, in order; at entry their number is bounded for each container."""
@@ -152,13 +167,18 @@ class JournalReader:
         statement = "SELECT container FROM boots UNION SELECT container FROM records WHERE kind = 'operator'"
         return [container for (container,) in self._connection.execute(f"{statement} ORDER BY container")]
 
-    def conflicts(self, after: int, upto: int) -> Iterator[tuple[int, int, str, bytes]]:
-        """(position in quarantine, received ns, topic, payload) of identity conflicts behind `after` up to `upto`."""
+    def conflicts(self, after: int, upto: int) -> Iterator[tuple[int, int, str]]:
+        """(position in quarantine, received ns, topic) of identity conflicts behind `after` up to `upto`."""
         return self._connection.execute(
-            f"SELECT pos, received_ns, topic, payload FROM quarantine WHERE reason = '{IDENTITY_CONFLICT}' "
-            "AND pos > ? AND pos <= ? AND payload IS NOT NULL ORDER BY pos",
+            f"SELECT pos, received_ns, topic FROM quarantine WHERE reason = '{IDENTITY_CONFLICT}' "
+            "AND pos > ? AND pos <= ? ORDER BY pos",
             (after, upto),
         )
+
+    def quarantined_at(self, pos: int) -> tuple[str, int, bytes | None]:
+        """(topic, received ns, payload) at a position of quarantine; None for a payload that retention dropped."""
+        statement = "SELECT topic, received_ns, payload FROM quarantine WHERE pos = ?"
+        return self._connection.execute(statement, (pos,)).fetchone()  # type: ignore[no-any-return]  # SQLite rows are untyped
 
     def quarantined(self) -> int:
         """Number of rows in quarantine."""

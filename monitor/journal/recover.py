@@ -3,12 +3,15 @@
 1. Every row that fits its digest is kept with its position, digest and link of the chain.
 2. What the boots say was journalled and is not there any more becomes an open gap: its logger is asked for it.
 3. Positions go on behind every position that was ever given, so consumers judge nothing twice and pass over nothing.
-4. The new file takes the journal's place; the damaged one stays beside it under another name.
+4. The new file takes the journal's place and owner; the damaged one stays beside it under another name.
+
+Where the configuration is lost that stood before all else, readers take the first behind it for that.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from monitor.journal.chain import GENESIS, link
-from monitor.journal.check import QUARANTINE, RECORDS, Chained, check_journal, row_digest
+from monitor.journal.check import QUARANTINE, RECORDS, Chained, Verdict, check_journal, row_digest
 from monitor.journal.ledger import rebuild_boots
 from monitor.journal.salvage import Columns, Row, Salvage
-from monitor.journal.schema import JOURNAL_TABLES, JOURNAL_VERSION, sync, write_failure
+from monitor.journal.schema import JOURNAL_TABLES, JOURNAL_VERSION, open_for_reading, sync, write_failure
 from monitor.journal.writer import RECOVERED
 from monitor.model.clock import Clock
-from monitor.model.errors import JournalError
 
 JOURNAL = "journal.db"
 MAX_RANGES = 10_000  # of missing positions that are named
@@ -40,14 +42,18 @@ _WAITING: Columns = {"pos": (int,), "logger": (str,), "boot": (int,), "until_pos
 def recover_journal(state_dir: Path, cursors: dict[str, int], clock: Clock) -> dict[str, Any]:
     """Recover the journal of a state directory whose lock the caller holds; the answer of `tcm journal recover --json`.
 
-    `cursors` are the positions that consumers have come to, by file.
+    `cursors` are the positions that consumers have come to, by file. A journal that is whole, and not behind any of
+    them, stays as it is.
     """
-    recovered = state_dir / RECOVERED
+    recovered, least_last = state_dir / RECOVERED, max(cursors.values(), default=0)
     try:
         if not recovered.exists():
-            _build(state_dir, max(cursors.values(), default=0), clock)
+            verdict = check_journal(state_dir, _unseen)
+            if not verdict.problems and verdict.pos >= least_last:
+                return _report(state_dir, verdict, None)
+            _build(state_dir, least_last, clock)
         damaged = _take_place(state_dir)
-        return _report(state_dir, damaged)
+        return _report(state_dir, check_journal(state_dir, _unseen), damaged)
     except (sqlite3.Error, OSError) as error:
         raise write_failure("recover", state_dir / JOURNAL, error) from None
 
@@ -55,8 +61,6 @@ def recover_journal(state_dir: Path, cursors: dict[str, int], clock: Clock) -> d
 def _build(state_dir: Path, least_last: int, clock: Clock) -> None:
     """Make the new file, whole, before anything is moved."""
     path, new = state_dir / JOURNAL, state_dir / f"{JOURNAL}.recovering"
-    if not path.exists():
-        raise JournalError("recover", str(path), "there is no journal", "is this the daemon's state directory?")
     new.unlink(missing_ok=True)
     with closing(Salvage(path)) as damaged, closing(sqlite3.connect(new, isolation_level=None)) as made:
         made.execute("PRAGMA journal_mode=OFF")
@@ -77,20 +81,38 @@ def _build(state_dir: Path, least_last: int, clock: Clock) -> None:
         rebuild_boots(damaged, made)
         _copy_waits(damaged, made, end)
         made.execute("COMMIT")
+    _give_to_owner_of(path, new)
     sync(new)
     new.rename(state_dir / RECOVERED)
     sync(state_dir)
 
 
+def _give_to_owner_of(path: Path, new: Path) -> None:
+    """Owner, group and mode as of `path`: an administrator recovers what the daemon's own user is to open."""
+    old = path.stat()
+    if os.geteuid() == 0:
+        os.chown(new, old.st_uid, old.st_gid)
+    new.chmod(old.st_mode & 0o777)
+
+
 def _copy(damaged: Salvage, made: sqlite3.Connection, table: Chained, least_last: int) -> tuple[int, bytes]:
-    """Keep the rows of a table that are whole; where its chain ends."""
+    """Keep the rows of a table that are whole; where its chain ends.
+
+    No digest covers the chain itself: that of the first row behind a hole is right when the next row follows from it,
+    else the row goes.
+    """
     columns = f"{table.columns}, digest, chain"
     insert = f"INSERT OR IGNORE INTO {table.name} VALUES({', '.join('?' * len(columns.split(', ')))})"
-    pos, chain = 0, GENESIS
+    pos, chain, is_proven = 0, GENESIS, True
     for row in damaged.by_position(table.name, columns, least_last):
-        kept = _checked(table, row, chain if row[0] == pos + 1 else None)
-        if kept is not None and made.execute(insert, kept).rowcount:
-            pos, chain = kept[0], kept[-1]
+        is_next = row[0] == pos + 1
+        kept = _checked(table, row, chain if is_next and is_proven else None)
+        if kept is None or not made.execute(insert, kept).rowcount:
+            continue
+        if is_next and not is_proven and link(chain, kept[-2]) != kept[-1]:
+            made.execute(f"DELETE FROM {table.name} WHERE pos = ?", (pos,))
+            is_next = False
+        pos, chain, is_proven = kept[0], kept[-1], is_next
     return pos, chain
 
 
@@ -144,7 +166,9 @@ def _take_place(state_dir: Path) -> Path:
     aside = next(name for name in names if not name.exists())
     for suffix in ("-wal", ""):  # a WAL is taken for that of any file of its name
         source = state_dir / f"{JOURNAL}{suffix}"
-        if source.exists():
+        if suffix and source.exists() and not source.stat().st_size:
+            source.unlink()  # nothing is in it
+        elif source.exists():
             source.rename(aside.with_name(f"{aside.name}{suffix}"))
     (state_dir / f"{JOURNAL}-shm").unlink(missing_ok=True)
     sync(state_dir)
@@ -153,19 +177,22 @@ def _take_place(state_dir: Path) -> Path:
     return aside
 
 
-def _report(state_dir: Path, damaged: Path) -> dict[str, Any]:
-    verdict = check_journal(state_dir, lambda _done, _total: None)
-    with closing(sqlite3.connect(state_dir / JOURNAL)) as connection:
+def _report(state_dir: Path, verdict: Verdict, damaged: Path | None) -> dict[str, Any]:
+    with closing(open_for_reading(state_dir / JOURNAL, JOURNAL_VERSION)) as connection:
         gaps = connection.execute('SELECT total("to" - "from" + 1) FROM gaps WHERE state = \'open\'').fetchone()[0]
         return {
             "records": verdict.records,
             "quarantined": verdict.quarantined,
-            "head": verdict.head,
+            "head": verdict.document()["head"],
             "missing": list(_missing(connection, RECORDS)),
             "missing_quarantine": list(_missing(connection, QUARANTINE)),
             "awaited": int(gaps),
-            "damaged": str(damaged),
+            "damaged": None if damaged is None else str(damaged),
         }
+
+
+def _unseen(_done: int, _total: int) -> None:
+    """No bar."""
 
 
 def _missing(connection: sqlite3.Connection, table: Chained) -> Iterator[tuple[int, int]]:

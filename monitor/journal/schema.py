@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,10 +14,13 @@ from types import MappingProxyType
 
 from monitor.model.errors import DiskFull, JournalError, TcmError
 
+LOCK = "lock"  # the file in a state directory that its daemon locks
 SCHEMA_VERSION = 1
 JOURNAL_VERSION = 3  # 1: no record waited for its boot's clock; 2: nothing was dropped from quarantine
 MAX_WAL_PAGES = 16_384  # 64 MiB; past this a commit folds the WAL back itself, however long that takes
 _NO_MIGRATIONS: Mapping[int, str] = MappingProxyType({})
+KEPT_WAL_BYTES = 4 << 20  # what stays of a longer one once it is folded back, as its room is wanted again soon
+SHORT_RATIO = 10  # a WAL that is more than this part of what is free on the disk is folded back and cut at once
 CHECKPOINT_COMMITS = 200  # about 4 MB of single records: what an idle moment folds back in a few ms
 BUSY_TIMEOUT_S = 10.0  # only a checkpoint in another connection can make anybody wait, for milliseconds
 
@@ -106,7 +111,7 @@ def open_for_writing(
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA wal_autocheckpoint={MAX_WAL_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit={MAX_WAL_PAGES * 4096}")  # what a long reader made of it
+        connection.execute(f"PRAGMA journal_size_limit={KEPT_WAL_BYTES}")
         connection.execute("PRAGMA secure_delete=OFF")  # some builds overwrite what is dropped: all of it, in the WAL
         connection.execute(f"PRAGMA synchronous={'NORMAL' if can_fall_back else 'FULL'}")
         found = _check_version(path, connection, version, (0, *migrations))
@@ -162,11 +167,13 @@ def write_failure(operation: str, path: Path, error: Exception) -> TcmError:
 class Checkpoint:
     """Folds a file's WAL back while its owner is idle.
 
-    Left to SQLite it happens inside some commit, whose message then waits for two more fsyncs.
+    Left to SQLite it happens inside some commit, whose message then waits for two more fsyncs. Where the disk is short
+    of room the WAL is cut as well: else the gateway's own would keep it full.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection, self._commits = connection, 0
+        self._wal = Path(f"{connection.execute('PRAGMA database_list').fetchone()[2]}-wal")
 
     def committed(self) -> None:
         """The owner wrote."""
@@ -174,29 +181,91 @@ class Checkpoint:
 
     def idle(self) -> None:
         """The owner has nothing to do."""
-        if self._commits >= CHECKPOINT_COMMITS:
+        if self._commits and self._is_large():
+            self.make_room()
+        elif self._commits >= CHECKPOINT_COMMITS:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._commits = 0
 
+    def make_room(self) -> None:
+        """Fold all of the WAL back and cut it, without waiting for readers; also after a commit that found no room."""
+        try:
+            self._connection.execute("PRAGMA busy_timeout=0")
+            (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode not in _FULL:  # the file itself would grow: others may make room for that
+                raise
+            is_busy = True
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
+        self._commits = int(is_busy)  # what a reader held up is tried again
+
+    def _is_large(self) -> bool:
+        try:
+            wal_bytes = self._wal.stat().st_size
+        except FileNotFoundError:
+            return False
+        return wal_bytes * SHORT_RATIO > shutil.disk_usage(self._wal.parent).free
+
 
 def open_for_reading(path: Path, version: int = SCHEMA_VERSION) -> sqlite3.Connection:
-    """Open `path` read-only; JournalError when it is not there, no database, or another version's."""
+    """Open `path` read-only; JournalError when it is not there, no database, or another version's.
+
+    DiskFull when not even the WAL's index finds room, which readers need too.
+    """
     try:
         connection = connect_reading(path)
         _check_version(path, connection, version)
     except sqlite3.Error as error:
-        raise write_failure("open", path, error) from None
+        failure = write_failure("open", path, error)
+        if isinstance(failure, DiskFull):
+            hint = "to read it takes some 32 kB on its disk: make room there, then try again"
+            raise DiskFull("open", str(path), str(error), hint) from None
+        raise failure from None
     return connection
 
 
 def connect_reading(path: Path) -> sqlite3.Connection:
-    """A read-only connection to a file of any version; sqlite3.Error when it is not there or no database."""
-    connection = sqlite3.connect(
-        read_only(path), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("PRAGMA wal_autocheckpoint=0")  # only the writer checkpoints (SQLite's WAL-reset bug)
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    """A read-only connection to a file of any version; sqlite3.Error when it is not there or no database.
+
+    On a full disk a file that nobody writes to and that has no WAL is read as it lies there.
+    """
+    try:
+        return _connect(read_only(path))
+    except sqlite3.OperationalError as error:
+        # Without room SQLite says that it cannot open the index, or that it found none for it.
+        if error.sqlite_errorcode not in (*_FULL, sqlite3.SQLITE_CANTOPEN) or not _is_at_rest(path):
+            raise
+    return _connect(f"{read_only(path)}&immutable=1")
+
+
+def _connect(name: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(name, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA wal_autocheckpoint=0")  # only the writer checkpoints (SQLite's WAL-reset bug)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Whether all of a file is in it, and no daemon holds its state directory."""
+    wal = path.with_name(f"{path.name}-wal")
+    if not path.exists() or (wal.exists() and wal.stat().st_size):
+        return False
+    try:
+        lock = os.open(path.with_name(LOCK), os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
 
 
 def read_only(path: Path) -> str:

@@ -72,6 +72,8 @@ class Settlement:
                 boot = self._heard(container, logger, number, arrival)
                 if self._can_take(boot, logger, number, seq):
                     boot.gaps.settle(seq)
+                else:
+                    self._floods.note_gaps(container, logger, number)
         elif isinstance(arrival.message, Status):
             self._take_status(arrival, arrival.message)
         elif arrival.message is not None:
@@ -84,14 +86,13 @@ class Settlement:
 
     def _take_record(self, arrival: Usable, number: int, seq: int, oldest: int) -> None:
         boot = self._heard(arrival.container, arrival.logger, number, arrival)
-        traffic = self._traffic(arrival.container, arrival.logger)
         if arrival.is_derived:
             boot.gaps.pass_over(seq)
             self._unanswered.add((arrival.container, arrival.logger, number))
-        elif not arrival.is_live:
-            traffic.is_filling = True
         if not boot.gaps.is_new(seq):
             is_same = self._shelf.is_stored(arrival.payload, arrival.logger, number, seq)
+            if is_same is not None:
+                self._note_repeated(arrival, number, seq)
             if is_same:
                 self.commit.duplicates += 1
                 return
@@ -100,18 +101,25 @@ class Settlement:
                 return
         if oldest > seq:
             self._floods.note_oldest(arrival.container, arrival.logger, number, seq, oldest)
-            oldest = seq  # the record itself was held when it was made
+            oldest = 0  # the record itself was held when it was made: this says nothing
         if oldest > boot.oldest:
             boot.oldest = oldest
-            boot.gaps.declare_lost([], below=oldest)
+            boot.gaps.lose_below(oldest)
         if not self._can_take(boot, arrival.logger, number, seq):
             self._floods.note_gaps(arrival.container, arrival.logger, number)
             self._quarantine(arrival, TOO_MANY_GAPS)
             return
         boot.gaps.settle(seq)
         boot.gaps.declare_lost([], below=boot.oldest)
+        if not arrival.is_live and not arrival.is_derived:
+            self._traffic(arrival.container, arrival.logger).is_filling = True
         self._add(arrival, number, seq)
         self._tell_clock(boot, arrival)
+
+    def _note_repeated(self, arrival: Usable, number: int, seq: int) -> None:
+        if not arrival.is_live:
+            repeated = self._traffic(arrival.container, arrival.logger).repeated
+            repeated[number] = max(repeated.get(number, -1), seq)
 
     def _can_take(self, boot: Boot, logger: str, number: int, seq: int) -> bool:
         """False when `seq` would open a gap beyond what a boot or a logger may have."""
@@ -150,20 +158,27 @@ class Settlement:
         before = set(self._boots.open_boots(arrival.logger))
         for other in sorted(named | self._unnamed(arrival, status, before)):
             can_open = self._boots.can_open(arrival.logger, other)
-            if not can_open and other != number and other not in before:
+            if other != number and other not in before and not (can_open and self._may_begin(arrival, other)):
                 continue  # nothing is expected of it, which claims nothing
             boot = self._boot(arrival.container, arrival.logger, other)
             kept = ranges.get(other, [])
-            made = next_seq if other == number else max(boot.gaps.next, ended.get(other, 0))
-            made = max([made, *(last + 1 for _, last in kept)])
+            made = next_seq if other == number else ended.get(other, max([0, *(last + 1 for _, last in kept)]))
+            if other == number and arrival.is_live:
+                boot.gaps.retract(made)
+                boot.oldest = min(boot.oldest, made)
             if can_open and boot.gaps.can_take(made):
                 boot.gaps.expect(made)
-            boot.gaps.declare_lost(kept, next_seq if other == number else made, may_open=can_open)
+            boot.gaps.declare_lost(kept, made if other == number else max(made, boot.gaps.next), may_open=can_open)
             if other in named:
                 boot.is_known |= arrival.is_live
                 if other != number and arrival.is_live:
                     boot.successor = number
                 yield arrival.container, arrival.logger, other
+
+    def _may_begin(self, arrival: Usable, boot: int) -> bool:
+        """Whether a boot that a status names may be taken note of: not every new one while there is a flood of them."""
+        is_flooding = self._floods.is_flooding(arrival.container, arrival.logger)
+        return not is_flooding or self._boots.is_there(arrival.logger, boot)
 
     def _unnamed(self, arrival: Usable, status: Status, with_gaps: set[int]) -> set[int]:
         """The boots that a status speaks of by not naming them: what was open of them is no longer held."""
@@ -174,6 +189,8 @@ class Settlement:
         succeeded = set()
         for other in with_gaps - {number}:
             boot = self._boots.get(*owner, other)
+            if boot.container != arrival.container:
+                continue  # a second device may have the name
             if is_first_word and boot.is_known:
                 boot.successor = number
             if boot.successor == number:
@@ -189,8 +206,6 @@ class Settlement:
         boot = self._boot(container, logger, number)
         if not arrival.is_retained:  # a retained status is the broker's word, however long the logger is gone
             self._traffic(container, logger).is_heard = True
-            if not boot.seen_ns:
-                self._floods.note_boot(container, logger)
             boot.seen_ns = arrival.received_ns
         if arrival.is_live:
             boot.container = container
@@ -198,8 +213,11 @@ class Settlement:
         return boot
 
     def _boot(self, container: str, logger: str, number: int) -> Boot:
-        boot = self._boots.get(container, logger, number)
-        self._touched[container, logger, number] = boot
+        key = (container, logger, number)
+        boot = self._boots.get(*key)
+        if not boot.stored and key not in self._touched:
+            self._floods.note_boot(container, logger)
+        self._touched[key] = boot
         return boot
 
     def _tell_clock(self, boot: Boot, arrival: Usable) -> None:

@@ -79,6 +79,7 @@ class Journal:
             for arrival in arrivals:
                 settlement.take(arrival)
         self._checkpoint.committed()
+        self._floods.committed()
         return settlement.finish()
 
     def append_own(self, kind: str, received_ns: int, payload: bytes, container: str | None = None) -> None:
@@ -106,9 +107,9 @@ class Journal:
         """Up to which seq a boot is settled, and the oldest ranges that may still come, as many as are asked for."""
         return self._boots.awaited(logger, boot, MAX_WANT)
 
-    def open_boots(self) -> dict[str, list[int]]:
-        """The boots of each logger of which something may still come."""
-        return self._boots.all_open()
+    def next_open(self, loggers: int) -> dict[str, list[int]]:
+        """The boots of which something may still come, of so many loggers: those whose turn it is."""
+        return self._boots.next_open(loggers)
 
     @contextmanager
     def transaction(self, operation: str) -> Iterator[sqlite3.Connection]:
@@ -242,6 +243,8 @@ class Journal:
                 self._connection.execute("ROLLBACK")
             self._rows.clear()
             self._read_back()
+            self._floods.fall_back()
+            self._checkpoint.make_room()
         except sqlite3.Error as error:
             raise write_failure("roll back", self._path, error) from None
 

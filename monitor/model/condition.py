@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 GATEWAY = "-"  # container and logger of what concerns no single one
 
 STORE_HELD = "monitor.store-held"
+STORE_REFUSED = "monitor.store-refused"
 DISK_LOW = "monitor.disk-low"
 DISK_FULL = "monitor.disk-full"
 GAP_FLOOD = "monitor.gap-flood"
@@ -14,7 +17,8 @@ BOOT_FLOOD = "monitor.boot-flood"
 FALSE_OLDEST = "monitor.false-oldest"
 PART_STALLED = "monitor.part-stalled"
 
-MAX_CONDITIONS = 100  # in a tick; the first in the order of their names, so that every reader says the same
+MAX_CONDITIONS = 100  # in a tick
+MAX_RULE_CONDITIONS = 25  # of them of one rule, about loggers
 
 
 class Condition(NamedTuple):
@@ -24,3 +28,16 @@ class Condition(NamedTuple):
     container: str
     logger: str
     text: str
+
+
+def told(conditions: Iterable[Condition]) -> list[Condition]:
+    """Those of many that a tick names: the gateway's own first, then of each rule the first few by name.
+
+    However many loggers are at fault, what concerns all is told; and every reader of a journal says the same.
+    """
+    found, counts = list[Condition](), Counter[str]()
+    for condition in sorted(conditions, key=lambda one: (one.container != GATEWAY, *one)):
+        counts[condition.rule] += condition.container != GATEWAY
+        if counts[condition.rule] <= MAX_RULE_CONDITIONS:
+            found.append(condition)
+    return found[:MAX_CONDITIONS]

@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
@@ -80,6 +87,24 @@ def bounded_pools(connections: Connections) -> dict[str, Any]:
         ConnectionCls = Tls  # type: ignore[assignment]  # as above
 
     return {"http": PlainPool, "https": TlsPool}
+
+
+def why_unanswered(error: Exception, limits_ms: tuple[int, int]) -> str:
+    """Why a request has no answer, in an operator's words; `limits_ms` were for connecting and for the answer."""
+    connect_s, answer_s = (limit_ms / 1000 for limit_ms in limits_ms)
+    match error:
+        case NameResolutionError():
+            return "no such host name is known"
+        case NewConnectionError():
+            return str(getattr(error.__cause__, "strerror", None) or error.__cause__)
+        case ConnectTimeoutError():
+            return f"no connection within {connect_s:g} s"
+        case ReadTimeoutError():
+            return f"no answer within {answer_s:g} s"
+        case ProtocolError():
+            cause = error.args[-1]
+            return f"the connection broke: {getattr(cause, 'strerror', None) or cause}"
+    return str(error)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
-from monitor.sinks.deadline import Connections, bounded_pools
+from monitor.sinks.deadline import Connections, bounded_pools, why_unanswered
 from monitor.sinks.influxql import (
     bucket_retention_ns,
     quoted,
@@ -38,12 +38,15 @@ from monitor.sinks.stored import Columns
 
 Dialect = Literal["v1", "v2"]
 
-_CONNECTIONS = 4  # two writes in flight, one reader, one ping
+_CONNECTIONS = 5  # three writes in flight, one reader, one ping
 _GZIP_LEVEL = 1  # 3.8 times smaller at 1.8 M lines/s; higher levels cost more than the link saves
 _CONNECT_MS = 5_000  # a daemon that ends waits for it
 _QUERY_MS = 60_000  # a page over a link of 1 Mbit/s takes half of it
 _CAUSE_MAX = 300  # characters of a server's message that are passed on
 NO_CONTENT = 204  # the one answer that confirms a write
+_NO_POINTS = (
+    b"# does the store take a write?\n"  # a comment: InfluxDB looks at database and permission, then answers 204
+)
 _RETRY_AFTER_MAX_S = 300.0  # a server's wish beyond this would look like a stalled daemon
 
 _HINTS = {
@@ -77,8 +80,10 @@ class InfluxSink:
         timeout_ms: int = 10_000,
     ) -> None:
         self._place = f"{url} {bucket}"
+        self.target = " ".join(part for part in (self.name, _without_user(url), org, bucket) if part)
         self._org, self._bucket, self._dialect = org, bucket, dialect
         self._headers = {"Content-Type": "text/plain; charset=utf-8"}
+        self._limits_ms = (min(timeout_ms, _CONNECT_MS), timeout_ms)
         self._is_gzip = not _is_loopback(url)
         if self._is_gzip:
             self._headers["Content-Encoding"] = "gzip"
@@ -91,7 +96,7 @@ class InfluxSink:
             url,
             token=f"{username}:{password}" if is_basic else token,
             auth_basic=is_basic,
-            timeout=(min(timeout_ms, _CONNECT_MS), timeout_ms),
+            timeout=self._limits_ms,
             retries=False,
             connection_pool_maxsize=_CONNECTIONS,
         )
@@ -104,8 +109,7 @@ class InfluxSink:
             body = lines(points)
         except (ValueError, TypeError) as error:
             raise RefusedLines("build line protocol", self._place, str(error)) from error
-        # mtime=0: the time of compressing would make two bodies of the same points differ.
-        return gzip.compress(body, _GZIP_LEVEL, mtime=0) if self._is_gzip and body else body
+        return self._packed(body)
 
     def write(self, body: bytes) -> None:
         """Send a body; returns when the server has confirmed all of it."""
@@ -157,13 +161,19 @@ class InfluxSink:
         if self._dialect != "v1":
             self._query("SHOW MEASUREMENTS LIMIT 1")
             return
-        found = self._query("SHOW DATABASES").get("series", [{}])[0].get("values", [])
         # Asked for only when it is missing: CREATE DATABASE needs an administrator, writing does not.
-        if [self._bucket] not in found:
+        if self._is_missing():
             self._query(f'CREATE DATABASE "{quoted(self._bucket)}"', method="POST")
 
+    def try_write(self) -> None:
+        """Write no point, as far as the server lets it; of a missing v1 database see whether `ensure` may create it."""
+        if self._dialect == "v1" and self._is_missing():
+            self._query("SHOW USERS")  # for administrators alone, as CREATE DATABASE is
+        else:
+            self.write(self._packed(_NO_POINTS))
+
     def ping(self) -> None:
-        """Return when the server answers; says nothing of database and permission (`ensure` does)."""
+        """Return when the server answers; says nothing of database and permission (`try_write` does)."""
         self._call("ping", "/ping", "GET", [])
 
     def cut(self) -> None:
@@ -173,6 +183,14 @@ class InfluxSink:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _packed(self, body: bytes) -> bytes:
+        # mtime=0: the time of compressing would make two bodies of the same points differ.
+        return gzip.compress(body, _GZIP_LEVEL, mtime=0) if self._is_gzip and body else body
+
+    def _is_missing(self) -> bool:
+        """Whether there is no such v1 database, or none that this user may see."""
+        return [self._bucket] not in self._query("SHOW DATABASES").get("series", [{}])[0].get("values", [])
 
     def _query(self, statement: str, method: str = "GET") -> dict[str, Any]:
         """The one result of an InfluxQL statement; its errors come with status 200."""
@@ -197,6 +215,7 @@ class InfluxSink:
     ) -> tuple[Any, int]:
         """The answer to a request and its status. Every failure is a SinkError."""
         headers = self._headers.copy() if body is not None else {}
+        limits_ms = (_CONNECT_MS, _QUERY_MS) if operation == "query" else self._limits_ms
         try:
             data, status, _ = self._client.api_client.call_api(
                 path,
@@ -205,7 +224,7 @@ class InfluxSink:
                 header_params=headers,
                 body=body,
                 response_type="object",
-                _request_timeout=(_CONNECT_MS, _QUERY_MS) if operation == "query" else None,
+                _request_timeout=limits_ms,
                 urlopen_kw={"redirect": False},  # a write that is sent elsewhere, or as a GET, would look confirmed
             )
             return data, status
@@ -213,7 +232,9 @@ class InfluxSink:
             raise self._failure(operation, error) from error
         except (HTTPError, UnicodeDecodeError) as error:  # the latter: a proxy's page in another encoding
             hint = "is the server up? Sending is tried again"
-            raise Unavailable(f"InfluxDB: {operation}", self._place, _cut(error), hint) from error
+            raise Unavailable(
+                f"InfluxDB: {operation}", self._place, _cut(why_unanswered(error, limits_ms)), hint
+            ) from error
 
     def _failure(self, operation: str, error: ApiException) -> SinkError:
         """What the server's refusal means; a status that nobody expects is for an operator, nothing is dropped."""
@@ -239,6 +260,11 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
 def _cut(cause: object) -> str:

@@ -7,7 +7,7 @@ makes lines of the pieces: 0.31 us for a row of 4 fields, where blocks of 60 row
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -30,14 +30,61 @@ def lines(points: Sequence[Points | Table]) -> bytes:
     """Line protocol of `points` in UTF-8, each line ended by a newline, times in ns.
 
     Numbers are floats, flags `true` or `false`, text is quoted. A NaN or an infinity (which InfluxDB refuses) is left
-    out; a row without any field gives no line. Points with the same fields stand together, in their order.
+    out; a row without any field gives no line. Points with the same fields stand together; of two rows of one series
+    and time the later one stands behind the other, as what is written last counts.
     Raises ValueError for columns of unequal length and for tags that would change the series (empty, with a
     backslash or a line break), TypeError for a value that is neither float, text nor bool.
     """
-    alike: dict[_Form, list[Points | Table]] = {}
-    for one in points:
-        alike.setdefault(_form(one), []).append(one)
-    return "".join([text for form, group in alike.items() if form[1] for text in _texts(form, group)]).encode()
+    forms = [_form(one) for one in points]
+    texts: list[str] = []
+    for part in _runs(points, forms):
+        alike: dict[_Form, list[Points | Table]] = {}
+        for index in part:
+            alike.setdefault(forms[index], []).append(points[index])
+        texts += [text for form, group in alike.items() if form[1] for text in _texts(form, group)]
+    return "".join(texts).encode()
+
+
+def _runs(points: Sequence[Points | Table], forms: Sequence[_Form]) -> Iterator[range]:
+    """Runs of points within which those with the same fields may stand together: no time of a series goes back then."""
+    form_of: dict[Hashable, _Form] = {}
+    keys = [_series_of(one) for one in points]
+    if all(form_of.setdefault(key, form) == form for each, form in zip(keys, forms, strict=True) for key in each):
+        yield range(len(points))
+        return
+    places: dict[_Form, int] = {}
+    spans: dict[Hashable, dict[int, tuple[int, int]]] = {}  # of each series, first and last time by place of the form
+    start = 0
+    for index, (each, form, (first_ns, last_ns)) in enumerate(zip(keys, forms, _spans(points), strict=True)):
+        place = places.setdefault(form, len(places))
+        if any(_meets(spans.get(key, {}), place, first_ns, last_ns) for key in each):
+            yield range(start, index)
+            start, place, places, spans = index, 0, {form: 0}, {}
+        for key in each:
+            before = spans.setdefault(key, {}).get(place, (first_ns, last_ns))
+            spans[key][place] = min(before[0], first_ns), max(before[1], last_ns)
+    yield range(start, len(points))
+
+
+def _spans(points: Sequence[Points | Table]) -> list[tuple[int, int]]:
+    """First and last time of each; of none (0, -1), which meets nothing."""
+    counts = np.array([len(one.times_ns) for one in points])
+    spans = np.tile(np.array([0, -1]), (len(points), 1))
+    is_filled = counts > 0
+    if is_filled.any():
+        times_ns, starts = np.concatenate([one.times_ns for one in points]), (np.cumsum(counts) - counts)[is_filled]
+        spans[is_filled] = np.stack([np.minimum.reduceat(times_ns, starts), np.maximum.reduceat(times_ns, starts)], 1)
+    return [(first_ns, last_ns) for first_ns, last_ns in spans.tolist()]
+
+
+def _series_of(points: Points | Table) -> list[Hashable]:
+    series = (points.tags,) if isinstance(points, Points) else points.series
+    return [(points.measurement, tags) for tags in series]
+
+
+def _meets(spans: dict[int, tuple[int, int]], place: int, first_ns: int, last_ns: int) -> bool:
+    """Whether any time of these is one of a form that is written later."""
+    return any(later > place and first_ns <= last and last_ns >= first for later, (first, last) in spans.items())
 
 
 def _form(points: Points | Table) -> _Form:
@@ -98,13 +145,28 @@ def _block(series: list[str], columns: list[_Column], times_ns: list[str]) -> st
 
 def _gappy(series: list[str], columns: list[_Column], times_ns: list[str]) -> Iterator[str]:
     """Lines of rows that lack fields: rows with the same fields are a block of their own."""
-    groups: dict[tuple[bool, ...], list[int]] = {}
-    for row, values in enumerate(zip(*(printed for _, printed in columns), strict=True)):
-        groups.setdefault(tuple([value != _MISSING for value in values]), []).append(row)
-    for pattern, rows in groups.items():
+    rows_of = zip(*(printed for _, printed in columns), strict=True)
+    patterns = [tuple([value != _MISSING for value in values]) for values in rows_of]
+    groups: list[tuple[tuple[bool, ...], list[int]]] = []
+    for part in _row_runs(series, times_ns, patterns):
+        alike: dict[tuple[bool, ...], list[int]] = {}
+        for row in part:
+            alike.setdefault(patterns[row], []).append(row)
+        groups += alike.items()
+    for pattern, rows in groups:
         kept = [column for column, is_present in zip(columns, pattern, strict=True) if is_present]
-        part = [(name, [printed[row] for row in rows]) for name, printed in kept]
-        yield _block([series[row] for row in rows], part, [times_ns[row] for row in rows])
+        picked = [(name, [printed[row] for row in rows]) for name, printed in kept]
+        yield _block([series[row] for row in rows], picked, [times_ns[row] for row in rows])
+
+
+def _row_runs(series: list[str], times_ns: list[str], patterns: Sequence[Hashable]) -> Iterator[range]:
+    """Runs of rows within which none is of a series and time that another with other fields has."""
+    start, last, seen = 0, len(patterns), dict[tuple[str, str], Hashable]()
+    for row, (key, pattern) in enumerate(zip(zip(series, times_ns, strict=True), patterns, strict=True)):
+        if seen.setdefault(key, pattern) != pattern:
+            yield range(start, row)
+            start, seen = row, {key: pattern}
+    yield range(start, last)
 
 
 def _printed(name: str, values: Any) -> tuple[str, list[str], bool]:

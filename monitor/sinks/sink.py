@@ -53,6 +53,7 @@ class Sink(Protocol):
     """A store of points. Writing the same points twice changes nothing."""
 
     name: str
+    target: str  # which store it is, in words that say nothing secret: another one has to be filled anew
     is_keyed: bool  # points of a series and key take the place of all that was written of these before
 
     def prepare(self, points: Sequence[Points | Table]) -> Any:
@@ -95,6 +96,9 @@ class Sink(Protocol):
 
     def ping(self) -> None:
         """Return when the store answers; raises SinkError when it does not."""
+
+    def try_write(self) -> None:
+        """Return when the store would take a write, without writing anything; raises SinkError when it would not."""
 
     def cut(self) -> None:
         """End the writes under way and those to come, each with Unavailable, where they may last: the daemon ends."""

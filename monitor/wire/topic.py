@@ -9,6 +9,9 @@ from monitor.model.errors import WireError
 
 LIVE_FILTER = "tcm/v1/+/+/up/+"
 FILL_FILTER = "tcm/v1/+/+/up/fill/+"
+# A gateway's messages to itself: a logger is never called `-`, and no record is of this kind.
+LIVE_PROBE = "tcm/v1/-/-/up/probe"
+FILL_PROBE = "tcm/v1/-/-/up/fill/probe"
 KINDS = ("env", "shock", "status")
 
 

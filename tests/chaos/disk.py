@@ -48,13 +48,7 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Take all the room there is."""
-        with (self._path / "ballast").open("wb", buffering=0) as ballast:
-            for size in (len(CHUNK), 4096, 1):
-                try:
-                    while ballast.write(CHUNK[:size]):
-                        pass
-                except OSError:  # no room for this size
-                    continue
+        fill_up(self._path / "ballast")
 
     def free(self) -> None:
         """Give the room back."""
@@ -68,3 +62,14 @@ class SmallDisk:
     def _is_mounted(self) -> bool:
         mounts = Path(f"/proc/{self._holder.pid}/mounts").read_text()
         return f" {self._folder} " in mounts
+
+
+def fill_up(ballast: Path) -> None:
+    """Write a file that takes all the room there is."""
+    with ballast.open("wb", buffering=0) as file:
+        for size in (len(CHUNK), 4096, 1):
+            try:
+                while file.write(CHUNK[:size]):
+                    pass
+            except OSError:  # no room for this size
+                continue

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.consumers import Store
-from monitor.consumers.store import tags_text
+from monitor.consumers.bodies import tags_text
 from monitor.consumers.writes import BACKOFF_MAX_S
 from monitor.model.batch import Points, Table
 from monitor.model.condition import STORE_HELD

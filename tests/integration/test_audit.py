@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -377,3 +379,26 @@ def test_the_embedded_store_is_left_to_a_running_daemon(tmp_path: Path) -> None:
     assert said.returncode == 2
     assert "stop that daemon first" in said.stderr
     assert tcm("store", "audit", "--config", str(config)).returncode == 0
+    nothing = tcm("store", "audit", "--config", str(config), "--to", "1980-01-01T00:00:00Z")
+    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "nothing to compare in this period")
+    nowhere = tcm("store", "audit", "--config", str(config), "--container", "C-999")
+    assert nowhere.returncode == 2
+    assert "audit: C-999: no such container" in nowhere.stderr
+
+
+def test_a_server_that_hangs_is_told_soon(tmp_path: Path) -> None:
+    """Whoever audits need not wait as long as a page of points may take."""
+    bench = Bench(tmp_path)
+    bench.store(EmbeddedSink(tmp_path / "series.db")).close()
+    bench.append()
+    config = tmp_path / "monitor.toml"
+    (tmp_path / "limits").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        store = f'[store]\nkind = "influxdb"\nurl = "{url}"\ndialect = "v1"\ndatabase = "tcm"\n'
+        config.write_text(f'state_dir = "."\n[mqtt]\nurl = "mqtt://127.0.0.1:1"\n{store}')
+        begun_s = time.monotonic()
+        said = tcm("store", "audit", "--config", str(config))
+    assert time.monotonic() - begun_s < 15
+    assert said.returncode == 2
+    assert f"{url} tcm: no answer within 10 s" in said.stderr

@@ -13,8 +13,11 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from monitor.journal import StateLock
 from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_v1, tcm
 from tests.fleet import START_NS, Logger
+from tests.raw_http import answer as http_answer
+from tests.raw_http import raw_server
 from tests.servers import HOST, Influxd, Mosquitto, free_port, mosquitto
 
 WARM = """[[rule]]
@@ -79,6 +82,18 @@ def test_check_connect_tries_the_servers(
     assert not up.state_dir.exists()
 
 
+def test_check_connect_tries_to_write(tmp_path: Path, own_mosquitto_server: Mosquitto) -> None:
+    """A store that answers and takes no write of this user's is an error."""
+    with raw_server() as server:
+        server.script.append(http_answer(401, b'{"error":"authorization failed"}'))
+        store = f'kind = "influxdb"\nurl = "{server.url}"\ndialect = "v1"\ndatabase = "tcm"'
+        done = DaemonProcess(tmp_path, own_mosquitto_server.url, store).tcm("check", "--connect", "--json")
+    assert done.returncode == 2
+    (error,) = json.loads(done.stdout)["errors"]
+    assert error["key"] == "store.url"
+    assert "authorization failed" in error["message"]
+
+
 @pytest.fixture(scope="module")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A daemon that has seen a warm spell that ended, one that goes on, a knock and a bad message."""
@@ -126,6 +141,10 @@ def test_status_with_and_without_a_daemon(journey: DaemonProcess) -> None:
         for key in ("quarantined", "gaps", "loggers", "alerts", "provisional"):
             assert stopped[key] == live[key]
         assert "test: stopped" in journey.tcm("status").stdout
+        with StateLock(journey.state_dir):  # as of a daemon that stands still
+            hanging = answer(journey, "status")
+        assert hanging["state"] == "hanging"
+        assert f"process {os.getpid()} holds the state directory but does not answer" in hanging["problems"]["daemon"]
     finally:
         journey.start()
 

@@ -220,8 +220,10 @@ class TestEverySink:
         assert not caught.value.retryable
 
     def test_ping(self, sink: Sink) -> None:
-        """A store that works says so."""
+        """A store that works says so, and that it takes what is written, of which nothing remains."""
         sink.ping()
+        sink.try_write()
+        assert sink.owners("env") == set()
 
 
 DIALECTS: list[Dialect] = ["v1", "v2"]
@@ -284,7 +286,10 @@ class TestInflux:
         """A server that takes the request and says nothing is a time-out, not a wait without end."""
         release = threading.Event()
         gateway.hold = lambda: release.wait(10.0)
-        with closing(influx_sink(gateway, "v2", timeout_ms=100)) as sink, pytest.raises(Unavailable, match="timed out"):
+        with (
+            closing(influx_sink(gateway, "v2", timeout_ms=100)) as sink,
+            pytest.raises(Unavailable, match=r"no answer within 0\.1 s"),
+        ):
             sink.write(b"env a=1 1\n")
         release.set()
 
@@ -356,6 +361,21 @@ class TestInflux:
             assert body[4:8] == bytes(4)  # no time of compressing
             sink.write(body)
             assert read_env(sink, FIELDS[0]) == as_written([readings(1)], FIELDS[0])
+
+    @pytest.mark.parametrize("dialect", DIALECTS)
+    @pytest.mark.parametrize("status", [401, 403, 404])
+    def test_trial_of_a_store_that_takes_nothing(self, gateway: Gateway, dialect: Dialect, status: int) -> None:
+        """A wrong password, no right to write, no such bucket: whoever only asks whether it answers hears nothing."""
+        gateway.answer = (status, {})
+        with closing(influx_sink(gateway, dialect)) as sink, pytest.raises(Held, match=f"status {status}"):
+            sink.try_write()
+
+    def test_trial_creates_no_database(self, influx_server: Influxd) -> None:
+        """It is no fault that a database is missing that the daemon will create."""
+        with closing(InfluxSink(influx_server.url, "v1", f"v1-{uuid4().hex}")) as sink:
+            sink.try_write()
+            with pytest.raises(Held, match="database not found"):
+                sink.write(sink.prepare([readings(1)]))
 
     def test_pages(self, influx_server: Influxd, monkeypatch: pytest.MonkeyPatch) -> None:
         """A range larger than a page comes whole, also where two sensors have a point at the same time."""

@@ -49,7 +49,7 @@ MUTATIONS = (
         for delivery, _ in reversed(self._taken):  # the first one last: then all are due, and go in one packet
             delivery.acknowledge()
 """,
-        """        for delivery, _ in reversed(self._taken):  # the first one last: then all are due, and go in one packet
+        """        for delivery, _ in reversed(self._taken):
             delivery.acknowledge()
         commit = self._journal.append([arrival for _, judged in self._taken for arrival in judged])
 """,
@@ -110,8 +110,8 @@ MUTATIONS = (
     Mutation(
         "the store's cursor passes what is not confirmed",
         "monitor/consumers/store.py",
-        "itertools.takewhile(lambda write: write in confirmed, self._flying)",
-        "itertools.takewhile(lambda write: True, self._flying)",
+        "itertools.takewhile(lambda write: write.is_confirmed, flying)",
+        "itertools.takewhile(lambda write: True, flying)",
     ),
     Mutation(
         "watch forgets what it has told",

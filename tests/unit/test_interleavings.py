@@ -1,8 +1,9 @@
 """Whatever comes when, and whatever dies when: once the gaps have settled the alerts are those in official order.
 
-Two containers of two loggers each send live, from memory, twice and late; meanwhile watch is stopped, killed, set back
-to an older file as by a power loss, has no room on its disk, moves its base on, and what lies before the base is
-dropped; the gateway's calendar steps.
+Two containers of two loggers each send live, from memory, twice and late; boots come from memory alone, behind the next
+one's, or wait at the broker while memory overtakes them; clocks are set or not. A third logger of one of them keeps to
+no rule. Meanwhile watch is stopped, killed, set back to an older file as by a power loss, has no room on its disk, has
+its base moved on and what lies before it dropped; the gateway's calendar steps.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 
 from monitor.consumers.watch import SNAPSHOT_NS
 from monitor.journal import Usable
+from monitor.journal.clock import WAIT_NS
 from monitor.model.condition import GATEWAY, STORE_HELD
 from monitor.model.errors import DiskFull
 from tests.unit.test_journal import arrival
@@ -31,46 +34,92 @@ CONTAINERS = "CD"
 DAY_NS = 86_400 * S
 
 
+class Line(NamedTuple):
+    """How a boot is heard: not at all while it lasts, or later by what waits at the broker; its clock."""
+
+    boot: int
+    began_s: float
+    is_cut: bool
+    wait_s: float
+    clk: int
+
+
 class Fleet:
     """What the loggers of both containers made, and how it arrives: (seconds, message), in order."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
+        self.lost, self.late = rng.choice(
+            [(0, 0), (0, 0.1), (0.1, 0.3)]
+        )  # shares; without any all is settled in between
         self.items: list[tuple[float, Usable]] = []
         for container in CONTAINERS:
             for logger in "12":
                 self._live(container, container + logger)
+        if rng.random() < 0.5:
+            self._live_without_rules("D", "D-hostile")
         self.items.sort(key=lambda item: item[0])
 
     def _live(self, container: str, logger: str) -> None:
         rng, at_s, ended = self.rng, 0.0, list[list[int]]()
-        for boot in rng.sample(range(1, 1000), rng.randint(1, 2)):
+        for boot in rng.sample(range(1, 1000), rng.randint(1, 4)):
             at_s += rng.choice([30, 100])
-            birth = status(boot, interval_us=10_000_000, next=0, held=[])
-            self._put(at_s, arrival("status", birth, self._received(at_s), logger), container)
-            made = rng.randint(1, 7)
+            made, began_s = rng.randint(1, 7), at_s
+            line = Line(boot, began_s, rng.random() < 0.25, rng.choice([0, 0, 0, 600]), rng.choice([2, 2, 2, 0, 1]))
+            named = ended if rng.random() < 0.7 else []
+            held = [[number, 0, count - 1] for number, count in named]
+            birth = status(boot, interval_us=10_000_000, next=0, held=held, t0=T0 + int(at_s * S), clk=line.clk)
+            if not line.is_cut:
+                birth |= {"boots": named} if named else {}
+                self._put(at_s + line.wait_s, arrival("status", birth, self._received(at_s), logger), container)
             for seq in range(made):
                 at_s += 30
-                self._send(container, logger, boot, seq, at_s)
+                self._send(container, logger, line, seq, at_s)
             ended.append([boot, made])
         last = status(ended[-1][0], next=ended[-1][1], held=[], boots=ended[:-1], t0=T0 + 10**6 * S)
         self._put(1e6, arrival("status", last, self._received(1e6), logger), container)
 
-    def _send(self, container: str, logger: str, boot: int, seq: int, at_s: float) -> None:
+    def _send(self, container: str, logger: str, line: Line, seq: int, at_s: float) -> None:
         rng, t0 = self.rng, T0 + int(at_s * S)
+        clock: dict[str, int] = {"t0": t0, "mono": int((at_s - line.began_s) * S), "clk": line.clk}
         if rng.random() < 0.15:
-            content = shock(seq, boot, counts=[[0, rng.randint(-900, 900), 1], [0, 1, 0], [128] * 3], t0=t0)
+            counts = [[0, rng.randint(-900, 900), 1], [0, 1, 0], [128] * 3]
+            content = shock(seq, line.boot, counts=counts, **clock)
         else:
             values = [[rng.choice(VALUES)] for _ in range(rng.choice([1, 3, 3]))]
-            content = env(seq, boot, t0=t0, values=values, mono=seq * 30 * S)
+            content = env(seq, line.boot, values=values, **clock)
         kind, fate = "shock" if "fs" in content else "env", rng.random()
-        if fate < 0.1:
+        if fate < self.lost:
             return
-        if fate < 0.4:
+        is_fill = line.is_cut or fate < self.lost + self.late
+        if is_fill:
             at_s += rng.choice([40.0, 200.0, 500.0, 2000.0]) + rng.random() * 100
-        self._put(at_s, arrival(kind, content, self._received(at_s), logger, is_fill=fate < 0.4), container)
+        else:
+            at_s += line.wait_s
+        is_prompt = not is_fill and not line.wait_s
+        item = arrival(kind, content, self._received(at_s), logger, is_fill=is_fill, is_prompt=is_prompt)
+        self._put(at_s, item, container)
         if rng.random() < 0.1:
             self._put(at_s + 300, arrival(kind, content, T0, logger, is_fill=True), container)
+
+    def _live_without_rules(self, container: str, logger: str) -> None:
+        """Three boots in turn, any seq, any time; in the end it says that nothing is missing."""
+        rng = self.rng
+        boots = rng.sample(range(1, 1000), 3)
+        for _ in range(rng.randint(3, 25)):
+            boot, seq, at_s = rng.choice(boots), rng.choice([0, 1, 2, 3, 5, 8, 100, 1 << 40]), rng.random() * 3000
+            stamp = {"t0": T0 + rng.randrange(10**6) * S, "mono": seq * 1000, "clk": rng.choice([0, 1, 2])}
+            if rng.random() < 0.2:
+                held = [[rng.choice(boots), 0, rng.choice([3, 1 << 41])]]
+                content = status(boot, next=seq, held=held, **stamp)
+                self._put(at_s, arrival("status", content, self._received(at_s), logger), container)
+                continue
+            content = env(seq, boot, values=[[rng.choice(VALUES)]], **stamp)
+            is_fill, is_prompt = rng.random() < 0.4, rng.random() < 0.3
+            made = arrival("env", content, self._received(at_s), logger, is_fill=is_fill, is_prompt=is_prompt)
+            self._put(at_s, made, container)
+        last = status(boots[0], next=1 << 42, held=[], boots=[[boot, 1 << 42] for boot in boots[1:]])
+        self._put(1e6, arrival("status", last, self._received(1e6), logger), container)
 
     def _received(self, at_s: float) -> int:
         return T0 + int(at_s * S) + self.rng.choice([0, 0, 0, DAY_NS, -DAY_NS])
@@ -185,6 +234,9 @@ def suffer(folder: Path, seed: int, events: list[str]) -> Ordeal:
             for _ in range(rng.randint(0, 2)):
                 ordeal.meet(rng.choice(events))
     ordeal.append(*commit)
+    ordeal.tick()
+    ordeal.mono_ns += WAIT_NS  # what waits for its boot's clock does so no longer
+    ordeal.settle()
     ordeal.settle()
     return ordeal
 

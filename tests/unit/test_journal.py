@@ -316,7 +316,7 @@ def test_the_reader_counts_what_status_shows(tmp_path: Path, journal: Journal) -
     (row,) = reader.loggers()
     assert (row["container"], row["logger"], row["boot"], row["seen_ns"], row["gap_records"]) == ("C", "L", 2, 2000, 1)
     assert reader.last_status("L") == decode("status", pack(status(2)))
-    assert (reader.last_config(), reader.last_config(3), reader.last_config(0)) == (b"{2}", b"{1}", None)
+    assert (reader.last_config(), reader.last_config(3), reader.last_config(0)) == (b"{2}", b"{1}", b"{1}")
     assert reader.head()[1] == rows(tmp_path, "SELECT hex(chain) FROM records ORDER BY pos DESC")[0][0].lower()
     reader.close()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from monitor.model.batch import Points
+from monitor.model.batch import Points, Table
 from monitor.sinks.line_protocol import _ROWS_AT_ONCE, lines
 
 TAGS = (("container", "C-101"), ("logger", "L-01"))
@@ -149,3 +149,46 @@ def test_nothing_gives_nothing() -> None:
     empty = np.empty(0, np.float32)
     assert lines([]) == lines([points({"value": empty})]) == lines([points({"value": empty + 1, "x": empty})]) == b""
     assert lines([points({"value": np.full(3, np.nan, np.float32)})]) == b""
+
+
+@st.composite
+def few_points(draw: st.DrawFn) -> Points | Table:
+    """Rows of a series or two at a few times, with some of three fields."""
+    rows = draw(st.integers(1, 3))
+    names = draw(st.lists(st.sampled_from("abc"), min_size=1, unique=True))
+    numbers = st.floats(width=32, allow_infinity=False)
+    fields: Any = {name: np.array(draw(st.lists(numbers, min_size=rows, max_size=rows))) for name in names}
+    times_ns = np.array(draw(st.lists(st.integers(1, 3), min_size=rows, max_size=rows)), dtype=np.int64)
+    tags = ((("logger", "L-1"),), (("logger", "L-2"),))
+    if draw(st.booleans()):
+        return Points(7, "env", draw(st.sampled_from(tags)), times_ns, fields)
+    of = np.array(draw(st.lists(st.integers(0, 1), min_size=rows, max_size=rows)), dtype=np.int64)
+    return Table("env", tags, of, np.zeros(rows, np.int64), times_ns, fields)
+
+
+def stored(body: bytes) -> dict[tuple[str, str, str], str]:
+    """What stands in the end by series, time and field, where the last line counts."""
+    found: dict[tuple[str, str, str], str] = {}
+    for text in body.decode().splitlines():
+        series, fields, time_ns = text.split(" ")
+        found |= {(series, time_ns, name): value for name, value in FIELD.findall(fields)}
+    return found
+
+
+@given(st.lists(few_points(), max_size=8))
+def test_what_comes_last_is_written_last(body: list[Points | Table]) -> None:
+    """Whatever stands together: of two values of one series and time the later one's stays."""
+    single = [
+        one.take(np.array([row])) if isinstance(one, Table) else row_of(one, row)
+        for one in body
+        for row in range(len(one.times_ns))
+    ]
+    expected: dict[tuple[str, str, str], str] = {}
+    for one in single:
+        expected |= stored(lines([one]))
+    assert stored(lines(body)) == expected
+
+
+def row_of(points: Points, row: int) -> Points:
+    fields = {name: column[row : row + 1] for name, column in points.fields.items()}
+    return Points(points.key, points.measurement, points.tags, points.times_ns[row : row + 1], fields)

@@ -5,39 +5,73 @@ from __future__ import annotations
 import cbor2
 
 from monitor.consumers.order import MAX_DERIVED, Order
-from monitor.model.record import Stamp, Status
+from monitor.model.record import Record, Stamp, Status
+
+L = ("C", "L")
 
 
-def birth(boot: int, interval_us: int = 60_000_000) -> Status:
-    return Status(Stamp(boot, 0, 0, 2), "online", serial="SN-1", interval_us=interval_us)
+def record(boot: int, seq: int, *, is_fill: bool = False) -> Record:
+    topic = f"tcm/v1/C/L/up/{'fill/' if is_fill else ''}env"
+    return Record(1, 0, "C", "L", boot, seq, "env", topic, b"")
+
+
+def take(order: Order, boot: int, seq: int, *, is_fill: bool = False) -> bool:
+    """Whether a record is late."""
+    order.hear(L, record(boot, seq, is_fill=is_fill))
+    return order.is_late(L, boot, seq)
 
 
 def test_records_in_order_are_not_late_by_whatever_topic_they_come() -> None:
     """After an outage a logger may send from memory first: that is the stream going on, gaps included."""
-    order = Order()
-    topics = [False, True, True, False, True]
-    assert [
-        order.is_late(("C", "L"), 1, seq, is_fill=topic) for seq, topic in zip((0, 1, 2, 7, 9), topics, strict=True)
-    ] == [False] * 5
+    order, topics = Order(), [False, True, True, False, True]
+    assert [take(order, 1, seq, is_fill=topic) for seq, topic in zip((0, 1, 2, 7, 9), topics, strict=True)] == [
+        False
+    ] * 5
 
 
 def test_a_lower_seq_is_late() -> None:
     """What fills a gap behind the present comes late, and does not move the present back."""
     order = Order()
-    assert not order.is_late(("C", "L"), 1, 9, is_fill=False)
-    assert [order.is_late(("C", "L"), 1, seq, is_fill=True) for seq in (5, 6, 7)] == [True] * 3
-    assert order.is_late(("C", "L"), 1, 8, is_fill=False)
-    assert not order.is_late(("C", "L"), 1, 10, is_fill=True)
+    assert not take(order, 1, 9)
+    assert [take(order, 1, seq, is_fill=True) for seq in (5, 6, 7)] == [True] * 3
+    assert take(order, 1, 8)
+    assert not take(order, 1, 10, is_fill=True)
 
 
 def test_memory_of_an_older_boot_is_late() -> None:
-    """A birth begins a boot: what then comes from memory of another one is older."""
+    """As soon as anything of a newer one was judged, by whatever topic it comes; until then the older one goes on."""
     order = Order()
-    assert not order.is_late(("C", "L"), 1, 4, is_fill=False)
-    order.take_status(("C", "L"), birth(2))
-    assert order.is_late(("C", "L"), 1, 5, is_fill=True)
-    assert not order.is_late(("C", "L"), 2, 0, is_fill=True)
-    assert not order.is_late(("C", "M"), 1, 0, is_fill=True)
+    assert not take(order, 1, 4)
+    assert order.continues(L, record(1, 5, is_fill=True))
+    assert not take(order, 1, 5, is_fill=True)
+    assert not order.continues(L, record(2, 0))
+    assert not take(order, 2, 0)
+    assert [take(order, 1, seq, is_fill=seq == 6) for seq in (6, 7)] == [True, True]
+    assert take(order, 9, 3, is_fill=True)  # nobody knows it: memory is of earlier boots
+    assert order.continues(L, record(2, 1))
+
+
+def test_what_was_judged_of_boots_that_turn_round_is_judged_again() -> None:
+    """The second boot came from memory first, before its own word; its place is known when that comes."""
+    order = Order()
+    take(order, 1, 4)
+    assert take(order, 2, 0, is_fill=True)
+    assert not order.hear(L, record(1, 5))
+    assert order.hear(L, record(2, 1))
+    assert not order.is_late(L, 2, 1)
+    assert order.is_late(L, 1, 5)
+
+
+def test_a_container_goes_on_as_it_was_left_in_official_order() -> None:
+    """Its streams have come as far as that; others' stay."""
+    order, official = Order(), Order()
+    take(order, 1, 4)
+    take(order, 2, 0)
+    order.follow(("D", "L"), 7, 7)
+    official.follow(L, 1, 6)
+    order.take_over("C", official)
+    assert order.continues(L, record(1, 7))
+    assert order.continues(("D", "L"), record(7, 8))
 
 
 def test_derived_boots_take_no_loggers_place() -> None:
@@ -45,9 +79,8 @@ def test_derived_boots_take_no_loggers_place() -> None:
     order = Order()
     for boot in range(MAX_DERIVED):
         assert not order.is_late_derived(("C", "X"), boot, 5)
-    order.take_status(("C", "L"), birth(5))
     arrivals = ((10, False), (3, True), (4, True), (11, False))
-    assert [order.is_late(("C", "L"), 5, seq, is_fill=is_fill) for seq, is_fill in arrivals] == [
+    assert [take(order, 5, seq, is_fill=is_fill) for seq, is_fill in arrivals] == [
         False,
         True,
         True,
@@ -72,11 +105,13 @@ def test_of_too_many_derived_boots_the_one_unheard_of_for_longest_is_forgotten()
 
 
 def test_a_snapshot_brings_everything_back() -> None:
-    """Intervals and heads, so a restart tells late from present as before."""
+    """Intervals, boots and heads, so a restart tells late from present as before."""
     order, again = Order(), Order()
-    order.take_status(("C", "L"), birth(3, interval_us=5))
-    order.is_late(("C", "L"), 3, 8, is_fill=False)
+    order.take_status(L, Status(Stamp(3, 0, 0, 2), "online", serial="SN-1", interval_us=5))
+    take(order, 2, 1)
+    take(order, 3, 8)
     again.restore(cbor2.loads(cbor2.dumps(order.snapshot())))
-    assert again.interval_ns(("C", "L")) == 5000
-    assert again.is_late(("C", "L"), 3, 7, is_fill=False)
-    assert not again.is_late(("C", "L"), 3, 9, is_fill=False)
+    assert again.interval_ns(L) == 5000
+    assert take(again, 3, 7)
+    assert take(again, 2, 9)
+    assert not take(again, 3, 9)

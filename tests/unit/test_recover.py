@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,15 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.consumers import Watch
 from monitor.consumers.cursors import put_away_unreadable, read_cursors
 from monitor.journal import Journal, JournalReader, Place, Usable
 from monitor.journal.check import check_journal
 from monitor.journal.recover import recover_journal
+from monitor.journal.schema import IDENTITY_CONFLICT
+from monitor.journal.settle import TOO_MANY_GAPS
 from monitor.journal.writer import RECOVERED
-from monitor.model.errors import JournalError
+from monitor.model.errors import JournalError, TcmError
+from monitor.replaying import replay_source
 from monitor.wire import decode
 from tests.unit.test_intake import ManualClock
 from tests.unit.test_journal import CHAINED, arrival, contents, refused, rows, seqs
+from tests.unit.test_watch import HOT, readings, rules
 from tests.unit.test_wire import Content, env, status
 
 Range = tuple[int, int]
@@ -53,6 +59,13 @@ def recover(folder: Path) -> dict[str, Any]:
     return recover_journal(folder, read_cursors(folder), ManualClock())
 
 
+def lose(folder: Path, where: str) -> None:
+    """Take records out of the file, as if they could not be read."""
+    with sqlite3.connect(folder / "journal.db") as connection:
+        connection.execute(f"DELETE FROM records WHERE {where}")
+    connection.close()
+
+
 def problems(folder: Path) -> list[str]:
     return [problem["problem"] for problem in check_journal(folder, lambda _done, _total: None).problems]
 
@@ -78,7 +91,9 @@ def require_honest(whole: Path, folder: Path, answer: dict[str, Any]) -> None:
     for table in CHAINED:
         there = rows(folder, f"SELECT * FROM {table}")
         written = rows(whole, f"SELECT * FROM {table}")
-        assert set(there) <= set(written)
+        assert {row[:-1] for row in there} <= {row[:-1] for row in written}
+        positions = {row[0] for row in there}  # of a row between two holes nobody can tell whether its chain is right
+        assert {row for row in there if positions & {row[0] - 1, row[0] + 1}} <= set(written)
         missing = answer["missing" if table == "records" else "missing_quarantine"]
         assert {row[0] for row in written} - {row[0] for row in there} <= within(missing) | _behind(there, written)
         assert not within(missing) & {row[0] for row in there}
@@ -111,9 +126,15 @@ def acknowledged_and_gone(whole: Path, folder: Path) -> None:
     journal.close()
 
 
-def test_a_whole_journal_comes_back_as_it_was(tmp_path: Path, whole: Path) -> None:
-    """Rows, boots, gaps and waits; the damaged file stays beside it."""
+def test_what_can_be_read_comes_back_as_it_was(tmp_path: Path, whole: Path) -> None:
+    """Rows, boots, gaps and waits, here of a file of which only an index is damaged; it stays beside the new one."""
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'operators'").fetchone()
+    connection.close()
+    content = bytearray((tmp_path / "journal.db").read_bytes())
+    content[(root - 1) * 4096 : root * 4096] = bytes(4096)
+    (tmp_path / "journal.db").write_bytes(content)
     answer = recover(tmp_path)
     assert contents(tmp_path)[:2] == contents(whole)[:2]
     assert contents(tmp_path)[4] == contents(whole)[4]
@@ -121,7 +142,7 @@ def test_a_whole_journal_comes_back_as_it_was(tmp_path: Path, whole: Path) -> No
     assert rows(tmp_path, missing) == rows(whole, missing)
     assert rows(tmp_path, "SELECT * FROM boots") == rows(whole, "SELECT * FROM boots")
     assert (answer["missing"], answer["missing_quarantine"]) == ([], [])
-    assert Path(answer["damaged"]).read_bytes() == (whole / "journal.db").read_bytes()
+    assert Path(answer["damaged"]).read_bytes() == content
     assert problems(tmp_path) == []
 
 
@@ -215,6 +236,7 @@ def test_a_recovery_that_was_interrupted_is_finished(
 ) -> None:
     """Between the two renamings no daemon starts on an empty journal."""
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    lose(tmp_path, "pos = 100")
     rename = Path.rename
 
     def crash(path: Path, target: Path) -> Path:
@@ -228,8 +250,8 @@ def test_a_recovery_that_was_interrupted_is_finished(
             recover(tmp_path)
     with pytest.raises(JournalError, match="finish it: tcm journal recover"):
         Journal(tmp_path)
-    recover(tmp_path)
-    assert contents(tmp_path)[:2] == contents(whole)[:2]
+    assert recover(tmp_path)["missing"] == [(100, 100)]
+    Journal(tmp_path).close()
 
 
 def test_a_consumers_file_that_is_damaged_too_is_put_away(tmp_path: Path, whole: Path) -> None:
@@ -249,3 +271,80 @@ def test_where_nothing_can_be_read_nothing_is_changed(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"nothing of it can be read.*restore a backup"):
         recover(tmp_path)
     assert (tmp_path / "journal.db").read_bytes() == b"no database " * 1_000
+
+
+def test_a_whole_journal_stays_as_it_is(tmp_path: Path, whole: Path) -> None:
+    """Nothing is copied, nothing renamed; its head is told."""
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    answer = recover(tmp_path)
+    (head,) = rows(whole, "SELECT lower(hex(chain)) FROM records ORDER BY pos DESC LIMIT 1")[0]
+    assert (answer["damaged"], answer["head"], answer["missing"]) == (None, head, [])
+    assert list(tmp_path.glob("*.damaged*")) == []
+    lose(tmp_path, "pos = 100")
+    (tmp_path / "journal.db-wal").write_bytes(b"")
+    answer = recover(tmp_path)
+    assert answer["head"] is None  # the chain goes on behind the hole, its end proves nothing of what is missing
+    assert [path.name for path in tmp_path.glob("*.damaged*")] == ["journal.db.damaged"]
+
+
+@pytest.mark.parametrize("reason", [IDENTITY_CONFLICT, TOO_MANY_GAPS])
+def test_a_record_does_not_count_as_there_for_another_that_was_refused(tmp_path: Path, reason: str) -> None:
+    """Another payload under its identity lies in quarantine, which settles nothing: the logger is asked again."""
+    journal = Journal(tmp_path)
+    journal.append([*seqs(*range(10)), refused(env(5), reason=reason)])
+    journal.close()
+    lose(tmp_path, "seq IN (4, 5)")
+    assert any("seq 4 counts as journalled" in problem for problem in problems(tmp_path))
+    assert recover(tmp_path)["awaited"] == 2
+    journal = Journal(tmp_path)
+    assert journal.awaited("L", 1) == (3, [(4, 5)])
+    journal.close()
+    lose(tmp_path, "seq = 6")
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        connection.execute("UPDATE gaps SET \"from\" = 4, \"to\" = 4")
+    connection.close()
+    assert any("seq 5 counts as journalled" in problem for problem in problems(tmp_path))
+
+
+def test_the_new_file_belongs_to_whom_the_old_one_did(tmp_path: Path, whole: Path) -> None:
+    """An administrator recovers what the daemon's own user is to open."""
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "journal.db"
+    if os.geteuid() == 0:
+        os.chown(path, 12_345, 12_346)
+    path.chmod(0o640)
+    before = path.stat()
+    lose(tmp_path, "pos = 100")
+    recover(tmp_path)
+    for made in tmp_path.glob("journal.db*"):
+        after = made.stat()
+        assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode), made
+
+
+def test_without_its_configuration_a_journal_is_judged_under_the_next(tmp_path: Path) -> None:
+    """The first record is lost: live from the beginning, replayed as it came and in order, the alarm is the same."""
+    journal = Journal(tmp_path)
+    config = rules(HOT)
+    journal.append_own("config", 1, config)
+    journal.append_tick(2, 2, b"{}")
+    journal.append([readings(26.0)])
+    journal.close()
+    lose(tmp_path, "pos = 1")
+    recover(tmp_path)
+    with pytest.raises(TcmError, match="start the daemon on it once"):
+        replay_source(tmp_path, None, lambda _done, _of: None)
+    journal = Journal(tmp_path)
+    assert journal.last_config() is None  # so the daemon journals its own
+    journal.append_own("config", 3, config)
+    reader = JournalReader(tmp_path)
+    watch = Watch(tmp_path, reader, ManualClock())
+    while watch.step():
+        pass
+    assert watch.pos == journal.pos == 4
+    known = [[alert["rule"], alert["evidence"]["pos"]] for alert in watch.book.alerts()]
+    assert known == [["hot", 3]]
+    for part in (reader, watch, journal):
+        part.close()
+    for is_ordered in (False, True):
+        answer = replay_source(tmp_path, None, lambda _done, _of: None, is_ordered=is_ordered)
+        assert [[alert["rule"], alert["evidence"]["pos"]] for alert in answer["alerts"]] == known

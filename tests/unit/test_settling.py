@@ -270,6 +270,63 @@ def test_no_alert_ends_before_it_begins(
     gateway.journal.close()
 
 
+def boot_block(
+    boot: int, seq: int, at_s: float, *values: float, clk: int = 2, received_s: float = 0, is_fill: bool = False
+) -> Usable:
+    """Readings ten seconds apart from a time on; without a clock that is told by the count since the boot's start."""
+    content = env(seq, boot, t0=T0 + int(at_s * S), values=[[value] for value in values])
+    content |= {"clk": clk, "mono": seq * 30 * S}
+    return arrival("env", content, T0 + int(received_s * S), is_fill=is_fill, is_prompt=clk != 2)
+
+
+def assert_settled(gateway: Gateway) -> None:
+    """Nothing is provisional, and the alerts are those in official order."""
+    gateway.settle()
+    assert list(gateway.watch.judge.forks) == []
+    assert gateway.known() == known(ordered(gateway.folder)["alerts"])
+
+
+def test_a_calendar_set_back_does_not_turn_boots_round(gateway: Gateway) -> None:
+    """The second boot has no clock, and the gateway's says that it began an hour before the first: it is the second."""
+    gateway.append(arrival("status", status(1, interval_us=10_000_000)))
+    gateway.run(boot_block(1, 0, 0, 26, 26, 20), boot_block(1, 1, 30, 26, 26, 26))
+    gateway.run(boot_block(2, 0, 0, 26, 26, 26, clk=0, received_s=-3600))
+    assert_settled(gateway)
+    for seq in (1, 2, 4, 3):
+        gateway.run(boot_block(2, seq, 0, 26, 20, 26, clk=0, received_s=seq * 30 - 3600, is_fill=seq == 3))
+        gateway.tick()
+        gateway.judge()
+    assert_settled(gateway)
+    assert gateway.watch.judge.forks.snapshot()["number"] == 2  # the second boot, and the gap
+
+
+def test_a_lower_seq_of_a_boot_changes_nothing_about_its_place(gateway: Gateway) -> None:
+    """Its time is before all that the first boot made, or so it says; the boot goes on behind it all the same."""
+    gateway.run(boot_block(1, 0, 5000, 26, 26, 26), boot_block(2, 1, 6000, 26, 20, 26))
+    gateway.run(boot_block(2, 0, 100, 26, 26, 26, is_fill=True))
+    assert_settled(gateway)
+    gateway.run(boot_block(2, 2, 6030, 26, 26, 20))
+    assert_settled(gateway)
+    gateway.run(boot_block(1, 1, 7000, 26, 20, 20))
+    assert_settled(gateway)
+
+
+def test_what_waited_at_the_broker_belongs_before_the_next_boot(gateway: Gateway) -> None:
+    """The session of memory was faster: first the next boot's records came, then the last of the one before."""
+    gateway.append(arrival("status", status(1, interval_us=10_000_000)))
+    gateway.run(*(boot_block(1, seq, seq * 30, 26, 26, 26) for seq in range(3)))
+    gateway.run(*(boot_block(2, seq, 500 + seq * 30, 26, 26, 26, is_fill=True) for seq in range(2)))
+    gateway.settle()
+    assert list(gateway.watch.judge.forks) == []
+    gateway.run(boot_block(1, 3, 90, 26, 20, 20), boot_block(1, 4, 120, 20, 26, 26))
+    gateway.settle()
+    birth = status(2, t0=T0 + 490 * S, next=3, held=[[1, 3, 4], [2, 0, 2]], boots=[[1, 5]])
+    gateway.run(arrival("status", birth), boot_block(2, 2, 560, 26, 26, 20))
+    assert_settled(gateway)
+    told = {alert[:2] for alert in hot(gateway) if not alert[4]}
+    assert told == {(0, 100), (130, 580)}
+
+
 SEEDS = st.integers(0, 2**32)
 
 

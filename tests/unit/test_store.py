@@ -71,7 +71,7 @@ def fine(_line: str) -> None:
 class Ledger:
     """A store that records each body and refuses, as a server would, by what its lines say."""
 
-    name = "ledger"
+    name = target = "ledger"
 
     def __init__(self, verdict: Verdict = fine, max_lines: int = 10**9) -> None:
         self.verdict, self.max_lines = verdict, max_lines
@@ -105,6 +105,9 @@ class Ledger:
 
     def ping(self) -> None:
         """It is always there."""
+
+    def try_write(self) -> None:
+        """It takes what is written."""
 
     def close(self) -> None:
         self.closed = True
@@ -505,15 +508,15 @@ def test_a_full_disk_loses_no_refusal(bench: Bench) -> None:
     bench.append(*blocks(40))
     sink = Ledger(lambda text: RefusedLines("write", "here", "no " * 200) if text.startswith("env,") else None)
     store = bench.store(sink)
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    pages = store._book._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._book._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(DiskFull, match=r"store: .*store\.db: database or disk is full"):
         run(store)
     before = len(bench.refused())
     with pytest.raises(DiskFull):
         run(store)
     assert (len(bench.refused()), store.pos) == (before, 0)
-    store._connection.execute("PRAGMA max_page_count = 100000")
+    store._book._connection.execute("PRAGMA max_page_count = 100000")
     run(store)
     assert store.is_caught_up
     assert len(bench.refused()) == 80

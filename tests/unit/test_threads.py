@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from monitor.model.errors import DiskFull, TcmError
 from monitor.model.progress import Progress
-from monitor.supervise import END_S, ServiceManager, Supervisor
+from monitor.supervise import CALM_S, END_S, ServiceManager, Supervisor
+from monitor.telemetry import Rate
 from monitor.threads import STALL_S, Loop, Pace, Pool, Threads
 from tests.servers import wait_until
 
@@ -111,6 +112,21 @@ def test_a_part_that_does_not_move_is_named_and_then_ends_the_process(what: str)
     run(loop, see)
 
 
+def test_the_rate_is_known_at_a_single_look() -> None:
+    """The supervisor looks at the number once a second; who asks in between changes nothing."""
+    rate, watched, count = Rate(0), supervisor(Loop("x", lambda: False, lambda: IDLE)), 0
+    watched.on_look = lambda: rate.look(count)
+
+    def is_known() -> bool:
+        nonlocal count
+        count += 100
+        watched.look(1.0)
+        return rate.per_s() > 0
+
+    wait_until(is_known, LIMIT_S, "a rate")
+    assert rate.per_s() == rate.per_s() > 0
+
+
 def test_a_server_that_is_away_ends_nothing() -> None:
     """The store's work waits for days, its steps go on: a problem, and no more."""
     loop = Loop("store", lambda: False, lambda: Progress(5, 6))
@@ -118,6 +134,33 @@ def test_a_server_that_is_away_ends_nothing() -> None:
         loop.steps += 1
         supervisor(loop).look(END_S)
     assert loop.problem == f"no progress for {10 * END_S:.0f} s"
+
+
+def test_a_part_that_hovers_around_the_limit_has_one_alarm() -> None:
+    """It begins when nothing moved for STALL_S, and is over after CALM_S of movement; the problem goes at once."""
+    position = 0
+    loop = Loop("store", lambda: False, lambda: Progress(position, 10**9))
+    looks, told = supervisor(loop), list[bool]()
+
+    def pass_time(seconds: float, *, is_moving: bool) -> None:
+        nonlocal position
+        for _ in range(round(seconds)):
+            loop.steps += 1
+            position += is_moving
+            looks.look(1.0)
+            told.append(bool(looks.conditions()))
+
+    pass_time(STALL_S - 1, is_moving=False)
+    assert not any(told)
+    told.clear()
+    for _ in range(5):
+        pass_time(STALL_S + 2, is_moving=False)
+        assert loop.problem
+        pass_time(CALM_S - 1, is_moving=True)
+        assert not loop.problem
+    assert all(told)
+    pass_time(1, is_moving=True)
+    assert not told[-1]
 
 
 def test_a_thread_that_ends_ends_all() -> None:

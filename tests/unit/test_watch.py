@@ -342,7 +342,7 @@ def test_a_restart_judges_again_under_the_rules_of_the_snapshot(station: Station
 def test_without_a_configuration_nothing_can_be_judged(tmp_path: Path) -> None:
     """A journal that begins otherwise is none of ours."""
     station = Station(tmp_path, readings(20.0))
-    with pytest.raises(TcmError, match="no configuration stands before the first record"):
+    with pytest.raises(TcmError, match="there is no configuration"):
         station.watch.step()
 
 

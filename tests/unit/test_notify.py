@@ -1,0 +1,141 @@
+"""Notify: the board of retained messages after a broker lost it, and a disk that is full."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.consumers import Notify, WatchReader
+from monitor.consumers.notify import MAX_BATCH, MAX_TAKEN_DOWN
+from monitor.model.alert import CLEARED, FIRING, Alert, Evidence
+from monitor.model.clock import SystemClock
+from monitor.model.errors import DiskFull
+from tests.chaos.disk import SmallDisk, fill_up, why_no_disk
+from tests.unit.test_watch import Receipt, Station
+from tests.unit.test_wire import T0, S
+
+LIMIT_S = 60.0
+HOT = Alert(
+    *("", "hot", "threshold", "C", "L", None, None, "temperature.hardware", None, "alarm", FIRING, T0, T0, None),
+    *(26.0, 26.0, 25.0, "degC", None, "simple", None, "storage", "0" * 64, Evidence(1, 1, 1), "too hot"),
+)
+
+
+class Board:
+    """The retained messages of a broker that takes everything, after what it was sent so far."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+        self.is_up = True
+
+    def publish(self, topic: str, payload: bytes) -> Receipt:
+        if self.is_up:
+            self.sent.append((topic, payload))
+        return Receipt(is_good=self.is_up)
+
+    def lose(self) -> None:
+        self.sent.clear()
+
+    @property
+    def ids(self) -> set[str]:
+        """Of the alerts that whoever subscribes now would see."""
+        return {json.loads(payload)["id"] for payload in dict(self.sent).values() if payload}
+
+
+def fire(station: Station, *numbers: int, state: str = FIRING) -> set[str]:
+    """Enter alerts, one a second; their ids."""
+    ids = {f"{number:016x}" for number in numbers}
+    for number in numbers:
+        at_ns = T0 + number * S
+        one = replace(HOT, id=f"{number:016x}", state=state, occurred_ns=at_ns, reported_ns=at_ns)
+        station.watch.book.fire(one, at_ns)
+    return ids
+
+
+def open_notify(station: Station, board: Board) -> Notify:
+    return Notify(station.folder, WatchReader(station.folder), SystemClock(), board.publish)
+
+
+def tell_all(notify: Notify) -> None:
+    while notify.step():
+        pass
+    assert notify.problem == ""
+    assert notify.is_caught_up
+
+
+def test_a_lost_board_has_all_open_alerts_again(tmp_path: Path) -> None:
+    """However many there are, and however many were cleared since; cleared ones are taken down, not put up."""
+    station, board = Station(tmp_path), Board()
+    open_ids = fire(station, *range(MAX_BATCH + 50))
+    fire(station, *range(1000, 1000 + MAX_TAKEN_DOWN + 50), state=CLEARED)
+    notify = open_notify(station, board)
+    tell_all(notify)
+    assert board.ids == open_ids
+    board.lose()
+    notify.refresh(is_new=True)
+    assert not notify.is_caught_up or notify.step()
+    tell_all(notify)
+    assert board.ids == open_ids
+    assert len(board.sent) == len(open_ids) + MAX_TAKEN_DOWN
+    board.lose()
+    notify.refresh(is_new=False)
+    tell_all(notify)
+    assert len(board.sent) == MAX_TAKEN_DOWN
+
+
+@pytest.mark.parametrize("what", ["restart", "break"])
+def test_a_board_half_restored_is_restored_to_its_end(tmp_path: Path, what: str) -> None:
+    """A restart or a broker that goes amid the pages: the rest follows, though the broker has its session still."""
+    station, board = Station(tmp_path), Board()
+    open_ids = fire(station, *range(MAX_BATCH * 2 + 50))
+    notify = open_notify(station, board)
+    tell_all(notify)
+    board.lose()
+    notify.refresh(is_new=True)
+    assert notify.step()
+    assert len(board.ids) == MAX_BATCH
+    if what == "restart":
+        notify.close()
+        notify = open_notify(station, board)
+    else:
+        board.is_up = False
+        assert not notify.step()
+        board.is_up = True
+    notify.refresh(is_new=False)
+    tell_all(notify)
+    assert board.ids == open_ids
+
+
+@pytest.mark.skipif(bool(why_no_disk()), reason=why_no_disk())
+def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    """On a real one: DiskFull, and the same again once there is room."""
+    with SmallDisk(tmp_path / "disk") as disk:
+        program = "import sys, pathlib, tests.unit.test_notify as t; t.tell_on_a_full_disk(pathlib.Path(sys.argv[1]))"
+        command = [*disk.prefix, sys.executable, "-c", program, str(tmp_path / "disk")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def tell_on_a_full_disk(folder: Path) -> None:
+    """Body of a process that sees the small disk at `folder`."""
+    station, board = Station(folder), Board()
+    notify = open_notify(station, board)
+    ids = fire(station, *range(5))
+    ballast = folder / "ballast"
+    fill_up(ballast)
+    for _ in range(2):
+        board.lose()
+        with pytest.raises(DiskFull, match=r"tell alerts: .*notify\.db.* \(free some room; it is tried again\)"):
+            while notify.step():
+                pass
+        assert (board.ids, notify.pos) == (ids, 0)
+    ballast.unlink()
+    board.lose()
+    assert notify.step()
+    assert (board.ids, notify.pos, notify.problem) == (ids, 5, "")
+    notify.close()
