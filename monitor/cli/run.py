@@ -11,7 +11,7 @@ from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, load
 
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the daemon until SIGTERM or Ctrl-C. Example: tcm run --config /etc/tcm/monitor.toml"""
-    from monitor.supervise import end_on_signal, leave_later
+    from monitor.supervise import end_on_signal, leave, leave_later
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     ended = threading.Event()
@@ -30,3 +30,4 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
         raise
     finally:
         daemon.stop()
+    leave()

@@ -133,7 +133,8 @@ class Audit:
         pending: dict[Tags, list[Times]] = {}
         for points in written.pending:
             pending.setdefault(points.tags, []).append(points.times_ns)
-        made = differences(columns(written.confirmed, segment.from_ns, segment.to_ns), found)
+        wanted = columns(written.confirmed, segment.from_ns, segment.to_ns)
+        made = differences(wanted, found, self._refused_fields(segment.measurement))
         for tags, times_ns in pending.items():
             if tags in made:
                 made[tags] = made[tags].without(np.concatenate(times_ns))
@@ -174,24 +175,31 @@ class Audit:
         return Cursors(*(saved.get(name, 0) for name in Cursors._fields))
 
     def _refused(self, points: Sequence[Points]) -> dict[Tags, list[Times]]:
-        """The times of points that the store has refused, by series."""
+        """The times of points that the store has refused as a whole, by series."""
         found: dict[Tags, list[Times]] = {}
         with closing(open_for_reading(self.state_dir / "store.db", STORE_VERSION)) as connection:
             for one in points:
-                for time_ns, count in connection.execute(
-                    "SELECT time_ns, points FROM refused WHERE measurement = ? AND tags IN (?, '') AND key = ?",
+                for first_ns, last_ns in connection.execute(
+                    "SELECT time_ns, last_ns FROM refused WHERE measurement = ? AND tags IN (?, '') AND key IN (?, 0) "
+                    "AND field = ''",
                     (one.measurement, tags_text(one.tags), one.key),
                 ):
-                    first = np.flatnonzero(one.times_ns == time_ns)[:1]
-                    found.setdefault(one.tags, []).extend(one.times_ns[at : at + count] for at in first.tolist())
+                    is_in = (one.times_ns >= first_ns) & (one.times_ns <= last_ns)
+                    found.setdefault(one.tags, []).append(one.times_ns[is_in])
         return found
 
+    def _refused_fields(self, measurement: str) -> dict[str, tuple[int, int]]:
+        """The fields that the store has refused, each from its first to its last time."""
+        statement = "SELECT field, time_ns, last_ns FROM refused WHERE measurement = ? AND field <> ''"
+        with closing(open_for_reading(self.state_dir / "store.db", STORE_VERSION)) as connection:
+            rows = connection.execute(statement, (measurement,)).fetchall()
+        return {name: (first_ns, last_ns) for name, first_ns, last_ns in rows}
+
     def _document(self, left: int, kept_ns: int | None, expected: Expected) -> dict[str, Any]:
-        """`extra` is None where the journal has no payloads any more that might tell what is."""
+        """`extra` is None where nobody knows any more what was written."""
         period = self.period
         figures = {name: asdict(each) for name, each in self.figures.items()}
-        if expected.dropped_pos:
-            figures = {name: each | {"extra": None} for name, each in figures.items()}
+        figures |= {name: figures[name] | {"extra": None} for name in expected.unknown}
         return {
             "store": self.sink.name,
             "from": rfc3339(period.from_ns) if period.from_ns else None,
@@ -225,7 +233,7 @@ def _count(made: Difference, refused: Sequence[Times], oldest_ns: int, figures: 
     figures.found += len(made.expected) - len(made.missing)
     figures.extra += len(made.extra)
     wrong = np.union1d(made.missing, made.different)
-    is_refused = np.isin(wrong, np.concatenate([_NONE, *refused]))
+    is_refused = np.isin(wrong, np.concatenate([made.refused, *refused]))
     is_past = ~is_refused & (wrong < oldest_ns)
     figures.refused += int(is_refused.sum())
     figures.past_retention += int(is_past.sum())

@@ -62,6 +62,11 @@ class BaseBook:
         """The base, None before the first."""
         return self._read(OLD)
 
+    def newest(self) -> Base | None:
+        """The younger state where there is a base, else that; since it was made the base has been the same."""
+        base = self._read(OLD)
+        return base and (self._read(YOUNG) or base)
+
     def newest_ns(self) -> int | None:
         """When the younger state was made, or the base where there is none; None before both."""
         made_ns: int | None = self._connection.execute("SELECT max(made_ns) FROM base").fetchone()[0]

@@ -77,7 +77,7 @@ class Bodies:
         write.points = [left for one in points for left in self._left(write, one)] if self._conflicts else points
         write.send = self._sending(write, write.points)
 
-    def narrow(self, write: Write, error: RefusedLines | SinkError) -> None:
+    def narrow(self, write: Write, error: SinkError) -> None:
         """Put what is to be sent in place of the refused piece of a write before its rest."""
         points = [one for one in write.points if len(one.times_ns)]
         count = sum(len(one.times_ns) for one in points)
@@ -125,7 +125,7 @@ class Bodies:
             self._conflicts.clear()
         conflict = self._conflicts.setdefault(kind, _Conflict())
         conflict.hours.update(*hours)
-        conflict.reason = str(error)[:MAX_REASON]
+        conflict.reason = error.cause[:MAX_REASON]
         return True
 
     def _left(self, write: Write, one: Points | Table) -> Iterator[Points | Table]:
@@ -149,7 +149,7 @@ class Bodies:
                 first_ns, last_ns = int(part.times_ns.min()), int(part.times_ns.max())
                 key = part.key if self._has_room() else 0
                 row = (part.measurement, tags_text(part.tags), "", key, first_ns, last_ns, len(part.times_ns))
-                self._add(write, Refusal(*row, str(error)[:MAX_REASON]))
+                self._add(write, Refusal(*row, error.cause[:MAX_REASON]))
                 self._singles += 1
 
     def _add(self, write: Write, refusal: Refusal) -> None:

@@ -58,10 +58,11 @@ class _Conflicts:
         for name, topic in topics.items():
             untold = [pos for pos in topic.looks if not self._is_told(pos)]
             if untold or topic.count > MAX_LOOKS:
-                why = f"under more than {MAX_BOOTS} boots" if untold else f"more than {MAX_LOOKS} between two ticks"
+                boots = f"identity conflicts under more than {MAX_BOOTS} boots"
+                why = boots if untold else f"more than {MAX_LOOKS} identity conflicts between two ticks"
                 self._tell_many(_owner(name), topic, why)
         if others.count:
-            self._tell_many((GATEWAY, GATEWAY), others, f"on more than {MAX_TOPICS} topics")
+            self._tell_many((GATEWAY, GATEWAY), others, f"identity conflicts on more than {MAX_TOPICS} topics")
 
     def _by_topic(self, after: int, upto: int) -> tuple[dict[str, _Topic], _Topic]:
         """The conflicts of each topic, and those of topics beyond the MAX_TOPICS; without what has its last alarm."""
@@ -108,7 +109,7 @@ class _Conflicts:
         if self._book.body(_id(owner, MANY)):
             return
         text = (
-            f"identity conflicts {why}, {topic.count} since the tick before; those that follow are not told; "
+            f"{why}, {topic.count} since the tick before; those that follow are not told; "
             "two loggers with one identity?"
         )
         self._fire(owner, MANY, topic.received_ns, Evidence(topic.looks[0], 0, 0), text, float(topic.count))

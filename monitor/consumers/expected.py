@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from monitor.consumers.base import Base
 from monitor.consumers.judge import Judge
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.settling import Settling
@@ -23,7 +24,7 @@ from monitor.journal.reader import MAX_BATCH_RECORDS
 from monitor.model.batch import Points, Table
 from monitor.model.errors import TcmError
 from monitor.model.record import Record
-from monitor.sinks.stored import PLACE, Columns, Part, Tags, as_array, merged
+from monitor.sinks.stored import PLACE, TAGS, Columns, Part, Tags, as_array, merged
 
 SEGMENT_POINTS = 20_000  # looked at together: some 5 MB of JSON, and 15 MB while they are compared
 MAX_TRANSITIONS = 1_000  # read at once
@@ -88,6 +89,7 @@ class Expected:
         self._connection.executescript(f"PRAGMA journal_mode=OFF;{_INDEX}")
         self._place = Place()
         self.dropped_pos = dropped_upto(reader)
+        self._base, self._newest = watch.base.read(), watch.base.newest()
         self._settling, self._judged = self._beginning()
         self._transition = 0
         self.cursors = Cursors(0, 0, 0)
@@ -107,9 +109,10 @@ class Expected:
                 self._place = place
                 progress(place.pos, 2 * head)
         for upto in (cursors.judged, head):
-            for records, place in self._batches(self._judged, upto):
+            for records, place in self._judged_batches(upto):
                 tables = [table for judged in self._settling.step(records) for table in judged.results]
-                self._enter((part for table in tables for part in _by_owner(table)), _JUDGED, place.pos)
+                known = (table for table in tables if table.measurement not in self.unknown or self._is_at_newest)
+                self._enter((part for table in known for part in _by_owner(table)), _JUDGED, place.pos)
                 self._judged = place
                 progress(head + place.pos, 2 * head)
         while rows := self._watch.book.transitions(self._transition, MAX_TRANSITIONS):
@@ -189,17 +192,44 @@ class Expected:
         self._connection.executemany("INSERT INTO spans VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._connection.execute("COMMIT")
 
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The measurements of which the store may rightly have more than is expected.
+
+        What was judged by an older base than there is now cannot be told: those totals are known from the newest state.
+        """
+        if self.dropped_pos:
+            return frozenset(TAGS)
+        return frozenset() if self._newest is None else frozenset({"exposure"})
+
+    @property
+    def _is_at_newest(self) -> bool:
+        return self._newest is None or self._judged.pos >= self._newest.pos
+
+    def _judged_batches(self, upto_pos: int) -> Iterator[tuple[list[Record], Place]]:
+        """The records to be judged; from the newest state on by that, as watch went on from there with this base."""
+        newest = self._newest
+        if newest is not None and not self._is_at_newest:
+            yield from self._batches(self._judged, min(upto_pos, newest.pos))
+            if not self._is_at_newest:
+                return
+            self._settling = self._settling_at(newest)
+        yield from self._batches(self._judged, upto_pos)
+
     def _beginning(self) -> tuple[Settling, Place]:
         """Where results can be judged from: the journal's beginning, or watch's base where retention dropped that."""
-        judge = Judge(None, self._reader.anchor)
         if not self.dropped_pos:
-            return Settling(judge, self._reader), Place()
-        base = self._watch.base.read()
-        config = self._reader.last_config(base.pos) if base else None
-        if base is None or config is None:
+            return Settling(Judge(None, self._reader.anchor), self._reader), Place()
+        if self._base is None:
             cause = f"the records up to position {self.dropped_pos} are gone, and watch.db has no state to go on from"
             raise TcmError("store audit", "journal.db", cause, "start the daemon on it once")
-        return Settling(judge.at_base(config, base.state), self._reader, lambda: base), Place(base.pos)
+        return self._settling_at(self._base), Place(self._base.pos)
+
+    def _settling_at(self, state: Base) -> Settling:
+        config = self._reader.last_config(state.pos)
+        assert config is not None  # a state is that of a judge under rules
+        judge = Judge(None, self._reader.anchor).at_base(config, state.state)
+        return Settling(judge, self._reader, lambda: self._base)
 
 
 def _owner(points: Points | Table) -> tuple[str, str]:

@@ -81,6 +81,7 @@ class Notify:
             if is_board_lost is not None:
                 self.refresh(is_board_lost)
             if isinstance(error, sqlite3.Error):
+                self._checkpoint.failed(error)
                 raise write_failure("tell alerts", self._path, error) from None
             self.problem = str(error)
             return False
@@ -170,7 +171,9 @@ class Notify:
             self._logged = number
         receipts = [self._put_up(alert)]
         if alert["state"] == CLEARED:
-            receipts.append(self._publish(alert_topic(alert["container"], alert["id"]), b""))  # an empty retained message takes the alert off the board
+            receipts.append(
+                self._publish(alert_topic(alert["container"], alert["id"]), b"")
+            )  # an empty retained message takes the alert off the board
         return receipts
 
 

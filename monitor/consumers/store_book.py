@@ -108,6 +108,7 @@ class StoreBook:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            self._checkpoint.failed(error)
             raise write_failure("store", self._path, error) from None
         self._checkpoint.committed()
 

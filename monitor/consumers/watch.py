@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
 BASE_NS = 24 * 3600 * NS_PER_S  # a container whose records come late is judged again from so far back, up to twice that
-WANTED_BASE_NS = 60 * NS_PER_S  # while the journal's budget is short
+WANTED_BASE_NS = 10 * NS_PER_S  # while the journal's budget is short: at each tick
 WATCH_TABLES = (
     ALERT_TABLES
     + RESULT_TABLES
@@ -124,6 +124,7 @@ class Watch:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            self._checkpoint.failed(error)
             raise write_failure("keep alerts and results", self._path, error) from None
         self._unwritten = None
         self._place, self._is_whole = step.reached, not step.reached.given

@@ -69,6 +69,10 @@ class Client(paho.Client):
                 break
         return result
 
+    def cut(self) -> None:
+        """End the connection, inside a callback; the loop connects anew."""
+        self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+
     def loop_misc(self) -> MQTTErrorCode:
         """Look at what time makes due."""
         self.on_look()

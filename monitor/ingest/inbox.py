@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from monitor.model.record import NATIVE_TOPICS
 
-MAX_INBOX_BYTES = 32 << 20  # of a lane: 32 payloads of the largest size; a full lane stops reading its socket
+MAX_INBOX_BYTES = 32 << 20  # of a lane, topics and payloads: 32 of the largest size; a full lane takes nothing
 MAX_INBOX_MESSAGES = 8_192  # of a lane: two windows, so only QoS 0 can fill it
-_WAIT_S = 0.5  # how often a callback that waits for room looks whether the daemon ends
+_WAIT_S = 0.5  # how often who waits for room looks whether the daemon ends; as long as a network thread waits
 
 
 class Delivery(NamedTuple):
@@ -42,6 +42,11 @@ class Lane:
         """Whether nothing more may be put."""
         return self._messages >= MAX_INBOX_MESSAGES or self._bytes >= MAX_INBOX_BYTES
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it is half empty."""
+        return self._messages <= MAX_INBOX_MESSAGES // 2 and self._bytes <= MAX_INBOX_BYTES // 2
+
     def put(self, delivery: Delivery) -> None:
         """Add behind what its sender has waiting."""
         sender = _sender(delivery.topic)
@@ -50,7 +55,7 @@ class Lane:
             waiting = self._senders.setdefault(sender, deque())
         waiting.append(delivery)
         self._messages += 1
-        self._bytes += len(delivery.payload)
+        self._bytes += _size(delivery)
 
     @property
     def is_ready(self) -> bool:
@@ -78,11 +83,16 @@ class Lane:
         else:
             del self._senders[sender]
         self._messages -= 1
-        self._bytes -= len(delivery.payload)
+        self._bytes -= _size(delivery)
         return delivery
 
     def __len__(self) -> int:
         return self._messages
+
+
+def _size(delivery: Delivery) -> int:
+    """Bytes that count against a lane's bound."""
+    return len(delivery.topic) + len(delivery.payload)
 
 
 def _sender(topic: str) -> str:
@@ -115,15 +125,33 @@ class Inbox:
         self._closed = False
 
     def put(self, delivery: Delivery, *, is_fill: bool) -> bool:
-        """Enqueue; waits while the inbox is full, so that the broker has to. False once the inbox is closed."""
+        """Enqueue; waits while the lane is full. False once the inbox is closed."""
         with self._room:
-            lane = self._fill if is_fill else self._live
+            lane = self._lane(is_fill=is_fill)
             while not self._closed and lane.is_full:
                 self._room.wait(_WAIT_S)
-            if self._closed:
-                return False
-            was_empty = not len(self)
-            lane.put(delivery)
+            return self._put(lane, delivery)
+
+    def offer(self, delivery: Delivery, *, is_fill: bool) -> bool:
+        """Enqueue; False when the lane stays full for a moment, at once while nothing is given out, or when closed."""
+        with self._room:
+            lane = self._lane(is_fill=is_fill)
+            if lane.is_full and not self._closed and not self.is_held:
+                self._room.wait(_WAIT_S)  # it moves: so the broker waits and nothing has to come again
+            return not lane.is_full and self._put(lane, delivery)
+
+    def has_room(self, *, is_fill: bool) -> bool:
+        """Whether a lane is half empty: worth what comes again for it."""
+        return self._lane(is_fill=is_fill).has_room
+
+    def _lane(self, *, is_fill: bool) -> Lane:
+        return self._fill if is_fill else self._live
+
+    def _put(self, lane: Lane, delivery: Delivery) -> bool:
+        if self._closed:
+            return False
+        was_empty = not len(self)
+        lane.put(delivery)
         if was_empty:  # else the intake is awake or has been told
             self.on_arrival()
         return True

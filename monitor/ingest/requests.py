@@ -50,9 +50,12 @@ class Talker:
 
 @dataclass(slots=True)
 class _Request:
-    """The last request for a boot: when, what was known then, when to name it once more, how often each was in vain."""
+    """The last request for a boot: when, when to name it once more, how often each was in vain; and since when one
+    stands, with what was known then.
+    """
 
     at_ns: int = -REQUEST_NS
+    since_ns: int = -REQUEST_NS
     again_ns: int = 0
     connections: tuple[int, int] = (0, 0)
     heard: int = 0
@@ -108,9 +111,10 @@ class Requests:
         self._count(request, talker, now_ns, generation)
         request.ranges = {missing: _in_vain(request.ranges, missing) for missing in awaited}
         request.at_ns, request.again_ns = now_ns, now_ns + REPEAT_NS
-        request.heard, request.is_standing = talker.heard, True
-        request.connections, request.filled = (generation, talker.connected), talker.filled
-        request.repeated, request.passed = talker.repeated, -1
+        if not request.is_standing or now_ns < request.since_ns + REQUEST_NS:  # else only others hold it up
+            request.since_ns, request.is_standing, request.heard = now_ns, True, talker.heard
+            request.connections, request.filled = (generation, talker.connected), talker.filled
+            request.repeated, request.passed = talker.repeated, -1
         talker.asked_at = talker.heard
         self._requests.move_to_end(key)
         while len(self._requests) > MAX_ASKED_BOOTS:
@@ -179,7 +183,7 @@ class Requests:
         if request.filled != talker.filled:
             request.filled, request.is_standing = talker.filled, False
             request.ranges = {missing: min(count, MAX_REQUESTS - 1) for missing, count in request.ranges.items()}
-        due_ns = request.at_ns + REQUEST_NS
+        due_ns = request.since_ns + REQUEST_NS
         if not request.is_standing or now_ns < due_ns:
             return
         if request.connections != (generation, talker.connected):

@@ -37,6 +37,7 @@ SESSION_EXPIRY_S = 0xFFFF_FFFF  # never: a gateway may stay switched off for the
 RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 2  # one gateway is no crowd: a broker that is back is found at once
 SETTLE_NS = 2 * NS_PER_S  # after a connect to a kept session the broker's queued messages come first
 MAX_OUTGOING = 1_000
+CATCH_UP_NS = 5 * NS_PER_S  # between connections made anew for what found no room
 SUBSCRIBE_AGAIN_NS = 10 * NS_PER_S  # a broker that refuses or does not answer may do so for a moment only
 _UNSPECIFIED = "Unspecified error"
 
@@ -77,6 +78,8 @@ class Session:
         self.on_granted: Callable[[bool], None] = _nobody
         self._is_new = False
         self._subscribe_ns = 0
+        self._is_behind = False  # whether this connection brought what the inbox had no room for
+        self._connected_ns = 0
         self._probe = Probe(FILL_PROBE if is_fill else LIVE_PROBE, clock)
         self.problem = "not connected yet"
         self.dropped = 0
@@ -166,6 +169,7 @@ class Session:
             return
         self._begin_generation()
         self.problem = "subscription not granted yet"
+        self._is_behind, self._connected_ns = False, self._clock.mono_ns()
         self._is_new = not flags.session_present
         self._settled_at_ns = self._clock.mono_ns() + (SETTLE_NS if flags.session_present else 0)
         if not self._is_trial:
@@ -185,11 +189,19 @@ class Session:
             if self._clock.mono_ns() >= self._subscribe_ns:
                 self._subscribe()
             return
+        if self._is_behind and self._may_catch_up():
+            self._client.cut()
+            return
         if self._probe.is_due():
             self._client.publish(self._probe.topic)
         self.problem = self._probe.problem
         if self._probe.is_decided:
             self.tried.set()
+
+    def _may_catch_up(self) -> bool:
+        """Whether to connect anew: only then the broker sends again what was not taken."""
+        is_time = self._clock.mono_ns() >= self._connected_ns + CATCH_UP_NS
+        return is_time and self._inbox.has_room(is_fill=self._is_fill)
 
     def _on_connect_fail(self, client: paho.Client, _data: Any) -> None:
         if not self.tried.is_set() and not self._is_trial:
@@ -234,7 +246,8 @@ class Session:
                 self._probe.heard()
             if delivery.topic == self._probe.topic:
                 delivery.acknowledge()
-            elif not self._inbox.put(delivery, is_fill=self._is_fill):
+            elif self._is_behind or not self._inbox.offer(delivery, is_fill=self._is_fill):
+                self._is_behind = True  # nothing that came later goes before it
                 self.dropped += 1
         except Exception:  # an exception here would end paho's thread silently; the message stays
             self.dropped += 1

@@ -237,9 +237,7 @@ class Gaps:
             if was not in AWAITED:
                 pieces.append(gap)
                 continue
-            pieces += _whole(
-                [(low, first - 1, was), (max(low, first), min(high, last), state), (last + 1, high, was)]
-            )
+            pieces += _whole([(low, first - 1, was), (max(low, first), min(high, last), state), (last + 1, high, was)])
         if pieces != self.ranges[start:stop]:
             self._replace(start, stop, pieces)
 

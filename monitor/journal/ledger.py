@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from monitor.journal.accounts import BootId, Settled, is_derived
-from monitor.journal.gaps import AWAITED, LOST, OPEN, Gap, Range
+from monitor.journal.gaps import AWAITED, LOST, OPEN, UNMADE, Gap, Range
 from monitor.journal.salvage import Salvage
 from monitor.model.record import SEQ_LIMIT
 
@@ -32,14 +32,14 @@ _BOOT = {
 def rebuild_boots(damaged: Salvage, made: sqlite3.Connection) -> None:
     """Fill the tables boots and gaps of `made`, whose records and quarantine are there already."""
     settled = Settled(made)
-    lost: dict[BootId, list[Range]] = {}
+    known: dict[BootId, list[Gap]] = {}
     ends: dict[BootId, int] = {}
     for logger, boot, first, last, state in damaged.rows("gaps", _GAP, 'logger, boot, "from"'):
         if not 0 <= first <= last < SEQ_LIMIT:
             continue
         ends[logger, boot] = max(ends.get((logger, boot), 0), last + 1)
-        if state == LOST:
-            lost.setdefault((logger, boot), []).append((first, last))
+        if state in (LOST, UNMADE):
+            known.setdefault((logger, boot), []).append((first, last, state))
     for key, row in _boots(damaged, made).items():
         (last,) = made.execute(
             "SELECT max(seq) FROM records WHERE logger = ? AND boot = ? AND seq IS NOT NULL", key
@@ -49,8 +49,8 @@ def rebuild_boots(damaged: Salvage, made: sqlite3.Connection) -> None:
         if not is_derived(made, key):
             there = made.execute("SELECT seq FROM records WHERE logger = ? AND boot = ? AND seq IS NOT NULL", key)
             seqs = sorted({seq for (seq,) in there} | settled.of(key))
-            gaps = list(_states(_missing(seqs, row["next"]), sorted(lost.get(key, []))))
-        row["upto"] = next((first for first, _, state in gaps if state in AWAITED), row["next"]) - 1
+            gaps = list(_states(_missing(seqs, row["next"]), sorted(known.get(key, []))))
+        row["upto"] = next((first for first, _, state in gaps if state in (*AWAITED, UNMADE)), row["next"]) - 1
         made.execute(f"INSERT INTO boots({', '.join(row)}) VALUES({', '.join('?' * len(row))})", tuple(row.values()))
         made.executemany("INSERT INTO gaps VALUES(?, ?, ?, ?, ?)", [(*key, *gap) for gap in gaps])
 
@@ -83,17 +83,17 @@ def _missing(seqs: Iterable[int], next_seq: int) -> Iterator[Range]:
         yield at, next_seq - 1
 
 
-def _states(missing: Iterable[Range], lost: list[Range]) -> Iterator[Gap]:
-    """Ranges cut where they were declared lost; both in order."""
+def _states(missing: Iterable[Range], known: list[Gap]) -> Iterator[Gap]:
+    """Ranges cut where they were declared lost, or may never have been made; both in order."""
     for first, last in missing:
         at = first
-        for lost_first, lost_last in lost[bisect_left(lost, first, key=lambda lost_range: lost_range[1]) :]:
-            if lost_first > last:
+        for known_first, known_last, state in known[bisect_left(known, first, key=lambda gap: gap[1]) :]:
+            if known_first > last:
                 break
-            low, high = max(at, lost_first), min(last, lost_last)
+            low, high = max(at, known_first), min(last, known_last)
             if at < low:
                 yield at, low - 1, OPEN
-            yield low, high, LOST
+            yield low, high, state
             at = high + 1
         if at <= last:
             yield at, last, OPEN

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monitor.journal.schema import LOCK, write_failure
+from monitor.journal.schema import write_failure
 from monitor.model.errors import JournalError
 
 _PID_BYTES = 32
@@ -17,7 +17,7 @@ _PID_BYTES = 32
 def lock_holder(state_dir: Path) -> int | None:
     """The process that holds the lock of a state directory, None when none does or it cannot be told."""
     try:
-        with (state_dir / LOCK).open() as file:
+        with (state_dir / "lock").open() as file:
             pid = int(file.read(_PID_BYTES))
             if not Path(f"/proc/{pid}").exists():  # a lock that is free is left alone: a daemon may be about to take it
                 return None
@@ -36,7 +36,7 @@ class StateLock:
     """
 
     def __init__(self, state_dir: Path) -> None:
-        path = state_dir / LOCK
+        path = state_dir / "lock"
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)

@@ -45,8 +45,7 @@ def scan(reader: JournalReader, after_pos: int, upto_pos: int, container: str | 
     """Rows of a stretch of the journal in the order in which they are read: what waited, behind its wait.
 
     Of a container (None: of all) its own and the daemon's; operators' are left out, as they are known beforehand. At
-    the
-    journal's beginning a configuration comes first, as for a reader.
+    the journal's beginning a configuration comes first, as for a reader.
     """
     rows = reader.connection.execute(
         f"""SELECT pos, container, logger, boot, seq, ifnull(topic NOT LIKE '{NATIVE_TOPICS}%', FALSE),

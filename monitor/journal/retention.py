@@ -12,13 +12,16 @@ from typing import Any
 
 from monitor.journal.reader import MAX_WILLS
 from monitor.journal.room import ENOUGH_SHARE, SHORT_SHARE
+from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.journal.writer import Journal
 from monitor.model.clock import NS_PER_S, Clock
 
 MAX_PIECE_ROWS = 500  # 8 to 15 ms, measured: no commit waits longer
 MAX_PIECE_BYTES = 2 << 20  # of payload; to let it go its pages have to be read
 LOOK_NS = 60 * NS_PER_S  # payloads age by days
-CHECKPOINT_SPACING_NS = 10 * NS_PER_S  # 1 MB a day while there is no room at all
+CHECKPOINT_SPACING_NS = 2 * NS_PER_S  # 5 MB a day while there is no room at all
+RELIEF_NS = 60 * NS_PER_S  # after which dropping does not help: consumers had their time to confirm more
+MAX_DROPPED_TOPIC = 200  # characters that stay of one; all of a valid one, which has three names of 64
 # Age is counted in ticks, one every 10 s of watching. A wall clock that was wrong for an hour would drop everything.
 TICK_S = 10
 TICKS_PER_CHECKPOINT = 86_400 // TICK_S  # one a day, whatever is dropped
@@ -29,11 +32,17 @@ _PIECE = f"""SELECT pos, received_ns, container, logger, boot, seq, kind, topic,
         SELECT count(*) FROM (SELECT 1 FROM records AS later WHERE later.kind = 'status'
         AND later.logger = records.logger AND later.pos > records.pos AND later.pos <= ?3 LIMIT {KEPT_STATUSES}))
     THEN NULL ELSE payload END, digest, chain FROM records WHERE pos > ?1 AND pos <= ?2"""
-_QUARANTINE_PIECE = """SELECT pos, received_ns, topic, NULL, reason, digest, chain
-    FROM quarantine WHERE pos > ? AND pos <= ?"""
+_QUARANTINE_PIECE = f"""SELECT pos, received_ns, substr(topic, 1, {MAX_DROPPED_TOPIC}), NULL, reason, digest, chain
+    FROM quarantine WHERE pos > ?1 AND pos <= ?2"""
+# Nobody reads what was refused but for conflicts: those watch looks at.
+_REFUSED_PIECE = f"""{_QUARANTINE_PIECE} AND reason <> '{IDENTITY_CONFLICT}' UNION ALL
+    SELECT * FROM quarantine WHERE pos > ?1 AND pos <= ?2 AND reason = '{IDENTITY_CONFLICT}' ORDER BY pos"""
+_ANY_REFUSED = f"""SELECT 1 FROM quarantine WHERE pos > ? AND pos <= ? AND reason <> '{IDENTITY_CONFLICT}'
+    AND payload IS NOT NULL LIMIT 1"""
+_ANY_QUARANTINED = "SELECT 1 FROM quarantine WHERE pos > ? AND pos <= ? AND payload IS NOT NULL LIMIT 1"
 # A tick tells the consumers of the rows in quarantine before it.
-_TOLD = """SELECT coalesce(max(quarantine_pos), 0) FROM checkpoints WHERE pos <= ?1
-    AND pos < (SELECT max(pos) FROM records WHERE kind = 'tick' AND pos <= ?2)"""
+_TOLD = """SELECT quarantine_pos FROM checkpoints WHERE pos <= ?1
+    AND pos < (SELECT max(pos) FROM records WHERE kind = 'tick' AND pos <= ?2) ORDER BY pos DESC LIMIT 1"""
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -47,25 +56,42 @@ class Retention:
     def __init__(self, journal: Journal, clock: Clock, keep_s: float | None, confirmed: Callable[[], int]) -> None:
         self._journal, self._clock, self._keep_s, self._confirmed = journal, clock, keep_s, confirmed
         dropped = self._ask("SELECT pos, quarantine_pos FROM dropped")
-        checkpoint = self._ask("SELECT pos, ticks FROM checkpoints ORDER BY pos DESC LIMIT 1")
+        checkpoint = self._ask("SELECT pos, ticks, quarantine_pos FROM checkpoints ORDER BY pos DESC LIMIT 1")
         self._pos: int = dropped[0] if dropped else 0
         self._quarantine_pos: int = dropped[1] if dropped else 0
         self._checkpoint_pos: int = checkpoint[0] if checkpoint else 0
         self._ticks: int = checkpoint[1] if checkpoint else 0  # up to there
+        self._checkpoint_quarantine_pos: int = checkpoint[2] if checkpoint else 0
+        self._refused_pos = self._quarantine_pos  # what was refused up to here is dropped, but for conflicts
         self._old_pos = 0  # payloads up to here are older than `keep_s`
         self._next_look_ns = self._next_checkpoint_ns = clock.mono_ns()
         self.is_short = False  # room is, until enough is dropped
+        self._relief_ns = clock.mono_ns() + RELIEF_NS  # until when more may be dropped, as something was of late
+        journal.room.is_dropping = journal.room.used_share >= SHORT_SHARE
 
     def step(self) -> bool:
         """Drop one piece; False when nothing is to be dropped. Raises what the journal raises."""
         self._look()
-        share = self._journal.room.used_share
-        self.is_short = share >= (ENOUGH_SHARE if self.is_short else SHORT_SHARE)
-        limit = self._checkpoint_limit() if self.is_short else self._old_pos
-        if not self.is_short and limit <= self._pos:
+        share, was_short = self._journal.room.used_share, self.is_short
+        self.is_short = share >= (ENOUGH_SHARE if was_short else SHORT_SHARE)
+        did = self._drop()
+        if did or self.is_short > was_short:
+            self._relief_ns = self._clock.mono_ns() + RELIEF_NS
+        self._journal.room.is_dropping = self.is_short and self._clock.mono_ns() < self._relief_ns
+        return did
+
+    def _drop(self) -> bool:
+        if not self.is_short and not self._old_pos:
             return False
         confirmed = self._confirmed()
-        return self._drop_records(limit, confirmed) or self._drop_quarantine(confirmed)
+        if not self.is_short:
+            return self._drop_records(self._old_pos, confirmed) or self._drop_quarantine(self._old_pos, confirmed)
+        # What cannot be used goes first: whoever sends much of it shortens nobody else's evidence.
+        return (
+            self._drop_refused()
+            or self._drop_quarantine(self._checkpoint_pos, confirmed)
+            or self._drop_records(self._journal.pos if self._is_checkpoint_due() else self._checkpoint_pos, confirmed)
+        )
 
     def _look(self) -> None:
         """Once a minute: whether a checkpoint is due, and which payloads are too old."""
@@ -83,10 +109,9 @@ class Retention:
             old = self._ask("SELECT max(pos) FROM checkpoints WHERE ticks <= ?", ticks - int(self._keep_s / TICK_S))
             self._old_pos = old[0] or 0
 
-    def _checkpoint_limit(self) -> int:
-        """Up to where payloads may go while room is short: a checkpoint has to be ahead of them."""
-        is_due = self._clock.mono_ns() >= self._next_checkpoint_ns
-        return self._journal.pos if is_due else self._checkpoint_pos
+    def _is_checkpoint_due(self) -> bool:
+        """Whether payloads behind the last checkpoint may go too, with a new one ahead of them."""
+        return self._clock.mono_ns() >= self._next_checkpoint_ns
 
     def _drop_records(self, limit: int, confirmed: int) -> bool:
         # What waits for its boot's clock is read later than its turn: nothing passes it.
@@ -108,15 +133,36 @@ class Retention:
         self._journal.has_room()
         return True
 
-    def _drop_quarantine(self, confirmed: int) -> bool:
-        (limit,) = self._ask(_TOLD, self._pos, confirmed)
-        start, end = self._quarantine_pos, self._end("quarantine", self._quarantine_pos, limit)
+    def _drop_refused(self) -> bool:
+        """What was refused, as soon as a checkpoint is ahead of it; conflicts stay."""
+        limit = self._journal.quarantine_pos if self._is_checkpoint_due() else self._checkpoint_quarantine_pos
+        start, end = self._refused_pos, self._end("quarantine", self._refused_pos, limit)
         if end == start:
             return False
-        with self._journal.transaction("drop payloads") as connection:
-            rows = connection.execute(_QUARANTINE_PIECE, (start, end)).fetchall()
-            _rewrite(connection, "quarantine", start, end, rows)
-            self._note(self._pos, end)
+        if self._ask(_ANY_REFUSED, start, end):
+            needs_checkpoint = end > self._checkpoint_quarantine_pos
+            with self._journal.transaction("drop payloads") as connection:
+                if needs_checkpoint:
+                    self._write_checkpoint()
+                rows = connection.execute(_REFUSED_PIECE, (start, end)).fetchall()
+                _rewrite(connection, "quarantine", start, end, rows)
+            if needs_checkpoint:
+                self._checkpointed()
+        self._refused_pos = end
+        self._journal.has_room()
+        return True
+
+    def _drop_quarantine(self, limit: int, confirmed: int) -> bool:
+        """All of quarantine that a checkpoint up to `limit` covers and watch has looked at."""
+        told = self._ask(_TOLD, limit, confirmed)
+        start, end = self._quarantine_pos, self._end("quarantine", self._quarantine_pos, told[0] if told else 0)
+        if end == start:
+            return False
+        if self._ask(_ANY_QUARANTINED, start, end):
+            with self._journal.transaction("drop payloads") as connection:
+                rows = connection.execute(_QUARANTINE_PIECE, (start, end)).fetchall()
+                _rewrite(connection, "quarantine", start, end, rows)
+                self._note(self._pos, end)
         self._quarantine_pos = end
         self._journal.has_room()
         return True
@@ -126,7 +172,7 @@ class Retention:
         end, size_bytes = after, 0
         room_bytes = min(MAX_PIECE_BYTES, self._journal.room.excess_bytes) if self.is_short else MAX_PIECE_BYTES
         rows = self._journal.connection.execute(
-            f"SELECT pos, length(payload) FROM {table} WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT {MAX_PIECE_ROWS}",
+            f"SELECT pos, ifnull(length(payload), 0) + length(topic) FROM {table} WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT {MAX_PIECE_ROWS}",
             (after, limit),
         )
         for pos, length in rows.fetchall():
@@ -149,6 +195,7 @@ class Retention:
 
     def _checkpointed(self) -> None:
         self._ticks, self._checkpoint_pos = self._count_ticks(), self._journal.pos
+        self._checkpoint_quarantine_pos = self._journal.quarantine_pos
         self._next_checkpoint_ns = self._clock.mono_ns() + CHECKPOINT_SPACING_NS
 
     def _note(self, pos: int, quarantine_pos: int) -> None:

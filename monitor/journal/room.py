@@ -20,6 +20,7 @@ class Room:
     def __init__(self, connection: sqlite3.Connection, folder: Path, settings: JournalSettings) -> None:
         self._connection, self._folder, self._settings = connection, folder, settings
         self._used_bytes = self._free_bytes = 0
+        self.is_dropping = False  # payloads go, or soon may: whoever drops them says so
         self.measure()
 
     def measure(self) -> bool:
@@ -41,6 +42,9 @@ class Room:
     def conditions(self) -> list[Condition]:
         """That room is short, or used up."""
         full = self._full()
+        if full and self.is_dropping and self.used_share >= 1:
+            text = "the journal's budget is used up: nothing is taken from the loggers until enough payloads are dropped"
+            return [Condition(DISK_LOW, GATEWAY, GATEWAY, text)]
         if full:
             return [Condition(DISK_FULL, GATEWAY, GATEWAY, f"{full}: nothing more is taken from the loggers")]
         if self.used_share < LOW_SHARE:

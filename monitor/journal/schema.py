@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -14,7 +13,6 @@ from types import MappingProxyType
 
 from monitor.model.errors import DiskFull, JournalError, TcmError
 
-LOCK = "lock"  # the file in a state directory that its daemon locks
 SCHEMA_VERSION = 1
 JOURNAL_VERSION = 3  # 1: no record waited for its boot's clock; 2: nothing was dropped from quarantine
 MAX_WAL_PAGES = 16_384  # 64 MiB; past this a commit folds the WAL back itself, however long that takes
@@ -187,8 +185,13 @@ class Checkpoint:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._commits = 0
 
+    def failed(self, error: sqlite3.Error) -> None:
+        """A commit of the owner failed and was rolled back."""
+        if error.sqlite_errorcode in _FULL:  # after anything else nobody knows what the disk holds
+            self.make_room()
+
     def make_room(self) -> None:
-        """Fold all of the WAL back and cut it, without waiting for readers; also after a commit that found no room."""
+        """Fold all of the WAL back and cut it, without waiting for readers."""
         try:
             self._connection.execute("PRAGMA busy_timeout=0")
             (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -252,20 +255,11 @@ def _connect(name: str) -> sqlite3.Connection:
 
 def _is_at_rest(path: Path) -> bool:
     """Whether all of a file is in it, and no daemon holds its state directory."""
+    from monitor.journal.lock import lock_holder  # noqa: PLC0415 - which names errors as this module does
+
     wal = path.with_name(f"{path.name}-wal")
-    if not path.exists() or (wal.exists() and wal.stat().st_size):
-        return False
-    try:
-        lock = os.open(path.with_name(LOCK), os.O_RDONLY)
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(lock)
-    return True
+    has_log = wal.exists() and wal.stat().st_size > 0
+    return path.exists() and not has_log and lock_holder(path.parent) is None
 
 
 def read_only(path: Path) -> str:

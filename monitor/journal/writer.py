@@ -15,6 +15,7 @@ from monitor.journal.chain import GENESIS, Field, digest, link
 from monitor.journal.floods import Floods
 from monitor.journal.gaps import Range
 from monitor.journal.room import Room
+from monitor.journal.senders import Senders
 from monitor.journal.schema import (
     JOURNAL_MIGRATIONS,
     JOURNAL_TABLES,
@@ -61,7 +62,8 @@ class Journal:
             self._path, JOURNAL_TABLES, version=JOURNAL_VERSION, migrations=JOURNAL_MIGRATIONS
         )
         self._rows: list[tuple[Field, ...]] = []
-        self._floods = Floods()
+        self._floods, self._senders = Floods(), Senders()
+        self._refused: list[Arrival] = []  # of the batch under way
         self.mono_ns = BEFORE_TICKS_NS  # of the last tick
         self.pos = self.quarantine_pos = 0
         self._chain = self._quarantine_chain = GENESIS
@@ -74,12 +76,14 @@ class Journal:
 
     def append(self, arrivals: Sequence[Usable | Refused]) -> Commit:
         """Take what loggers sent, in order, in one transaction."""
+        self._refused.clear()
         with self.transaction("append"):
             settlement = Settlement(self._boots, self, self._floods)
             for arrival in arrivals:
                 settlement.take(arrival)
         self._checkpoint.committed()
         self._floods.committed()
+        self._senders.note(self._refused)  # not before: a batch that a full disk refuses comes again
         return settlement.finish()
 
     def append_own(self, kind: str, received_ns: int, payload: bytes, container: str | None = None) -> None:
@@ -102,6 +106,7 @@ class Journal:
                 self._boots.get("", *key).gaps.give_up(ranges)
         self.mono_ns = mono_ns
         self._floods.tick(mono_ns)
+        self._senders.tick(mono_ns)
 
     def awaited(self, logger: str, boot: int) -> tuple[int, list[Range]]:
         """Up to which seq a boot is settled, and the oldest ranges that may still come, as many as are asked for."""
@@ -136,7 +141,7 @@ class Journal:
 
     def conditions(self) -> list[Condition]:
         """What somebody has to see; any thread may ask."""
-        return [*self.room.conditions(), *self._floods.conditions()]
+        return [*self.room.conditions(), *self._floods.conditions(), *self._senders.conditions()]
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -185,6 +190,7 @@ class Journal:
 
     def quarantine(self, arrival: Arrival, reason: str) -> None:
         """Keep the bytes of a message that cannot be used (inside the transaction of `append`)."""
+        self._refused.append(arrival)
         self.quarantine_pos += 1
         row = (self.quarantine_pos, arrival.received_ns, arrival.topic, arrival.payload, reason[:MAX_REASON])
         row_digest = digest(row)

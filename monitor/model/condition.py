@@ -15,6 +15,7 @@ DISK_FULL = "monitor.disk-full"
 GAP_FLOOD = "monitor.gap-flood"
 BOOT_FLOOD = "monitor.boot-flood"
 FALSE_OLDEST = "monitor.false-oldest"
+QUARANTINE_FLOOD = "monitor.quarantine-flood"
 PART_STALLED = "monitor.part-stalled"
 
 MAX_CONDITIONS = 100  # in a tick

@@ -3,7 +3,16 @@
 from monitor.wire.cbor import decode, encode_ack
 from monitor.wire.derived import owner_of
 from monitor.wire.sources import Source, Sources
-from monitor.wire.topic import FILL_FILTER, FILL_PROBE, LIVE_FILTER, LIVE_PROBE, Topic, ack_topic, alert_topic, parse_topic
+from monitor.wire.topic import (
+    FILL_FILTER,
+    FILL_PROBE,
+    LIVE_FILTER,
+    LIVE_PROBE,
+    Topic,
+    ack_topic,
+    alert_topic,
+    parse_topic,
+)
 
 __all__ = [
     "FILL_FILTER",

@@ -166,7 +166,7 @@ def test_past_the_retention_each_line_is_named(server: RawServer, tmp_path: Path
     gone = b'{"error": "partial write: points beyond retention policy dropped=%d"}'
     # 16 lines in the order of time, of which the first 10 are too old.
     server.script += [DATABASES, answer(400, gone % 10), answer(400, gone % 8), answer(400, gone % 2)]
-    server.script += [answer(400, gone % 2), OK, answer(400, gone % 2), OK]
+    server.script += [answer(400, gone % 2), answer(400, gone % 2), OK, OK]
     run(bench, store)
     assert [row[:2] for row in bench.refused()] == [("env", pos) for pos in range(2, 7)]
 
@@ -221,7 +221,7 @@ def test_each_line_is_confirmed_or_refused(server: RawServer, script: list[Answe
         refused = _refused(bench, rows)
         assert len([row for row in rows if row[0] == "env"]) == 36
         assert confirmed | refused == rows
-        assert store.conditions() == []
+        assert STORE_HELD not in {condition.rule for condition in store.conditions()}
         for part in (store, bench.reader, bench.results, bench.watch, bench.journal):
             part.close()
 

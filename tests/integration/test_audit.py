@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Rules
-from monitor.consumers import expected
+from monitor.consumers import Store, WatchReader, expected
 from monitor.consumers.audit import END_NS, Audit
 from monitor.consumers.expected import Period
-from monitor.journal import StateLock
+from monitor.journal import JournalReader, StateLock
 from monitor.model.clock import rfc3339
 from monitor.sinks import EmbeddedSink, Sink, influxql
 from monitor.sinks.influx import InfluxSink
@@ -30,8 +30,10 @@ from monitor.sinks.stored import TAGS
 from tests.daemon import influx_rows, influx_v1, running_daemon, tcm
 from tests.fleet import START_NS, Logger
 from tests.servers import Influxd, Mosquitto
+from tests.unit.test_base import move_base
 from tests.unit.test_journal import arrival
-from tests.unit.test_store import RULES, Bench
+from tests.unit.test_settling import Gateway, block
+from tests.unit.test_store import RULES, AtOnce, Bench
 from tests.unit.test_store import run as run_store
 from tests.unit.test_wire import T0, S, env, shock, status
 
@@ -223,9 +225,9 @@ def test_refused_points_are_named_apart(place: Place) -> None:
     ).fetchone()
     with closing(sqlite3.connect(place.bench.folder / "store.db")) as other:
         other.execute(
-            "INSERT INTO refused(measurement, tags, key, time_ns, points, reason) "
-            "VALUES('env', 'container=C,logger=L-1', ?, ?, 3, '')",
-            (pos, T0),
+            "INSERT INTO refused(measurement, tags, field, key, time_ns, last_ns, points, reason) "
+            "VALUES('env', 'container=C,logger=L-1', '', ?, ?, ?, 3, '')",
+            (pos, T0, T0 + 20 * S),
         )
         other.commit()
     place.ask(f"DELETE FROM env WHERE logger = 'L-1' AND time < {T0 + 50 * S}")
@@ -322,6 +324,46 @@ def test_the_embedded_store_is_mended_by_whole_records(tmp_path: Path) -> None:
         assert other.execute("SELECT * FROM chunks ORDER BY series, key").fetchall() == before
     assert wrong(audited(bench, sink)) == {}
     store.close()
+
+
+def test_totals_of_records_from_before_the_base_are_not_expected(tmp_path: Path) -> None:
+    """A record too late for the base is put apart: a store without totals of it has all, and loses nothing else."""
+    gateway, sink = Gateway(tmp_path), EmbeddedSink(tmp_path / "series.db")
+    gateway.append(arrival("status", status(5, interval_us=10_000_000)))
+    gateway.run(*(block(seq, 20, 20, 26, boot=5, oldest=3) for seq in range(3, 11)))
+    move_base(gateway)
+    gateway.run(*(block(seq, 26, 26, 26, boot=5, oldest=3) for seq in range(11, 16)))
+    gateway.run(block(2, 26, 26, 26, boot=5, is_fill=True))
+    gateway.settle()
+    gateway.run(block(16, 20, 20, 20, boot=5))
+    gateway.settle()
+    store = Store(tmp_path, JournalReader(tmp_path), WatchReader(tmp_path), sink, AtOnce(), gateway.clock)
+    run_store(store)
+    assert store.is_caught_up
+    audit = Audit(tmp_path, sink, ALL, T0, lambda *_: None)
+    told = audit.run(is_dry_run=True)
+    assert (told["ok"], wrong(told)) == (True, {})
+    assert told["measurements"]["exposure"]["expected"] > 0
+    assert [name for name, each in told["measurements"].items() if each["extra"] is None] == ["exposure"]
+    store.close()
+
+
+def test_a_field_that_was_refused_is_named_apart(place: Place) -> None:
+    """What else such points have is compared all the same."""
+    store_db = place.bench.folder / "store.db"
+    with closing(sqlite3.connect(store_db)) as other:
+        other.execute(
+            "INSERT INTO refused(measurement, tags, field, key, time_ns, last_ns, points, reason) "
+            "VALUES('env', '', 'temperature_air_c', 0, ?, ?, 6, '')",
+            (T0, T0 + 20 * S),
+        )
+        other.commit()
+    rows = place.ask("SELECT * FROM env WHERE logger = 'L-1'")
+    place.ask(f"DELETE FROM env WHERE logger = 'L-1' AND time <= {T0 + 30 * S}")
+    lines = [f"env,container=C,logger=L-1 humidity_air_pct={row[2]} {row[0]}" for row in rows if row[0] <= T0 + 10 * S]
+    place.sink.write("\n".join(lines).encode())
+    told = place.audit(is_dry_run=True)
+    assert wrong(told) == {"env": {"missing": 2, "refused": 2}}
 
 
 def test_the_command(place: Place, tmp_path: Path) -> None:

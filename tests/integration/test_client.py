@@ -38,7 +38,8 @@ class Line:
     def session(self, port: int, inbox: Inbox) -> Iterator[Session]:
         """A session that runs over `port`, until the block ends."""
         scheme = "mqtts" if self.certificate else "mqtt"
-        settings = MqttSettings(url=f"{scheme}://{HOST}:{port}", protocol=self.protocol, ca_file=self.certificate)
+        content = {"url": f"{scheme}://{HOST}:{port}", "protocol": self.protocol, "ca_file": self.certificate}
+        settings = MqttSettings.model_validate(content)
         session = Session("live", settings, "g", ("big/+", "small/+"), inbox, SystemClock())
         thread = threading.Thread(target=session.run, daemon=True)
         thread.start()

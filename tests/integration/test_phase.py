@@ -133,7 +133,7 @@ def test_what_cannot_be_entered_is_refused(daemon: DaemonProcess) -> None:
         (("C-1", "road", "--at", "2026-11-23T06:00:00"), "time zone"),
         (("C-1", "road", "--at", "2093-01-01T00:00:00Z"), "at most 24 h ahead"),
         (("C-1", "on the road"), "phase: expected an identifier"),
-        (("C-1", "raod"), "known are air, handling, open, plan, road, storage"),
+        (("C-1", "raod"), "known are air, handling, open, plan, road, storage; --new enters"),
     ):
         done = daemon.tcm("phase", "set", *arguments)
         assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr

@@ -28,6 +28,25 @@ monitor.journal.schema.BUSY_TIMEOUT_S = 60.0
 from monitor.cli import main
 main()
 """
+LEFT_RUNNING = """
+import threading, time, monitor.supervise as supervise
+from monitor.cli import main
+listen = supervise.end_on_signal
+def end_on_signal(ended):
+    listen(ended)
+    threading.Thread(target=time.sleep, args=(60,)).start()
+supervise.end_on_signal = end_on_signal
+main()
+"""
+KILLED_EARLY = """
+import os, signal, sys
+from monitor.cli import main
+def look(event, args):
+    if event == "import" and args[0] == "typer":
+        os.kill(os.getpid(), signal.SIGTERM)
+sys.addaudithook(look)
+main()
+"""
 NOBODY = f"mqtt://{HOST}:1"
 
 
@@ -209,6 +228,15 @@ def test_what_was_taken_is_brought_to_its_end(
         logger.wait_acknowledged(299)
 
 
+def test_what_a_library_leaves_running_does_not_hold_the_end(tmp_path: Path) -> None:
+    """All is durable once the parts have stopped: a thread for which Python itself would wait changes nothing."""
+    with DaemonProcess(tmp_path, NOBODY, program=("-c", LEFT_RUNNING)) as daemon:
+        daemon.start("/healthz")
+        start_s = time.monotonic()
+        assert daemon.end(signal.SIGTERM, END_S) == 0
+        assert time.monotonic() - start_s < END_S / 2
+
+
 def test_sigterm_during_the_start(tmp_path: Path, own_mosquitto_server: Mosquitto) -> None:
     """It ends in order as soon as it can; the next start finds nothing amiss."""
     daemon = DaemonProcess(tmp_path, own_mosquitto_server.url)
@@ -219,3 +247,9 @@ def test_sigterm_during_the_start(tmp_path: Path, own_mosquitto_server: Mosquitt
         daemon.start()
         assert daemon.stop() == 0
     assert "Traceback" not in daemon.log.read_text()
+
+
+def test_sigterm_while_python_still_imports(tmp_path: Path) -> None:
+    """As soon as the command runs at all, a signal waits until it is listened to."""
+    daemon = DaemonProcess(tmp_path, NOBODY, program=("-c", KILLED_EARLY))
+    assert daemon.launch().wait(END_S) == 0, daemon.log.read_text()

@@ -132,3 +132,11 @@ def test_the_answer_names_every_file(tmp_path: Path) -> None:
     answer = json.loads(json.dumps(back_up(tmp_path / "state", tmp_path / "copy", quiet)))
     assert sorted(answer["files"]) == ["journal.db", "watch.db"]
     assert answer["bytes"] == sum(path.stat().st_size for path in (tmp_path / "copy").iterdir())
+
+
+def test_a_disk_that_is_not_mounted_is_no_place_for_a_backup(tmp_path: Path) -> None:
+    """No folder is made above the one asked for: it would lie on the gateway's own disk."""
+    fill(tmp_path / "state")
+    with pytest.raises(TcmError, match="mount it, or create the folder"):
+        back_up(tmp_path / "state", tmp_path / "media" / "copy", quiet)
+    assert not (tmp_path / "media").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -236,3 +237,13 @@ def test_nothing_held_is_declared_lost_and_at_the_end_nothing_is_silent(
 def _identity(each: Usable) -> tuple[int, int]:
     assert each.message is not None
     return each.message.stamp.boot, getattr(each.message, "seq", -1)
+
+
+def test_a_first_birth_in_another_container_says_nothing_of_a_boot_that_is_heard(
+    tmp_path: Path, journal: Journal
+) -> None:
+    """A second device may have been given the name there; if it is the logger that moved, it is asked in vain."""
+    journal.append([birth(1), *seqs(0, 5, boot=1)])
+    elsewhere = replace(birth(2), topic="tcm/v1/C2/L/up/status", container="C2")
+    journal.append([elsewhere])
+    assert gaps(tmp_path) == [(1, 1, 4, "open")]

@@ -160,11 +160,11 @@ def test_what_is_saved_comes_back(actions: list[tuple[object, ...]]) -> None:
     again = Boots(connection).get("another", "L", 7)
     fields = ("container", "oldest", "seen_ns", "clk", "is_known", "clock")
     assert [getattr(again, name) for name in fields] == [getattr(boot, name) for name in fields]
-    for name in ("next", "upto", "ranges", "missing"):
+    for name in ("next", "upto", "ranges", "missing", "pending"):
         assert getattr(again.gaps, name) == getattr(boot.gaps, name)
     assert connection.execute("SELECT upto FROM boots").fetchall() == [(boot.gaps.upto,)]
     is_awaited = boot.gaps.upto < boot.gaps.next - 1
-    assert Boots(connection).open_boots("L") == ({7: boot.gaps.missing} if is_awaited else {})
+    assert Boots(connection).open_boots("L") == ({7: boot.gaps.pending} if is_awaited else {})
     assert boots.open_boots("L") == Boots(connection).open_boots("L")
 
 
@@ -179,7 +179,8 @@ def test_boots_and_loggers_are_kept_apart() -> None:
     again = Boots(connection)
     assert [again.get("C", *key).gaps.next for key in (("L", 1), ("L", 2), ("M", 1), ("M", 2))] == [4, 1, 2, 0]
     assert Boots(connection).open_boots("L") == {1: 1}
-    assert boots.all_open() == {"L": [1], "M": [1]}
+    assert boots.next_open(9) == {"L": [1], "M": [1]}
+    assert [list(boots.next_open(1)) for _ in range(3)] == [["L"], ["M"], ["L"]]
 
 
 def test_the_cache_forgets_only_what_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_a_flood_hides_nobody_else(station: Station) -> None:
     quarantine(station, [("L", 1)] * 500 + [("M", 7)] + [("L", 2)] * 5)
     assert set(owners(station)) == {("L", 1), ("L", 0), ("M", 7)}
     (text,) = (text for logger, boot, text in told(station.alerts()) if (logger, boot) == ("L", 0))
-    assert f"more than {MAX_LOOKS} between two ticks, 505 since" in text
+    assert f"more than {MAX_LOOKS} identity conflicts between two ticks, 505 since" in text
 
 
 def test_only_so_many_loggers_are_looked_at(station: Station) -> None:

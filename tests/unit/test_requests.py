@@ -311,3 +311,120 @@ def test_a_tick_asks_only_so_many_and_all_in_turn() -> None:
             requests.ask((owner[1], boot), [(0, 0)], now_ns, 1)
             asked.add((owner[1], boot))
     assert len(asked) == 600
+
+
+def test_what_comes_again_though_it_is_here_holds_nothing_up(station: Station) -> None:
+    """A logger that freed what is missing sends the rest again each minute, for as long as `upto` stands."""
+    station.live(0, *range(5, 20))
+    for _ in range(8):
+        station.wait(30)
+        station.fill(*range(5, 20))
+        station.wait(30)
+    assert station.gaps() == [(1, 1, 4, "lost")]
+    assert station.rows("SELECT upto FROM boots") == [(19,)]
+
+
+def test_what_a_logger_has_not_come_to_is_not_given_up(station: Station) -> None:
+    """It sends the oldest first, and again what is here already: only what lies below that is passed over."""
+    station.live(0, *range(5, 20), *range(25, 30))
+    station.live(1, boot=2)
+    for _ in range(8):
+        station.wait(30)
+        station.fill(*range(5, 15))
+        station.wait(30)
+    assert station.gaps() == [(1, 1, 4, "lost"), (1, 20, 24, "requested"), (2, 0, 0, "requested")]
+
+
+@pytest.mark.parametrize("content", [b"rubbish", env(0, 7)], ids=["rubbish", "the same"])
+def test_what_fills_nothing_keeps_no_request_standing(station: Station, content: Any) -> None:
+    """Whoever publishes by the fill topics for ever, three times a second."""
+    station.live(0, 5)
+    seq = 6
+    for second in range(300):
+        for _ in range(3):
+            station.clock.mono += S // 3
+            station.put(delivery("env", content, "M", is_fill=True))
+            station.intake.step()
+        if second % 10 == 0:
+            station.live(seq)
+            seq += 1
+    assert [gap for gap in station.gaps() if gap[0] == 1] == [(1, 1, 4, "lost")]
+
+
+def test_others_hold_a_request_up_for_a_time_only(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much they have; one that fills for ever must not keep all alerts from settling."""
+    monkeypatch.setattr("monitor.ingest.requests.MAX_OTHERS_NS", 20 * S)
+    station.live(0, 5)
+    other = iter(range(10_000))
+    for seq in range(6, 60):
+        for _ in range(40):
+            station.clock.mono += S // 4
+            station.fill(next(other), logger="M")
+        station.live(seq)
+    assert station.gaps() == [(1, 1, 4, "lost")]
+
+
+def test_a_changed_byte_in_a_seq_settles_nothing_that_is_yet_to_be_made(station: Station) -> None:
+    """The record is kept, `upto` goes on with its boot, and what is missing later is asked for as ever."""
+    far = delivery("env", env(10 + 2**40, t0=0, mono=0))
+    station.live(*range(10))
+    station.put(far)
+    seq = station.talk(400, 11)
+    assert station.gaps() == [(1, 10, 10, "lost"), (1, seq, 2**40 + 9, "unmade")]
+    assert station.rows("SELECT upto FROM boots") == [(seq - 1,)]
+    assert station.journal.open_containers() == []
+    station.wants()
+    station.wait(1)
+    station.live(seq + 1)
+    assert station.wants() == [("L", 1, [[seq, seq]])]
+    station.put(far)
+    station.fill(seq)
+    assert station.rows("SELECT upto FROM boots") == [(seq + 1,)]
+    assert station.intake.duplicates == 1
+
+
+def test_a_second_record_near_the_first_proves_that_all_below_was_made(station: Station) -> None:
+    """A logger whose birth this monitor never heard, and which is far on."""
+    station.live(0, 5000)
+    assert station.gaps() == [(1, 1, 4999, "unmade")]
+    station.live(5001)
+    assert station.gaps() == [(1, 1, 4999, "open")]
+    station.talk(400, 5002)
+    assert station.gaps() == [(1, 1, 4999, "lost")]
+
+
+def test_a_birth_takes_back_what_was_never_made(station: Station) -> None:
+    """Whether a record or a status invented it, given up or not; of the next one missing its logger hears."""
+    station.live(0, 1, 200)
+    station.talk(400, 2)
+    assert station.gaps() == [(1, 2, 41, "filled"), (1, 42, 199, "lost")]
+    station.birth(next=42, held=[], boots=[])
+    assert station.gaps()[1:] == [(1, 42, 199, "unmade")]
+    assert station.rows("SELECT upto FROM boots") == [(41,)]
+    station.live(43)
+    assert station.gaps()[1:] == [(1, 42, 42, "open"), (1, 44, 199, "unmade")]
+    station.live(42)
+    station.birth(2, next=2**40, held=[[2, 0, 2**50]], boots=[[1, 44]])
+    assert station.gaps()[-1] == (2, 0, 2**40 - 1, "open")
+    station.birth(2, next=3, held=[[2, 0, 2]], boots=[[1, 44]])
+    assert station.gaps()[-1] == (2, 0, 2, "open")
+    assert station.rows("SELECT boot, next FROM boots") == [(1, 201), (2, 3)]
+
+
+def test_a_birth_that_records_prove_old_takes_nothing_back(station: Station) -> None:
+    """It waited at the broker while they came by another way."""
+    station.live(0, 5, 6)
+    station.birth(next=1, held=[], boots=[])
+    assert station.gaps() == [(1, 1, 4, "open")]
+
+
+def test_a_boot_full_of_lost_gaps_goes_on(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is awaited uses up the bound; what a record's own `oldest` covers is awaited by nobody."""
+    monkeypatch.setattr("monitor.journal.gaps.MAX_GAPS", 8)
+    station.put(*(delivery("env", env(seq, oldest=seq)) for seq in range(0, 100, 2)))
+    station.intake.step()
+    assert len(station.gaps()) == 49
+    station.live(100)
+    assert station.gaps()[-1] == (1, 99, 99, "open")
+    station.fill(1)
+    assert station.rows("SELECT count(*) FROM records WHERE seq = 1") == [(1,)]

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from monitor.config import JournalSettings
 from monitor.journal import Commit, Journal, JournalReader, Place, Refused, Usable, retention
+from monitor.journal.check import check_journal
 from monitor.journal.retention import KEPT_STATUSES, MAX_PIECE_BYTES, MAX_PIECE_ROWS, Retention
 from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.model.clock import NS_PER_S
+from monitor.model.condition import DISK_FULL, DISK_LOW
 from monitor.model.errors import DiskFull
 from tests.unit.test_intake import ManualClock
 from tests.unit.test_journal import MESSAGES, arrival, message, refused, rows, seqs
@@ -191,10 +193,10 @@ def test_readers_pass_over_what_was_dropped(tmp_path: Path) -> None:
     bench.close()
 
 
-def test_quarantine_goes_once_a_later_tick_told_of_it(tmp_path: Path) -> None:
-    """Until then watch has not looked at it."""
+def test_conflicts_go_once_a_later_tick_told_of_them(tmp_path: Path) -> None:
+    """Until then watch has not looked at them."""
     bench = Bench(tmp_path)
-    bench.append([refused(env(i, pad=bytes(20_000))) for i in range(50)])
+    bench.append([refused(env(i, pad=bytes(20_000)), reason=IDENTITY_CONFLICT) for i in range(50)])
     bench.tick()
     bench.drop()
     assert bench.dropped("quarantine") == []  # the checkpoint is behind that tick
@@ -205,6 +207,67 @@ def test_quarantine_goes_once_a_later_tick_told_of_it(tmp_path: Path) -> None:
     digests = rows(tmp_path, "SELECT length(digest), length(chain) FROM quarantine")
     assert digests == [(32, 32)] * 50
     bench.close()
+
+
+def test_what_cannot_be_used_goes_first_and_waits_for_nobody(tmp_path: Path) -> None:
+    """Whoever sends much of it shortens no evidence; a conflict among it stays until watch has looked at it."""
+    bench = Bench(tmp_path)
+    bench.confirmed = 0
+    conflict = refused(env(0, values=[[7.0]]), reason=IDENTITY_CONFLICT)
+    bench.append([*seqs(0), *(refused(env(i, pad=bytes(20_000))) for i in range(10)), conflict])
+    for _ in range(10):
+        bench.append([refused(env(i, pad=bytes(20_000))) for i in range(60)])
+        bench.clock.mono += retention.CHECKPOINT_SPACING_NS
+        bench.drop()
+        assert bench.journal.has_room()
+        assert bench.journal.room.used_share < 0.8
+    assert (bench.dropped(), 11 in bench.dropped("quarantine"), 12 in bench.dropped("quarantine")) == ([], False, True)
+    bench.close()
+    assert check_journal(tmp_path, lambda _done, _of: None).problems == []
+    again = Bench(tmp_path)
+    again.retention.is_short = True
+    for _ in range(3):
+        again.tick()
+        again.clock.mono += retention.CHECKPOINT_SPACING_NS
+        again.retention._write_checkpoint()
+    while again.retention._drop_quarantine(again.journal.pos, again.journal.pos):
+        pass
+    assert 11 in again.dropped("quarantine")
+    again.close()
+
+
+def test_of_a_topic_that_none_of_ours_has_only_the_beginning_stays(tmp_path: Path) -> None:
+    """Else messages without payload fill the budget for ever."""
+    bench = Bench(tmp_path)
+    topic = "tcm/v1/" + "a" * 60_000 + "/L/up/env"
+    for _ in range(50):
+        bench.append([Refused(1, topic, b"", reason="topic: no identifier")])
+        bench.clock.mono += retention.CHECKPOINT_SPACING_NS
+        bench.drop()
+        assert bench.journal.has_room()
+    assert rows(tmp_path, "SELECT topic FROM quarantine WHERE pos = 1") == [(topic[:200],)]
+    bench.close()
+    assert check_journal(tmp_path, lambda _done, _of: None).problems == []
+
+
+def test_that_the_budget_is_used_up_is_said_once_dropping_does_not_help(tmp_path: Path) -> None:
+    """As after a start with a smaller budget: consumers first have their time to confirm what may go."""
+    bench = Bench(tmp_path, "2 MB")
+    fill(bench, 0.75)
+    bench.close()
+    smaller = Bench(tmp_path, "1 MB")
+    smaller.confirmed = 0
+    assert [condition.rule for condition in smaller.journal.conditions()] == [DISK_LOW]
+    told = []
+    for _ in range(8):
+        smaller.drop()
+        told += [condition.rule for condition in smaller.journal.conditions()]
+        smaller.clock.mono += 10 * NS_PER_S
+    assert told == [DISK_LOW] * 6 + [DISK_FULL] * 2
+    smaller.confirmed = smaller.journal.pos
+    smaller.drop()
+    assert smaller.journal.conditions() == []
+    smaller.close()
 
 
 def test_old_payloads_go_by_ticks_not_by_the_wall_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,6 +338,8 @@ def test_whatever_is_dropped_when_the_journal_stays_what_it_was(
 ) -> None:
     """Beside a journal without it: the same rows but for payloads, the same answers, nothing unconfirmed gone."""
     plain, short = (Bench(tmp_path_factory.mktemp(name)) for name in ("plain", "short"))
+    for bench in (plain, short):
+        bench.tick()
     for item in [*scene, *scene]:  # every message comes twice
         assert plain.append([message(*item)]) == short.append([message(*item)])
         if data.draw(st.integers(0, 3)) == 0:
@@ -284,7 +349,10 @@ def test_whatever_is_dropped_when_the_journal_stays_what_it_was(
             short.confirmed = data.draw(st.integers(short.confirmed or 0, short.journal.pos))
             short.retention.is_short = True
             short.retention._drop_records(short.journal.pos, short.confirmed)
-            short.retention._drop_quarantine(short.confirmed)
+            assert short.retention._drop_refused() or short.retention._refused_pos == short.journal.quarantine_pos
+            short.retention._drop_quarantine(short.journal.pos, short.confirmed)
+            for bench in (plain, short):
+                bench.clock.mono += retention.CHECKPOINT_SPACING_NS
             assert max(short.dropped(), default=0) <= short.confirmed
     for table in ("records", "quarantine"):
         whole, reduced = (rows(bench.folder, f"SELECT * FROM {table} ORDER BY pos") for bench in (plain, short))

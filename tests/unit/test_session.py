@@ -13,14 +13,24 @@ from hypothesis import strategies as st
 from monitor.config.settings import MqttSettings
 from monitor.ingest import Inbox, Session
 from monitor.ingest.client import Client
-from monitor.ingest.inbox import Delivery
-from monitor.model.clock import SystemClock
+from monitor.ingest.inbox import MAX_INBOX_MESSAGES, Delivery
+from monitor.ingest.session import CATCH_UP_NS
+from tests.unit.test_intake import ManualClock
 
 
 class Unconnected(Client):
     """A client that notes its PUBACKs; it is never connected."""
 
     acks: list[int]
+    cuts = 0
+
+    def is_connected(self) -> bool:
+        """As far as the session goes."""
+        return True
+
+    def cut(self) -> None:
+        """Note it."""
+        self.cuts += 1
 
     def acknowledge(self, mids: Sequence[int]) -> None:
         """Send PUBACKs."""
@@ -31,9 +41,9 @@ class Line:
     """A session and what its callbacks are given."""
 
     def __init__(self) -> None:
-        self.inbox, self.acks = Inbox(), list[int]()
+        self.inbox, self.acks, self.clock = Inbox(), list[int](), ManualClock()
         settings = MqttSettings.model_validate({"url": "mqtt://127.0.0.1:1"})
-        self.session = Session("live", settings, "g", ("#",), self.inbox, SystemClock(), client_type=self._client)
+        self.session = Session("live", settings, "g", ("#",), self.inbox, self.clock, client_type=self._client)
 
     def _client(self, *args: Any, **kwargs: Any) -> Client:
         self.client = Unconnected(*args, **kwargs)
@@ -47,10 +57,22 @@ class Line:
     def disconnect(self) -> None:
         self.session._on_disconnect(self.client, None, None, "cut", None)
 
-    def receive(self, mid: int, qos: int = 1) -> Delivery:
+    @property
+    def cuts(self) -> int:
+        return self.client.cuts
+
+    def look(self) -> None:
+        """A second has passed."""
+        self.session.granted.set()
+        self.session._look()
+
+    def offer(self, mid: int, qos: int = 1) -> None:
         message = paho.MQTTMessage(mid, f"tcm/v1/C/L{mid}/up/env".encode())
         message.qos = qos
         self.session._on_message(self.client, None, message)
+
+    def receive(self, mid: int, qos: int = 1) -> Delivery:
+        self.offer(mid, qos)
         delivery = self.inbox.take()
         assert delivery is not None
         return delivery
@@ -94,3 +116,29 @@ def test_qos_0_has_none_and_holds_nothing_up() -> None:
     line.receive(0, qos=0).acknowledge()
     line.receive(5).acknowledge()
     assert line.acks == [5]
+
+
+def test_what_finds_no_room_comes_again_once_there_is_some() -> None:
+    """Nothing that came later goes before it, nothing waits meanwhile, and it is not connected anew without end."""
+    line = Line()
+    line.connect()
+    line.inbox.is_held = True
+    for mid in range(1, MAX_INBOX_MESSAGES + 3):
+        line.offer(mid)
+    assert (len(line.inbox), line.session.dropped) == (MAX_INBOX_MESSAGES, 2)
+    line.clock.mono += CATCH_UP_NS
+    line.look()
+    assert line.cuts == 0
+    line.inbox.is_held = False
+    while len(line.inbox) > MAX_INBOX_MESSAGES // 2:
+        line.inbox.take()
+    line.offer(9)
+    assert (len(line.inbox), line.session.dropped) == (MAX_INBOX_MESSAGES // 2, 3)
+    line.look()
+    assert line.cuts == 1
+    line.disconnect()
+    line.connect()
+    line.offer(1)
+    assert (len(line.inbox), line.session.dropped) == (MAX_INBOX_MESSAGES // 2 + 1, 3)
+    line.look()
+    assert line.cuts == 1

@@ -26,7 +26,15 @@ LIMIT_S = 10.0
 CONNECT, PUBLISH, SUBSCRIBE = 1, 3, 8
 REFUSED, GRANTED = 0x97, 1
 DEAF = "topic write #\n"  # grants every filter and delivers nothing
-IMPATIENT = "import monitor.ingest.probe as probe, monitor.cli as cli; probe.ANSWER_S = 2; cli.main()"
+# NumPy has threads of its own: signals are held before it is imported, as `tcm run` does.
+IMPATIENT = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+import monitor.ingest.probe
+monitor.ingest.probe.ANSWER_S = 2
+from monitor.cli import main
+main()
+"""
 READING = "topic readwrite #\n"
 NOTHING_COMES = "subscription granted, but nothing comes: check the broker's ACL"
 
@@ -121,7 +129,9 @@ def test_a_broker_that_delivers_nothing_is_named_until_it_does(*, is_fill: bool)
         wait_until(lambda: session.problem.startswith(NOTHING_COMES), LIMIT_S, "the problem")
 
 
-def test_check_and_daemon_see_through_rules_that_let_nobody_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_and_daemon_see_through_rules_that_let_nobody_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Mosquitto grants every filter all the same; once the rules are right the daemon is ready by itself.
 
     What it sends to itself, and what others send there, leaves no trace.
