@@ -1,7 +1,8 @@
 """Whether boots and gaps agree with the rows: every seq below a boot's `next` is there, missing by name, or settled.
 
 Only what can be proved is reported. A seq may have been settled by a message in quarantine (not by one that lies there
-for what else was known of it), and of a message whose payload was dropped nobody can tell which; of derived seqs, which are times, nobody knows which were made.
+for what else was known of it), and of a message whose payload was dropped nobody can tell which; of derived seqs, which
+are times, nobody knows which were made.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Boots:
         return state
 
     def open_boots(self, logger: str) -> dict[int, int]:
-        """The boots of a logger of which something is awaited, and how many gaps each has that are awaited or unmade."""
+        """The boots of a logger of which something is awaited, and how many gaps of each are awaited or unmade."""
         self._bring_up_to_date()
         return self._open.get(logger, {})
 

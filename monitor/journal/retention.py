@@ -172,11 +172,12 @@ class Retention:
         end, size_bytes = after, 0
         room_bytes = min(MAX_PIECE_BYTES, self._journal.room.excess_bytes) if self.is_short else MAX_PIECE_BYTES
         rows = self._journal.connection.execute(
-            f"SELECT pos, ifnull(length(payload), 0) + length(topic) FROM {table} WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT {MAX_PIECE_ROWS}",
+            f"SELECT pos, ifnull(length(payload), 0) + ifnull(length(topic), 0) FROM {table} "
+            f"WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT {MAX_PIECE_ROWS}",
             (after, limit),
         )
         for pos, length in rows.fetchall():
-            size_bytes += length or 0
+            size_bytes += length
             if size_bytes > room_bytes and end > after:
                 break
             end = pos

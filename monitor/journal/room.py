@@ -43,7 +43,7 @@ class Room:
         """That room is short, or used up."""
         full = self._full()
         if full and self.is_dropping and self.used_share >= 1:
-            text = "the journal's budget is used up: nothing is taken from the loggers until enough payloads are dropped"
+            text = "the journal's budget is used up: nothing is taken from the loggers until payloads are dropped"
             return [Condition(DISK_LOW, GATEWAY, GATEWAY, text)]
         if full:
             return [Condition(DISK_FULL, GATEWAY, GATEWAY, f"{full}: nothing more is taken from the loggers")]

@@ -255,7 +255,7 @@ def _connect(name: str) -> sqlite3.Connection:
 
 def _is_at_rest(path: Path) -> bool:
     """Whether all of a file is in it, and no daemon holds its state directory."""
-    from monitor.journal.lock import lock_holder  # noqa: PLC0415 - which names errors as this module does
+    from monitor.journal.lock import lock_holder  # it needs this module
 
     wal = path.with_name(f"{path.name}-wal")
     has_log = wal.exists() and wal.stat().st_size > 0

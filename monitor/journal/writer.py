@@ -15,7 +15,6 @@ from monitor.journal.chain import GENESIS, Field, digest, link
 from monitor.journal.floods import Floods
 from monitor.journal.gaps import Range
 from monitor.journal.room import Room
-from monitor.journal.senders import Senders
 from monitor.journal.schema import (
     JOURNAL_MIGRATIONS,
     JOURNAL_TABLES,
@@ -24,6 +23,7 @@ from monitor.journal.schema import (
     open_for_writing,
     write_failure,
 )
+from monitor.journal.senders import Senders
 from monitor.journal.settle import Settlement
 from monitor.model.condition import Condition
 from monitor.model.errors import DiskFull, JournalError

@@ -53,10 +53,10 @@ def open_sink(server: RawServer) -> InfluxSink:
 
 BROKEN: dict[str, tuple[Answer, type[SinkError], str]] = {
     "a page in place of a confirmation": (answer(200, b"<html>log in</html>"), Held, "expected 204"),
-    "a page that drips": (drip(b"HTTP/1.1 200 x\r\nConnection: close\r\n\r\n"), Unavailable, "timed out"),
-    "a body that drips": (drip(b"HTTP/1.1 500 x\r\nContent-Length: 1000\r\n\r\n"), Unavailable, "timed out"),
-    "a head that drips": (drip(b"HTTP/1.1 204 No Content\r\nX: "), Unavailable, "timed out"),
-    "a status that drips": (drip(b"HTTP/1.1 204 "), Unavailable, "timed out"),
+    "a page that drips": (drip(b"HTTP/1.1 200 x\r\nConnection: close\r\n\r\n"), Unavailable, "no answer within"),
+    "a body that drips": (drip(b"HTTP/1.1 500 x\r\nContent-Length: 1000\r\n\r\n"), Unavailable, "no answer within"),
+    "a head that drips": (drip(b"HTTP/1.1 204 No Content\r\nX: "), Unavailable, "no answer within"),
+    "a status that drips": (drip(b"HTTP/1.1 204 "), Unavailable, "no answer within"),
     "nothing": (cut(b""), Unavailable, "again"),
     "half a status": (cut(b"HTTP/1.1 20"), Unavailable, "again"),
     "half a refusal": (cut(b"HTTP/1.1 400 x\r\nContent-Length: 50\r\n\r\n{"), Unavailable, "again"),

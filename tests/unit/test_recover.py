@@ -301,7 +301,7 @@ def test_a_record_does_not_count_as_there_for_another_that_was_refused(tmp_path:
     journal.close()
     lose(tmp_path, "seq = 6")
     with sqlite3.connect(tmp_path / "journal.db") as connection:
-        connection.execute("UPDATE gaps SET \"from\" = 4, \"to\" = 4")
+        connection.execute('UPDATE gaps SET "from" = 4, "to" = 4')
     connection.close()
     assert any("seq 5 counts as journalled" in problem for problem in problems(tmp_path))
 
@@ -348,3 +348,15 @@ def test_without_its_configuration_a_journal_is_judged_under_the_next(tmp_path: 
     for is_ordered in (False, True):
         answer = replay_source(tmp_path, None, lambda _done, _of: None, is_ordered=is_ordered)
         assert [[alert["rule"], alert["evidence"]["pos"]] for alert in answer["alerts"]] == known
+
+
+def test_what_may_never_have_been_made_stays_so(tmp_path: Path) -> None:
+    """What a record far ahead left out is not awaited after the recovery either."""
+    journal = Journal(tmp_path)
+    journal.append([*seqs(0), *seqs(100_000)])
+    journal.close()
+    gaps = rows(tmp_path, 'SELECT "from", "to", state FROM gaps')
+    assert gaps == [(1, 99_999, "unmade")]
+    lose(tmp_path, "seq = 0")
+    assert recover(tmp_path)["awaited"] == 1
+    assert rows(tmp_path, 'SELECT "from", "to", state FROM gaps') == [(0, 0, "open"), *gaps]

@@ -377,8 +377,9 @@ def test_a_changed_byte_in_a_seq_settles_nothing_that_is_yet_to_be_made(station:
     station.wait(1)
     station.live(seq + 1)
     assert station.wants() == [("L", 1, [[seq, seq]])]
-    station.put(far)
     station.fill(seq)
+    station.put(far)
+    station.intake.step()
     assert station.rows("SELECT upto FROM boots") == [(seq + 1,)]
     assert station.intake.duplicates == 1
 
