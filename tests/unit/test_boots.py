@@ -254,3 +254,23 @@ def test_the_number_of_gaps_is_bounded_whatever_a_logger_says_it_holds() -> None
         boot.declare_lost([(0, first - 1), *cuts, (cuts[-1][1] + 2, last)], last + 1)
     assert len(boot.ranges) <= 3 * MAX_GAPS
     assert {state for _, _, state in boot.ranges} <= {OPEN, LOST}
+
+
+WORDS = st.lists(st.tuples(st.sampled_from(["settle", "expect", "retract", "lose_below"]), st.integers(0, 60)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(WORDS)
+def test_whatever_is_believed_and_taken_back_every_seq_is_here_or_in_a_gap(words: list[tuple[str, int]]) -> None:
+    """What came is never missing; `upto` ends before the first seq that may still be made or come."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("monitor.journal.gaps.MAX_AHEAD", 6)
+        gaps, here = Gaps(), set[int]()
+        for what, seq in words:
+            getattr(gaps, what)(seq)
+            here |= {seq} if what == "settle" else set()
+            missing = {n for first, last, _ in gaps.ranges for n in range(first, last + 1)}
+            assert here | missing >= set(range(gaps.next)) >= here
+            assert not any(gaps.is_new(n) for n in here)
+            unsettled = [first for first, _, state in gaps.ranges if state in (*AWAITED, "unmade")]
+            assert gaps.upto == min(unsettled, default=gaps.next) - 1
