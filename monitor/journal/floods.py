@@ -69,9 +69,7 @@ class Floods:
 
     def note_oldest(self, container: str, logger: str, boot: int, seq: int, oldest: int) -> None:
         """A record said that nothing as old as itself is held any more."""
-        text = (
-            f"boot {boot} seq {seq} says that the oldest one held is {oldest}, which is ignored: check its firmware"
-        )
+        text = f"boot {boot} seq {seq} says that the oldest one held is {oldest}, which is ignored: check its firmware"
         self._stand(FALSE_OLDEST, (container, logger), text)
 
     def tick(self, mono_ns: int) -> None:
