@@ -6,6 +6,7 @@ once more for each acknowledgement, which is half of what a message costs. This 
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -47,6 +48,11 @@ def _nothing() -> None:
     """Nobody wants to look."""
 
 
+def _send_at_once(_client: paho.Client, _data: Any, raw: Any) -> None:
+    """Without this an alert or an acknowledgement waits up to 40 ms for the answer to the packet before it (Nagle)."""
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class Client(paho.Client):
     """What a session uses in place of paho's own client.
 
@@ -54,6 +60,17 @@ class Client(paho.Client):
     """
 
     on_look: Callable[[], None] = staticmethod(_nothing)
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.on_socket_open = _send_at_once
+        # With a write callback paho leaves all sending to the network thread: two threads that write could interleave.
+        self.on_socket_register_write = lambda *_: None
+        # That thread has to be woken for it, else a message waits until `loop_forever` looks again, up to a second;
+        # only `loop_start` makes the pair of sockets for it.
+        self._sockpairR, self._sockpairW = socket.socketpair()
+        self._sockpairR.setblocking(False)
+        self._sockpairW.setblocking(False)
 
     def acknowledge(self, mids: Sequence[int]) -> None:
         """Send PUBACK for messages of QoS 1 in this order."""

@@ -1,18 +1,14 @@
 """One persistent MQTT session: QoS 1, acknowledged by hand, subscribed again at every connect.
 
 Facts of paho 2 and MQTT 5 that shape this file: a session survives a restart of the process only with
-`clean_start=False` at every connect; packet ids start anew when a session is lost, so an acknowledgement counts only on
-the connection that brought its message; an exception in a callback would end the network thread without a word.
+`clean_start=False` at every connect; an exception in a callback would end the network thread without a word.
 """
 
 from __future__ import annotations
 
 import logging
-import socket
 import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ from monitor.config.settings import MqttSettings
 from monitor.ingest.client import Client
 from monitor.ingest.inbox import Delivery, Inbox
 from monitor.ingest.probe import Probe
+from monitor.ingest.receipts import Receipts
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import TcmError
 from monitor.model.record import NATIVE_TOPICS
@@ -68,10 +65,7 @@ class Session:
         self.name = name
         self._settings, self._filters, self._inbox, self._clock = settings, topic_filters, inbox, clock
         self._is_fill, self._is_trial = is_fill, is_trial
-        self._generation = 0
         self._settled_at_ns = 0
-        self._lock = threading.Lock()
-        self._receipts: deque[_Receipt] = deque()  # of this connection, not acknowledged; the broker's window bounds it
         self._is_stopping = False
         self.granted = threading.Event()
         self.tried = threading.Event()
@@ -85,6 +79,7 @@ class Session:
         self.dropped = 0
         self.refusals, self.refusal = 0, ""  # publications that the broker did not take (MQTT 5), and why the last
         self._client = self._make_client(client_id, client_type)
+        self._receipts = Receipts(self._client.acknowledge)
 
     @property
     def is_connected(self) -> bool:
@@ -94,7 +89,7 @@ class Session:
     @property
     def generation(self) -> int:
         """Another number after each connect and each break."""
-        return self._generation
+        return self._receipts.generation
 
     @property
     def is_settled(self) -> bool:
@@ -140,7 +135,6 @@ class Session:
             client.username_pw_set(settings.username, settings.password())
         if settings.tls:
             client.tls_set(_text(settings.ca_file), _text(settings.cert_file), _text(settings.key_file))
-        client.on_socket_open = _send_at_once
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -148,14 +142,6 @@ class Session:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_look = self._look
-        # With a write callback paho leaves all sending to the network thread: two threads that write could interleave.
-        client.on_socket_register_write = lambda *_: None
-        # That thread has to be woken for it, else a message waits until `loop_forever` looks again, up to a second;
-        # only `loop_start` makes the pair of sockets for it.
-        reader, writer = socket.socketpair()
-        reader.setblocking(False)
-        writer.setblocking(False)
-        client._sockpairR, client._sockpairW = reader, writer
         return client
 
     def _on_connect(self, client: paho.Client, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
@@ -167,7 +153,7 @@ class Session:
             self.tried.set()
             log.warning("connect to %s: %s (check user, password and rights)", self._settings.url, self.problem)
             return
-        self._begin_generation()
+        self._receipts.begin_anew()
         self.problem = "subscription not granted yet"
         self._is_behind, self._connected_ns = False, self._clock.mono_ns()
         self._is_new = not flags.session_present
@@ -212,7 +198,7 @@ class Session:
             client.disconnect()
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._begin_generation()
+        self._receipts.begin_anew()
         self.granted.clear()
         said = str(reason)  # paho's word for a connection that ended without one
         self.problem = f"connection lost: {'the broker closed it or is gone' if said == _UNSPECIFIED else said}"
@@ -258,7 +244,6 @@ class Session:
             topic = message.topic
         except UnicodeDecodeError:
             topic = message._topic.decode(errors="replace")
-        generation, mid, qos = self._generation, message.mid, message.qos
         is_settled = self._inbox.is_drained and self._clock.mono_ns() >= self._settled_at_ns
         return Delivery(
             received_ns=self._clock.now_ns(),
@@ -266,41 +251,8 @@ class Session:
             payload=bytes(message.payload),
             is_retained=bool(message.retain),
             is_prompt=is_settled and not message.retain and not self._is_fill,
-            acknowledge=self._acknowledgement(generation, mid) if qos else _nothing,
+            acknowledge=self._receipts.take(message.mid) if message.qos else _nothing,
         )
-
-    def _begin_generation(self) -> None:
-        with self._lock:
-            self._generation += 1
-            self._receipts.clear()
-
-    def _acknowledgement(self, generation: int, mid: int) -> Callable[[], None]:
-        """Frees a message's place in the broker's window: in the order of receipt, so not before those ahead of it."""
-        receipt = _Receipt(mid)
-        with self._lock:
-            if generation == self._generation:
-                self._receipts.append(receipt)
-
-        def acknowledge() -> None:
-            with self._lock:  # so that no reconnect comes between the look and the act
-                receipt.is_due = True
-                if generation != self._generation:
-                    return
-                due = []
-                while self._receipts and self._receipts[0].is_due:
-                    due.append(self._receipts.popleft().mid)
-                if due:
-                    self._client.acknowledge(due)
-
-        return acknowledge
-
-
-@dataclass(slots=True)
-class _Receipt:
-    """A message of QoS 1 that is not acknowledged yet."""
-
-    mid: int
-    is_due: bool = False
 
 
 def _nobody(_is_new: bool) -> None:
@@ -313,8 +265,3 @@ def _nothing() -> None:
 
 def _text(path: Path | None) -> str | None:
     return str(path) if path else None
-
-
-def _send_at_once(_client: paho.Client, _data: Any, raw: Any) -> None:
-    """Without this an alert or an acknowledgement waits up to 40 ms for the answer to the packet before it (Nagle)."""
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

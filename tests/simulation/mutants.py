@@ -67,17 +67,17 @@ MUTATIONS = (
     ),
     Mutation(
         "an acknowledgement counts on any connection",
-        "monitor/ingest/session.py",
+        "monitor/ingest/receipts.py",
         """                receipt.is_due = True
-                if generation != self._generation:
+                if generation != self.generation:
                     return
                 due = []
-                while self._receipts and self._receipts[0].is_due:
-                    due.append(self._receipts.popleft().mid)
+                while self._waiting and self._waiting[0].is_due:
+                    due.append(self._waiting.popleft().mid)
                 if due:
-                    self._client.acknowledge(due)
+                    self._send(due)
 """,
-        "                self._client.acknowledge([mid])\n",
+        "                self._send([mid])\n",
     ),
     Mutation(
         "an acknowledgement settles one record too many",
