@@ -62,7 +62,11 @@ def run(command: list[str], limit_s: float = 60.0) -> subprocess.CompletedProces
 
 
 def tcm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of `tcm` to its end in this process: Python and NumPy need not start anew for each."""
+    """Run a command of `tcm` to its end in this process: Python and NumPy need not start anew for each.
+
+    Not `run`, which takes the process's signals for itself.
+    """
+    assert arguments[:1] != ("run",)
     out, err = io.StringIO(), io.StringIO()
     with patch.object(sys, "argv", ["tcm", *arguments]), redirect_stdout(out), redirect_stderr(err):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from monitor.journal import StateLock
-from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_v1, tcm
+from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_v1, run, tcm
 from tests.fleet import START_NS, Logger
 from tests.raw_http import answer as http_answer
 from tests.raw_http import raw_server
@@ -63,7 +64,7 @@ def test_check_reports_all_errors_of_all_files_at_once(tmp_path: Path) -> None:
     assert "above" in found["limits/flight-hardware.toml"][0]
     assert "titel" in found["containers/C-102.toml"][0]
     assert "planned_start" in found["consignments/exomars-return.toml"][0]
-    said = tcm("run", "--config", str(folder / "monitor.toml")).stderr
+    said = run([sys.executable, "-m", "monitor", "run", "--config", str(folder / "monitor.toml")]).stderr
     assert all(error["message"] in said for error in answer["errors"])
 
 
