@@ -14,7 +14,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/tcm demo
 
 test: check
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(VENV)/dev.stamp
 	scripts/test-servers
