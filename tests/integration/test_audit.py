@@ -260,11 +260,11 @@ def test_what_the_daemon_writes_meanwhile_stands(place: Place) -> None:
             came.append(True)
             newer = env(60, boot=2, values=[[5.0, 50.0]] * ROWS, t0=T0)
             place.bench.append(arrival("env", newer, T0, logger="L-1"))
-            place.sink.write = write  # type: ignore[method-assign]
+            place.sink.write = write  # type: ignore[method-assign]  # once was enough
             run_store(place.store)
         write(body)
 
-    place.sink.write = late  # type: ignore[method-assign]
+    place.sink.write = late  # type: ignore[method-assign]  # to be there between two writes
     assert place.audit()["ok"]
     rows = place.ask(f"SELECT temperature_air_c FROM env WHERE logger = 'L-1' AND time < {T0 + 600 * S}")
     assert [row[1] for row in rows] == [5] * ROWS

@@ -96,7 +96,7 @@ def _is_well(seed: int, trace: Callable[[str], None] | None, keep: Path | None) 
         live(seed, trace, keep)
     except Exception:  # noqa: BLE001  # whatever it is, it is told and counts
         told = traceback.format_exc(limit=-8)
-        print(f"seed {seed} failed; again: python -m tests.simulation {seed} --trace\n{told}", flush=True)  # noqa: T201
+        print(f"seed {seed} failed; again: python -m tests.simulation {seed} --trace\n{told}", flush=True)
         return False
     return True
 
@@ -111,13 +111,13 @@ def _soak(first: int, count: int, jobs: int, *, is_brief: bool) -> int:
             done += len(part)
             if status:
                 failures += max(told.count("failed; again:"), 1)
-                print(told, flush=True)  # noqa: T201
+                print(told, flush=True)
                 if is_brief:
                     pool.shutdown(cancel_futures=True)
                     break
             if done % (BATCH_SEEDS * 20) == 0:
-                print(f"{done} seeds, {failures} failed, {time.monotonic() - began_s:.0f} s", flush=True)  # noqa: T201
-    print(f"{done} seeds, {failures} failed, {time.monotonic() - began_s:.0f} s")  # noqa: T201
+                print(f"{done} seeds, {failures} failed, {time.monotonic() - began_s:.0f} s", flush=True)
+    print(f"{done} seeds, {failures} failed, {time.monotonic() - began_s:.0f} s")
     return 1 if failures else 0
 
 

@@ -79,8 +79,8 @@ def main() -> int:
             live(dies_at, share)
         except Exception:  # noqa: BLE001  # whatever it is, it is told and counts
             failures += 1
-            print(f"crash at operation {dies_at}, share {share}: {traceback.format_exc(limit=-8)}", flush=True)  # noqa: T201
-    print(f"{total} operations, {len(points)} crashes, {failures} failed")  # noqa: T201
+            print(f"crash at operation {dies_at}, share {share}: {traceback.format_exc(limit=-8)}", flush=True)
+    print(f"{total} operations, {len(points)} crashes, {failures} failed")
     return 1 if failures else 0
 
 

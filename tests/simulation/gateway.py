@@ -149,14 +149,14 @@ class Gateway:
             self.journalled.update(arrival.payload for arrival in arrivals)
             return commit
 
-        journal.append = noted  # type: ignore[method-assign]
+        journal.append = noted  # type: ignore[method-assign]  # looked at on its way
 
     def _let_go_of_lock(self) -> None:
         """As the kernel does for a process that is no more, however far its parts were built."""
         lock = str(self.config.state_dir / "lock")
         for number in os.listdir("/proc/self/fd"):  # noqa: PTH208  # numbers, no paths
             with contextlib.suppress(OSError):  # the folder itself was open while it was listed
-                if os.readlink(f"/proc/self/fd/{number}") == lock:  # noqa: PTH115
+                if os.readlink(f"/proc/self/fd/{number}") == lock:  # noqa: PTH115  # as above
                     os.close(int(number))
 
     def _excuse(self, error: Exception) -> None:

@@ -192,11 +192,11 @@ def main() -> int:
             told = complaint(mutation)
         except ValueError as error:
             told = ""
-            print(error)  # noqa: T201
+            print(error)
         missed += not told
         verdict = f"noticed: {told[:100]}" if told else "NOT NOTICED"
-        print(f"{time.monotonic() - began_s:5.0f} s  {mutation.name}: {verdict}", flush=True)  # noqa: T201
-    print(f"{len(chosen)} mutations, {missed} not noticed")  # noqa: T201
+        print(f"{time.monotonic() - began_s:5.0f} s  {mutation.name}: {verdict}", flush=True)
+    print(f"{len(chosen)} mutations, {missed} not noticed")
     return 1 if missed else 0
 
 

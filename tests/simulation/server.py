@@ -101,7 +101,7 @@ class Server:
             delay_ns = 0 if fault == "after" else self._rng.randrange(LATE_S * S)
             self._late.append((self._clock.true_ns + delay_ns, data))
             self.step()
-            raise ReadTimeoutError(None, None, "timed out")  # type: ignore[arg-type]
+            raise ReadTimeoutError(None, None, "timed out")  # type: ignore[arg-type]  # as above
 
     def _commit(self, data: bytes) -> None:
         for line in data.decode().splitlines():

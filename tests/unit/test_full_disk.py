@@ -66,7 +66,7 @@ def test_a_file_is_read_where_there_is_no_room_for_its_index(tmp_path: Path, mon
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
             raise error
-        return connect(name, **options)  # type: ignore[call-overload, no-any-return]
+        return connect(name, **options)  # type: ignore[call-overload, no-any-return]  # passed on
 
     monkeypatch.setattr(sqlite3, "connect", without_room)
     assert check_journal(tmp_path, lambda _done, _of: None).problems == []
