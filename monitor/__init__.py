@@ -8,17 +8,20 @@
 
 1. `ingest`     paho's callbacks only enqueue; one writer takes what waits, live before fill. Messages of other
                 formats become records here, in `wire`.
-2. `journal`    commits the bytes as received, with boots, gaps and a hash chain; only then PUBACK and `down/ack`.
+2. `journal`    commits the bytes as received, with boots, gaps and a hash chain; only then PUBACK and `down/ack`, which
+                asks for what is missing. Payloads past the budget go once every consumer has confirmed them.
 3. `consumers`  read the journal behind a cursor, each in its own thread with its own file:
    `watch`      decodes a batch, runs the detector over all its loggers at once, keeps alerts, their transitions and
                 results (derived channels, running totals); judges again, in order, what records that came late concern;
    `store`      turns records, results and transitions into points and writes them; its cursor passes what the server
                 confirmed;
    `notify`     tells the world of each transition.
+   What is wrong with the gateway itself stands in the journal's ticks, and becomes an alarm like any other.
 4. Records, what operators entered, the configuration in force and the passing of time all lie in the journal, in one
    order: replay equals live.
 
-Every part is a plain object whose `step()` does a bounded piece of work; threads exist in `app` only.
+Every part is a plain object whose `step()` does a bounded piece of work. `parts` builds and joins them; `app` gives
+each a thread and `supervise` looks whether it moves; a simulation steps them all in one.
 Imports point one way:
 cli > app > web, consumers > sinks, ingest > alerts, journal > detect, shock, wire > config > model.
 """

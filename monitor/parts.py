@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from pathlib import Path
 
 from monitor.config import Config
 from monitor.consumers import Notify, Store, Watch, WatchReader
@@ -148,11 +147,6 @@ def open_journal(config: Config, clock: Clock) -> Journal:
     if journal.last_config() != rules:
         journal.append_own("config", clock.now_ns(), rules)
     return journal
-
-
-def state_files(state_dir: Path) -> tuple[Path, ...]:
-    """The files that a gateway keeps, the one first that cannot be made again."""
-    return tuple(state_dir / name for name in ("journal.db", "watch.db", "store.db", "notify.db", "series.db"))
 
 
 def _require_whole_journal(head: int, cursors: dict[str, int]) -> None:

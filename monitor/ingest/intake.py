@@ -13,6 +13,7 @@ from monitor.ingest.desk import Desk
 from monitor.ingest.inbox import Delivery, Inbox
 from monitor.ingest.reading import Judged, Reading, is_status
 from monitor.journal import Journal
+from monitor.journal.retention import TICK_S
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.condition import Condition, told
 from monitor.wire import Sources
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 MAX_COMMIT_RECORDS = 500
 MAX_COMMIT_BYTES = 8 << 20  # of topic and payload, derived ones counted; decoded it is twice as much memory
-TICK_NS = 10 * NS_PER_S
+TICK_NS = TICK_S * NS_PER_S
 MAX_JUDGING_NS = NS_PER_S // 50  # of a commit; a slow message goes with what was judged before it, nothing behind it
 STATUS_WEIGHT = 512  # a byte of what a logger says of its memory takes as long to settle as so many of a record
 MAX_SLOW = 64  # messages with the decoder, one of each sender: 8 MiB

@@ -17,27 +17,11 @@ from typing import Any
 from tests.chaos.disk import SmallDisk
 from tests.chaos.loggers import RECORDS_PER_S, Fleet
 from tests.chaos.proxy import Proxy
-from tests.daemon import DaemonProcess
+from tests.daemon import LIMITS, DaemonProcess
 from tests.servers import HOST, Influxd, Mosquitto, influxd, mosquitto
 
 DATABASE = "chaos"
-LIMITS = """
-name = "test"
-[[rule]]
-id = "hot"
-kind = "threshold"
-channel = "temperature.hardware"
-above = "25 degC"
-clear = "24 degC"
-for = "1 s"
-severity = "alarm"
-[[rule]]
-id = "knock"
-kind = "shock"
-axis = "resultant"
-peak = "2 g"
-severity = "alarm"
-"""
+QUICK_LIMITS = LIMITS.replace("20 s", "1 s")  # a round is too short for a dwell of 20 s
 SMALL_JOURNAL = '[journal]\nreserve = "16 MB"'
 RESTART_S = 2.0  # as in deploy/tcm.service
 POLL_S = 0.05
@@ -212,7 +196,7 @@ def world(seed: int, *broker_lines: str, is_disk_small: bool, power_fails_after_
             folder,
             f"mqtt://{HOST}:{to_broker.port}",
             store,
-            limits=LIMITS,
+            limits=QUICK_LIMITS,
             more=SMALL_JOURNAL if disk else "",
             prefix=disk.prefix if disk else (),
         )

@@ -139,15 +139,20 @@ def test_a_request_does_not_count_when_it_may_not_have_been_answered(station: St
     assert station.gaps() == [(1, 1, 4, "lost")]
 
 
-def test_while_others_fill_nothing_is_given_up(station: Station) -> None:
-    """What this logger sent may wait at the broker behind theirs."""
-    station.live(0, 5)
+def fill_others(station: Station, seqs: range) -> None:
+    """The logger sends live, once in 10 s, and another one from its memory all the while."""
     other = iter(range(10_000))
-    for seq in range(6, 60):
+    for seq in seqs:
         for _ in range(40):
             station.clock.mono += S // 4
             station.fill(next(other), logger="M")
         station.live(seq)
+
+
+def test_while_others_fill_nothing_is_given_up(station: Station) -> None:
+    """What this logger sent may wait at the broker behind theirs."""
+    station.live(0, 5)
+    fill_others(station, range(6, 60))
     assert station.gaps() == [(1, 1, 4, "requested")]
     station.talk(400, 60)
     assert station.gaps() == [(1, 1, 4, "lost")]
@@ -355,12 +360,7 @@ def test_others_hold_a_request_up_for_a_time_only(station: Station, monkeypatch:
     """However much they have; one that fills for ever must not keep all alerts from settling."""
     monkeypatch.setattr("monitor.ingest.requests.MAX_OTHERS_NS", 20 * S)
     station.live(0, 5)
-    other = iter(range(10_000))
-    for seq in range(6, 60):
-        for _ in range(40):
-            station.clock.mono += S // 4
-            station.fill(next(other), logger="M")
-        station.live(seq)
+    fill_others(station, range(6, 60))
     assert station.gaps() == [(1, 1, 4, "lost")]
 
 
