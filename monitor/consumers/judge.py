@@ -17,6 +17,7 @@ from monitor.consumers.judged import Judged, Passed, ends_of, tick_of
 from monitor.consumers.placing import Placing
 from monitor.consumers.points import Anchors
 from monitor.consumers.reading import read_phase
+from monitor.consumers.struck import event_results
 from monitor.consumers.totals import DerivedResults, exposure_results
 from monitor.detect.arrivals.steady import Steady
 from monitor.detect.engine import Engine, Judges
@@ -238,6 +239,7 @@ class Judge:
         judged.findings = detected.findings
         judged.results += self._derived.take(detected.derived)
         judged.results += exposure_results(detected.totals, judged.provisional)
+        judged.results += event_results(detected.events)
 
     @property
     def rules(self) -> Rules:

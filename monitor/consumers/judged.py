@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from monitor.alerts import Origin
 from monitor.config import Rules
-from monitor.consumers.points import one_point, shock_fields
 from monitor.consumers.settled import Settled
-from monitor.model.batch import Batch, Event, Finding, Table, Tick
+from monitor.model.batch import Batch, Finding, Table, Tick
 from monitor.model.record import Record
-from monitor.shock.peak import analyse
 
 
 class Passed(NamedTuple):
@@ -69,13 +65,3 @@ def tick_of(record: Record, content: dict[str, Any]) -> Tick:
     """The tick that a record of that kind holds."""
     is_drained = content.get("queue", 0) == 0
     return Tick(record.pos, record.received_ns, content.get("mono_ns", 0), bool(content.get("connected")), is_drained)
-
-
-def shock_result(event: Event, rules: Rules) -> Table:
-    """The peaks of an event, a point of measurement `shock` at its trigger."""
-    rotation = np.array(rules.logger(event.container, event.logger).rotation)
-    tags = (("container", event.container), ("logger", event.logger), ("sensor", event.shock.accelerometer))
-    fields = shock_fields(analyse(event.shock, rotation), event)
-    point = one_point(event.pos, "shock", tags, event.trigger_ns, fields)
-    none, pos = np.zeros(1, dtype=np.int64), np.array([event.pos], dtype=np.int64)
-    return Table("shock", (tags,), none, pos, point.times_ns, point.fields)

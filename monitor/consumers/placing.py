@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.alerts import Origin
-from monitor.consumers.judged import Judged, shock_result
+from monitor.consumers.judged import Judged
 from monitor.consumers.order import Order
 from monitor.consumers.points import Anchors, anchor_of, placed_ns
 from monitor.consumers.reading import read
@@ -51,7 +51,6 @@ class Placing:
         else:
             event = Event(record.pos, container, logger, message.stamp.boot, message.seq, start_ns, message, is_late)
             batch.events.append(event)
-            judged.results.append(shock_result(event, judged.rules))
         return is_late
 
     def _is_late(self, record: Record, owner: Owner, boot: int, seq: int) -> bool:

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from monitor.consumers.reading import read
 from monitor.journal import JournalReader
-from monitor.model.batch import Event, Points
+from monitor.model.batch import Points
 from monitor.model.channel import field_name
 from monitor.model.record import SYNCHRONISED, Anchor, Env, Record, Shock, Stamp, Status
-from monitor.shock.peak import EventPeaks
 
 MAX_TIME_NS = 1 << 62  # year 2116; a placed record ends below int64 with the longest span that the wire admits
 Anchors = Callable[[str, int], Anchor | None]
@@ -89,23 +88,6 @@ def status_points(record: Record, status: Status) -> Points:
 def clock_points(record: Record, stamp: Stamp, start_ns: int) -> Points:
     """Marks a record that was placed by its boot's anchor, since its own clock was not set, at its time."""
     return one_point(record.pos, "logger", _tags(record), start_ns, {"clock": float(stamp.clk)})
-
-
-def shock_fields(peaks: EventPeaks, event: Event) -> dict[str, Any]:
-    """The fields of measurement `shock`: container axes, g; boot and seq as text, since floats would round them."""
-    x_g, y_g, z_g = peaks.axis_peak_g
-    return {
-        "peak_g": peaks.peak_g,
-        "peak_raw_g": peaks.peak_raw_g,
-        "peak_x_g": x_g,
-        "peak_y_g": y_g,
-        "peak_z_g": z_g,
-        "resultant_g": peaks.resultant_g,
-        "duration_ms": peaks.duration_ms,
-        "valid": not (peaks.is_clipped or peaks.is_static_estimated),
-        "boot": str(event.boot),
-        "seq": str(event.seq),
-    }
 
 
 def alert_points(number: int, at_ns: int, alert: dict[str, Any]) -> Points:

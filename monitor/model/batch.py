@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.model.event_summary import EventSummary
 from monitor.model.record import SYNCHRONISED, Shock, Status
 
 
@@ -150,7 +151,9 @@ class Finding(NamedTuple):  # as a storm has many
 
     `change` is `fired`, `peak` (more extreme than before, same state) or `cleared`. `start_ns` is the first reading
     beyond the limit and, with rule, container, logger and channel, the exceedance's identity. `value` and `peak` are in
-    the rule's unit, `uncertainty` (U, k = 2, None: nobody can say) too; `note` is added to the message.
+    the rule's unit, `uncertainty` (U, k = 2, None: nobody can say) too; `note` is added to the message. `limit` is what
+    the value was held against where that is not the rule's own limit (an envelope's at the frequency of the value).
+    `is_doubtful` says that the value is not to be relied upon: its event is not valid and the value no lower bound.
     """
 
     change: str
@@ -168,6 +171,8 @@ class Finding(NamedTuple):  # as a storm has many
     seq: int
     uncertainty: float | None = None
     note: str = ""
+    limit: float | None = None
+    is_doubtful: bool = False
 
 
 class Totals(NamedTuple):
@@ -207,8 +212,9 @@ class Derived(NamedTuple):
 
 @dataclass(slots=True)
 class Detected:
-    """What a batch or a tick led to: findings in order of the journal, running totals, derived channels."""
+    """What a batch or a tick led to: findings in order of the journal, running totals, derived channels, events."""
 
     findings: list[Finding] = field(default_factory=list)
     totals: list[Totals] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
+    events: list[EventSummary] = field(default_factory=list)

@@ -16,10 +16,12 @@ import numpy as np
 
 from monitor.detect.events.rules import Judged, ShockRules
 from monitor.detect.events.signals import Signals
+from monitor.detect.events.summary import summarise
 from monitor.detect.events.tallies import MAX_TALLIES, Tallies
 from monitor.detect.lane import LaneKey
 from monitor.detect.rules import RulesView
 from monitor.model.batch import Event, Finding, Tick, Totals
+from monitor.model.event_summary import EventSummary
 from monitor.model.limit import HealthRule, ShockRule
 
 Found = list[tuple[int, Finding]]
@@ -46,12 +48,13 @@ class ShockJudge:
         """Events that are not counted, as `max_tallies` other accelerometers and rules were there before."""
         return self._tallies.refused
 
-    def step(self, events: Sequence[Event]) -> tuple[Found, list[Totals]]:
-        """Findings, each with its place in the record, and running totals, a row for each event that has any.
+    def step(self, events: Sequence[Event]) -> tuple[Found, list[Totals], list[EventSummary]]:
+        """Findings, each with its place in the record, running totals, a row for each event that has any, and events.
 
         Events without samples are passed over; late ones have no totals to show.
         """
         found: Found = []
+        summaries: list[EventSummary] = []
         told: dict[str, list[_Told]] = {}
         with np.errstate(over="ignore", invalid="ignore"):  # an absurd scale is judged for what it says
             for event in events:
@@ -59,7 +62,8 @@ class ShockJudge:
                     signals = Signals(event, self._rules.view)
                     found += self._judge(signals, told)
                     found += self._judge_health(signals)
-        return found, [_totals(rows) for rows in told.values()]
+                    summaries.append(summarise(event, signals.analysis, None))
+        return found, [_totals(rows) for rows in told.values()], summaries
 
     def tick(self, tick: Tick) -> list[Finding]:
         """Time has passed: counts come down as events leave their window."""

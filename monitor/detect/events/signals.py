@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from monitor.detect.rules import RulesView
 from monitor.model.batch import Event
 from monitor.model.limit import ShockRule
-from monitor.model.record import Shock
+from monitor.shock.analysis import Analysis
 from monitor.shock.duration import longest_s, stretches
-from monitor.shock.filter import lowpass
-from monitor.shock.peak import RAILS, Motion, is_clipped, motion, vector_length
-
-AXES = ("x", "y", "z")
+from monitor.shock.peak import vector_length
+from monitor.shock.waveform import AXES, waveform_of
 
 
 class Hit(NamedTuple):
@@ -33,7 +31,6 @@ class Signals:
         self.event = event
         self.channel = f"shock.{event.shock.accelerometer}"
         self._rules = rules
-        self._by_corner: dict[float, NDArray[np.float64]] = {}
 
     @cached_property
     def accuracy_g(self) -> float | None:
@@ -56,36 +53,21 @@ class Signals:
 
     def clipped_ns(self) -> int | None:
         """Time of the first sample at a rail of the counts or at the declared full scale, None when there is none."""
-        if not is_clipped(self.event.shock):
-            return None
-        return self._time_ns(_is_at_rail(self.event.shock).any(axis=0).argmax())
+        at_rail = self.analysis.waveform.is_at_rail.any(axis=0)
+        return self._time_ns(at_rail.argmax()) if at_rail.any() else None
 
     def _signal(self, rule: ShockRule) -> NDArray[np.float64]:
         """The signal on the rule's axis, signed, or its resultant: float64 [n], g."""
-        accel_g = self._filtered(rule.lowpass_hz)
+        accel_g = self.analysis.lowpassed(rule.lowpass_hz)
         if rule.axis == "resultant":
             return vector_length(accel_g)
         return accel_g[AXES.index(rule.axis), :]
 
-    def _filtered(self, corner_hz: float | None) -> NDArray[np.float64]:
-        if corner_hz is None:
-            return self._motion.dynamic_g
-        if corner_hz not in self._by_corner:
-            self._by_corner[corner_hz] = lowpass(self._motion.dynamic_g, self.event.shock.fs_hz, corner_hz)
-        return self._by_corner[corner_hz]
-
     @cached_property
-    def _motion(self) -> Motion:
+    def analysis(self) -> Analysis:
+        """The event's analysis on container axes."""
         logger = self._rules.logger(self.event.container, self.event.logger)
-        return motion(self.event.shock, np.array(logger.rotation))
+        return Analysis(waveform_of(self.event.shock, np.array(logger.rotation)))
 
     def _time_ns(self, sample: np.int64 | np.intp) -> int:
-        return self.event.start_ns + int(self.event.shock.offsets_ns[sample])
-
-
-def _is_at_rail(shock: Shock) -> NDArray[np.bool_]:
-    """Which samples have lost what lay beyond, bool [3, n]."""
-    at_rail: NDArray[np.bool_] = (shock.counts == RAILS[0]) | (shock.counts == RAILS[1])
-    if shock.range_g > 0:
-        at_rail |= np.abs(shock.accel_g) >= shock.range_g
-    return at_rail
+        return self.event.start_ns + self.analysis.waveform.offset_ns(float(sample))

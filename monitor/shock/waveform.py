@@ -1,0 +1,63 @@
+"""What every algorithm of this folder is given: one event, its samples in g on container axes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.model.record import Shock
+
+AXES = ("x", "y", "z")
+RAILS = (-32_768, 32_767)  # int16: a count there has lost what lay beyond
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waveform:
+    """Samples of one event and what is known of the sensor that took them.
+
+    `raw_g` float64 [3, n] is turned to container axes, offset and gravity included; NaN where a sensor gave nothing.
+    `pre` samples lie before the trigger. `is_at_rail` bool [3, n] (sensor axes) marks samples that have lost what lay
+    beyond; `rail_g` is where the nearest rail is, `level_g` the trigger level, `lowpass_hz` the corner of the sensor's
+    own low-pass: None where nobody says. ValueError for what is no event: other than 3 axes, no sample, a rate that is
+    not positive.
+    """
+
+    raw_g: NDArray[np.float64]
+    fs_hz: float
+    pre: int
+    is_at_rail: NDArray[np.bool_]
+    rail_g: float | None = None
+    level_g: float | None = None
+    lowpass_hz: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.raw_g.ndim != 2 or self.raw_g.shape[0] != len(AXES):
+            raise ValueError(f"shock event: expected samples of 3 axes, [3, n], got shape {list(self.raw_g.shape)}")
+        if self.raw_g.shape[1] == 0:
+            raise ValueError("shock event: expected at least one sample, got none")
+        if not (math.isfinite(self.fs_hz) and self.fs_hz > 0):
+            raise ValueError(f"shock event: expected a positive sampling rate in Hz, got {self.fs_hz:g}")
+
+    @property
+    def samples(self) -> int:
+        """Number of samples on each axis."""
+        return int(self.raw_g.shape[1])
+
+    def offset_ns(self, sample: float) -> int:
+        """Time of a sample, or of a place between two, from the first: round(i * 1e9 / fs)."""
+        return round(sample * 1e9 / self.fs_hz)
+
+
+def waveform_of(shock: Shock, rotation: NDArray[np.float64]) -> Waveform:
+    """The event turned to container axes by `rotation` [3, 3] (sensor to container)."""
+    accel_g = shock.accel_g
+    at_rail = (shock.counts == RAILS[0]) | (shock.counts == RAILS[1])
+    if shock.range_g > 0:
+        at_rail |= np.abs(accel_g) >= shock.range_g
+    counts_g = float(np.abs(shock.scale).min()) * RAILS[1]
+    rail_g = min(shock.range_g, counts_g) if shock.range_g > 0 else counts_g
+    level_g = shock.level_g if shock.level_g > 0 else None
+    return Waveform(rotation @ accel_g, shock.fs_hz, shock.pre, at_rail, rail_g, level_g)
