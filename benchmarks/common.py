@@ -38,7 +38,7 @@ class Daemon:
         self, folder: Path, mqtt_url: str, limits: Path, store: str = "", default_limits: str = "flight-hardware"
     ) -> None:
         """`limits` is the folder of profiles, `store` the lines of `[store]` (none: embedded)."""
-        self.folder, self._port = folder, free_port()
+        self.folder, self.state_dir, self._port = folder, folder / "state", free_port()
         self._log = folder / "daemon.log"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "monitor.toml").write_text(

@@ -7,6 +7,11 @@
 3. a record of one reading above the limit, from publishing to the receipt of the alert that fires;
 4. a record that clears it, until its topic is empty again.
 
+`shocks`: steps 3 and 4 while ten events a second of other loggers arrive, 3 x 4 096 samples each. `shock_alert`: from
+publishing such an event to its first alert. `first_event_ms`: the same of the first one after a start, of two starts:
+one that finds no compiled kernel, one that does. `rss_mb` is the most memory that this daemon held. Without the extra
+`fast`, or with NUMBA_DISABLE_JIT=1, there is but the first, and NumPy does the work.
+
 `outage`: InfluxDB is away, and a backlog of other loggers' records waits in the journal. `catchup`: it is back, and the
 store writes the backlog as fast as it can; samples until it is through.
 """
@@ -15,42 +20,85 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
+from importlib.util import find_spec
 from io import RawIOBase
 from pathlib import Path
 
 from benchmarks.backlog import Outage, quantiles
-from benchmarks.common import Daemon, mqtt_client, positive, report, rounded, table
+from benchmarks.common import REPOSITORY, Daemon, mqtt_client, positive, report, rounded, table
+from benchmarks.knocks import Knocks, write_knocked
 from benchmarks.load import LOGGERS
 from benchmarks.probe import BROKER_LINE, Probe, write_probe
-from tests.servers import Mosquitto, influxd, mosquitto
+from monitor.warming import DISABLED, SEAL
+from tests.servers import Mosquitto, influxd, mosquitto, wait_until
 
 WARM_UP = 10  # samples that do not count: files and code are touched for the first time
 PAGE_BYTES = 4096
+COMPILE_LIMIT_S = 120.0
 
 
 def main() -> None:
     """Measure, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__.partition("\n")[0])
-    parser.add_argument("--samples", type=positive, default=200, help="while idle, and while InfluxDB is away")
+    parser.add_argument("--samples", type=positive, default=200, help="of each phase but the last")
     parser.add_argument("--backlog", type=positive, default=40_000, help="records of 60 readings to catch up with")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    idle, behind = _idle(options.samples), _behind(options.samples, options.backlog)
+    idle, shocks = _idle(options.samples), _shocks(options.samples)
+    behind = _behind(options.samples, options.backlog)
     counts = {"samples": options.samples, "catchup_samples": behind.pop("catchup_samples")}
-    figures = rounded(idle | behind)
+    figures = rounded(idle | shocks | behind)
     rows = [
         (name, {key.removeprefix(f"{name}_"): figures[key] for key in figures if key.startswith(name)})
-        for name in ("idle", "broker", "disk", "outage", "catchup")
+        for name in ("idle", "broker", "disk", "shocks", "shock_alert", "outage", "catchup")
     ]
-    report(figures | counts, table(rows), options.json)
+    text = f"{table(rows)}\nfirst event {figures['first_event_ms']:g} ms, memory {figures['rss_mb']:g} MB"
+    report(figures | counts, text, options.json)
 
 
 def _idle(samples: int) -> dict[str, float]:
     with mosquitto(BROKER_LINE) as broker, tempfile.TemporaryDirectory(prefix="tcm-benchmark-") as name:
         plain_ms, disk_ms, alerts_ms = _measure(Path(name), broker, samples)
     return quantiles("idle", alerts_ms) | quantiles("broker", plain_ms) | quantiles("disk", disk_ms)
+
+
+def _shocks(samples: int) -> dict[str, float]:
+    """With the compiled kernel where that is installed: the daemon's second start has it."""
+    with mosquitto(BROKER_LINE) as broker, tempfile.TemporaryDirectory(prefix="tcm-benchmark-") as name:
+        folder = Path(name)
+        limits = folder / "limits"
+        shutil.copytree(REPOSITORY / "config" / "limits", limits)
+        daemon = Daemon(folder, broker.url, limits)
+        write_probe(limits, folder / "containers")
+        write_knocked(folder / "containers")
+        knocks = Knocks(broker.port)
+        try:
+            first_ms = [_first_event_ms(daemon, knocks)]
+            if find_spec("numba") is not None and os.environ.get(DISABLED, "0") == "0":
+                wait_until((daemon.state_dir / SEAL).exists, COMPILE_LIMIT_S, "the kernel to be compiled")
+                daemon.stop()
+                first_ms.append(_first_event_ms(daemon, knocks))
+            knocks.alerts_ms.clear()
+            with mqtt_client(broker.port) as client, knocks.going_on():
+                probe = Probe(client)
+                samples_ms = [probe.sample_ms() for _ in range(WARM_UP + samples)][WARM_UP:]
+            rss_mb = daemon.peak_rss_mb()
+        finally:
+            daemon.stop()
+    figures = quantiles("shocks", samples_ms) | quantiles("shock_alert", knocks.alerts_ms)
+    return figures | {"first_event_ms": max(first_ms), "rss_mb": rss_mb}
+
+
+def _first_event_ms(daemon: Daemon, knocks: Knocks) -> float:
+    """To the alert of the first event after a start."""
+    knocks.alerts_ms.clear()
+    daemon.start()
+    daemon.wait_ready()
+    with knocks.going_on():
+        return knocks.alerts_ms[0]
 
 
 def _behind(samples: int, backlog: int) -> dict[str, float]:

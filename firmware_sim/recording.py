@@ -133,8 +133,8 @@ def quantise(wave_g: F64) -> tuple[tuple[float, float, float], NDArray[np.int16]
     """Return g/count of each axis and int16 (3, n) counts of wave_g (3, n), finite.
 
     If all values lie on the grid of a converter (range / 2^(bits-1), within the rounding of the file), that grid is
-    taken and the sensor's own counts come back exactly. Otherwise each axis gets max / 32767: within half a count of
-    the file and never clipped.
+    taken and the sensor's own counts come back exactly. Otherwise each axis gets max / 32766: within half a count of
+    the file and never at the rail.
     """
     greatest = float(np.abs(wave_g).max())
     for step_g in sorted({r / 2 ** (bits - 1) for r in RANGES_G for bits in CONVERTER_BITS}, reverse=True):
@@ -142,7 +142,7 @@ def quantise(wave_g: F64) -> tuple[tuple[float, float, float], NDArray[np.int16]
         fits = greatest / step_g < 32767.5 and step_g > 40 * FILE_ROUNDING_G  # finer, any value would be on the grid
         if fits and np.abs(counts * step_g - wave_g).max() <= FILE_ROUNDING_G:
             return (step_g, step_g, step_g), counts.astype(np.int16)
-    scales = np.maximum(np.abs(wave_g).max(axis=1), 1e-6) / 32767.0  # an axis of zeros needs a scale as well
+    scales = np.maximum(np.abs(wave_g).max(axis=1), 1e-6) / 32766.0  # an axis of zeros needs a scale as well
     x_g, y_g, z_g = (float(s) for s in scales)
     return (x_g, y_g, z_g), np.round(wave_g / scales[:, None]).astype(np.int16)
 

@@ -27,7 +27,8 @@ READY_S = SETTLE_S = STOP_S = 20.0
 # Child processes keep their bytecode here, whatever the environment says: else some compile everything at each start.
 BYTECODE = tempfile.TemporaryDirectory(prefix="tcm-bytecode-")
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {
-    "PYTHONPYCACHEPREFIX": BYTECODE.name
+    "PYTHONPYCACHEPREFIX": BYTECODE.name,
+    "NUMBA_DISABLE_JIT": "1",  # else each daemon would have the kernel of the spectra compiled for its next start
 }
 
 LIMITS = """

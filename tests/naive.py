@@ -52,6 +52,7 @@ __all__ = [
     "peak",
     "resultant",
     "static_vector",
+    "velocity_change",
 ]
 
 
@@ -132,7 +133,8 @@ def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> list[
     if pre == 0:
         return [float(np.median(axis)) for axis in accel_g]
     if pre <= width:
-        return [sum(axis[:pre].tolist()) / pre for axis in accel_g]
+        mean = [sum(axis[:pre].tolist()) / pre for axis in accel_g]
+        return _rest_behind(accel_g, fs_hz, pre, mean) if math.hypot(*mean) < 0.3 else mean
     windows = []
     for start in range(pre - width + 1):
         pieces = [axis[start : start + width].tolist() for axis in accel_g]
@@ -141,7 +143,47 @@ def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> list[
         windows.append((spread, mean))
     if any(0.5 <= math.hypot(*mean) <= 1.5 for _, mean in windows):
         windows = [(spread, mean) for spread, mean in windows if math.hypot(*mean) >= 0.3]
-    return min(windows, key=lambda window: window[0])[1]
+    mean = min(windows, key=lambda window: window[0])[1]
+    return _rest_behind(accel_g, fs_hz, pre, mean) if math.hypot(*mean) < 0.3 else mean
+
+
+def _rest_behind(accel_g: NDArray[np.float64], fs_hz: float, pre: int, fall: list[float]) -> list[float]:
+    """The quietest 0.05 s behind the trigger where they are steady and 1 g away from the fall, else the fall."""
+    width = round(0.05 * fs_hz)
+    if width < 2 or accel_g.shape[1] - pre < width:
+        return fall
+    pieces = [accel_g[:, at : at + width] for at in range(pre, accel_g.shape[1] - width + 1)]
+    quietest = min(pieces, key=lambda piece: float(piece.var(axis=1).sum()))
+    mean = [sum(axis.tolist()) / width for axis in quietest]
+    halves = [sum(axis[-(width // 2) :].tolist()) - sum(axis[: width // 2].tolist()) for axis in quietest]
+    is_steady = math.hypot(*halves) / (width // 2) < 0.03
+    return mean if is_steady and abs(math.dist(mean, fall) - 1.0) <= 0.3 else fall
+
+
+def velocity_change(rows: Sequence[Sequence[float]], fs_hz: float, axis: int, index: int) -> list[float]:
+    """Twin of `monitor.shock.pulse`: trapezoids from the peak at `index` out to where the axis comes to zero or rest.
+
+    `rows` are the vectors sample by sample. The last trapezoid on each side ends in a vector that lies between the
+    last sample of the pulse and the first outside of it.
+    """
+    peak = rows[index][axis]
+    area = [0.0, 0.0, 0.0]
+    for step in (-1, 1):
+        at = index
+        while 0 <= at + step < len(rows):
+            inner, outer = rows[at], rows[at + step]
+            height, below = inner[axis] / peak, outer[axis] / peak
+            share = reach = 1.0
+            if below <= 0.001:
+                share = height / (height - min(below, 0.0))
+                slope = 0.0 if at == index else rows[at - step][axis] / peak - height
+                reach = min(height / slope, 1.0) if slope > 0 and below >= -0.001 else share
+            end = [value + share * (following - value) for value, following in zip(inner, outer, strict=True)]
+            area = [total + reach * (value + last) / 2 for total, value, last in zip(area, inner, end, strict=True)]
+            if below <= 0.001:
+                break
+            at += step
+    return [9.80665 * total / fs_hz for total in area]
 
 
 def peak(samples: Sequence[float]) -> float:

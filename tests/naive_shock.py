@@ -1,24 +1,75 @@
-"""Twin of the shock rules that count events or add up their dose: every event is kept, all is reckoned anew each time.
+"""Twin of the shock rules: every event is kept, all is reckoned anew each time; what one event does is `naive_event`.
 
 For events whose static part is zero, on sensor axes that are the container's, without low-pass and least duration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 
 from monitor.model.batch import Event, Finding, Tick
 from monitor.model.leg import DEFAULT_PHASE
 from monitor.model.limit import ShockRule
+from tests.naive_event import guard, naive_hit
 
 Lane = tuple[str, str, bool, str]
+Spans = tuple[tuple[int, str], ...]
+
+
+class NaiveRule:
+    """One rule that judges each event by itself; `places` says where loggers are."""
+
+    def __init__(
+        self, rule: ShockRule, spans: Spans = (), accuracy_g: float | None = None, places: Mapping[str, str | None] = {}
+    ) -> None:
+        self.rule, self.spans, self.accuracy_g, self.places = rule, spans, accuracy_g, places
+
+    def feed(self, items: Iterable[Event | Tick]) -> list[Finding]:
+        """What is told of events."""
+        found = []
+        for event in items:
+            if isinstance(event, Tick) or not is_judged(self.rule, self.places.get(event.logger)):
+                continue
+            if stretch(self.rule, self.spans, event.trigger_ns) is None:
+                continue
+            hit = naive_hit(self.rule, event, self.accuracy_g)
+            if hit is not None:
+                start_ns = event.start_ns + round(hit.start * 1e9 / event.shock.fs_hz)
+                channel = f"shock.{event.shock.accelerometer}"
+                fired = Finding(
+                    "fired", self.rule.id, event.container, event.logger, channel, self.rule.axis, start_ns, start_ns,
+                    hit.value, hit.value, event.pos, event.boot, event.seq, hit.uncertainty, limit=hit.limit,
+                    is_doubtful=hit.is_doubtful,
+                )  # fmt: skip
+                found += [fired, fired._replace(change="cleared", time_ns=event.end_ns)]
+        return found
+
+
+def is_judged(rule: ShockRule, place: str | None) -> bool:
+    """Whether a logger at a place is."""
+    return rule.place is None or fnmatchcase(place or "", rule.place)
+
+
+def stretch(rule: ShockRule, spans: Spans, time_ns: int) -> int | None:
+    """Number of the stretch of watched phases that a time lies in, None outside."""
+    number, was_watched, found = 0, False, None
+    for start_ns, phase in ((None, DEFAULT_PHASE), *spans):
+        if start_ns is not None and start_ns > time_ns:
+            break
+        is_watched = rule.phases is None or phase in rule.phases
+        number += is_watched and not was_watched
+        was_watched, found = is_watched, number if is_watched else None
+    return found
 
 
 class NaiveTally:
     """One rule for all accelerometers."""
 
-    def __init__(self, rule: ShockRule, spans: tuple[tuple[int, str], ...] = ()) -> None:
-        self.rule, self.spans = rule, spans
+    def __init__(
+        self, rule: ShockRule, spans: Spans = (), accuracy_g: float | None = None, places: Mapping[str, str | None] = {}
+    ) -> None:
+        self.rule, self.spans, self.accuracy_g, self.places = rule, spans, accuracy_g, places
         self.lanes: dict[Lane, _Lane] = {}
         self.findings: list[Finding] = []
 
@@ -28,7 +79,7 @@ class NaiveTally:
             if isinstance(item, Tick):
                 for key in sorted(self.lanes):
                     self._tick(key, item)
-            else:
+            elif is_judged(self.rule, self.places.get(item.logger)):
                 channel = f"shock.{item.shock.accelerometer}"
                 self._event((item.container, item.logger, item.is_late, channel), item)
         return self.findings
@@ -42,27 +93,25 @@ class NaiveTally:
             self._end(key, lane, lane.last_ns, place)
         if self._stretch(time_ns) is None:
             return
-        axis = "xyz".index(rule.axis)
-        sizes_g = [abs(float(count)) * float(event.shock.scale[axis]) for count in event.shock.counts[axis].tolist()]
-        beyond = [index for index, size_g in enumerate(sizes_g) if size_g > rule.peak_g]
+        hit = naive_hit(rule, event, self.accuracy_g)
         lane = self.lanes.get(key)
         if lane is None:
-            if not beyond:
+            if hit is None:
                 return
             lane = self.lanes[key] = _Lane(self._stretch(time_ns), self._bucket(time_ns))
         self._move(key, lane, self._bucket(time_ns), place)
         lane.last_ns, lane.place, lane.tick_ns = time_ns, place, None
-        if not beyond:
+        if hit is None:
             return
-        lane.events.append((self._bucket(time_ns), max(sizes_g)))
+        lane.events.append((self._bucket(time_ns), abs(hit.value) + guard(rule, hit.uncertainty)))
         amount = self._amount(lane, lane.end)
-        start_ns = event.start_ns + round(beyond[0] * 1e9 / event.shock.fs_hz)
+        start_ns = event.start_ns + round(hit.start * 1e9 / event.shock.fs_hz)
         if lane.start_ns is None and amount > rule.limit:
             lane.start_ns, lane.peak = start_ns, amount
-            self._tell("fired", key, lane, start_ns, amount, place)
+            self._tell("fired", key, lane, start_ns, amount, place, is_doubtful=hit.is_doubtful)
         elif lane.start_ns is not None and amount > lane.peak:
             lane.peak = amount
-            self._tell("peak", key, lane, start_ns, amount, place)
+            self._tell("peak", key, lane, start_ns, amount, place, is_doubtful=hit.is_doubtful)
 
     def _tick(self, key: Lane, tick: Tick) -> None:
         lane = self.lanes[key]
@@ -105,24 +154,24 @@ class NaiveTally:
         return 0 if self.rule.within_s is None else time_ns // round(self.rule.within_s * 1e9 / 60)
 
     def _stretch(self, time_ns: int) -> int | None:
-        """Number of the stretch of watched phases that a time lies in, None outside."""
-        number, was_watched, found = 0, False, None
-        for start_ns, phase in ((None, DEFAULT_PHASE), *self.spans):
-            if start_ns is not None and start_ns > time_ns:
-                break
-            is_watched = self.rule.phases is None or phase in self.rule.phases
-            number += is_watched and not was_watched
-            was_watched, found = is_watched, number if is_watched else None
-        return found
+        return stretch(self.rule, self.spans, time_ns)
 
     def _tell(
-        self, change: str, key: Lane, lane: _Lane, time_ns: int, value: float, place: tuple[int, int, int]
+        self,
+        change: str,
+        key: Lane,
+        lane: _Lane,
+        time_ns: int,
+        value: float,
+        place: tuple[int, int, int],
+        *,
+        is_doubtful: bool = False,
     ) -> None:
         assert lane.start_ns is not None
         container, logger, _, channel = key
         self.findings.append(
             Finding(change, self.rule.id, container, logger, channel, self.rule.axis, lane.start_ns, time_ns,
-                    value, lane.peak, *place)
+                    value, lane.peak, *place, is_doubtful=is_doubtful)
         )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ ALLOWED = {
     "battery": ("brown-out",),
     "memory": OFF,
 }
-STATIC = ("trigger", "clipped", "calibration")  # properties of the scenario: listed, not scored
+STATIC = ("trigger", "clipped", "invalid", "calibration")  # properties of the scenario: listed, not scored
 DRIFTING = ("drift", "stuck", "clip", "dropout")
 SIGMAS = 1.4826  # standard deviations in a median absolute deviation of Gaussian values
 EARLIEST = 1.5  # an announcement holds for this many times its horizon; the world changes its mind later

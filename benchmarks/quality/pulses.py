@@ -120,7 +120,7 @@ def judge(shown: Shown, rule: Limit, *, is_turned: bool = False) -> tuple[bool, 
     if OVERSHOOT * shown.resultant_g + wide_g < level_g:
         return False, False
     is_unsure = is_turned or shown.raw_g + wide_g > shown.part["range_g"]  # clipped: a lower bound only
-    corner_hz, axis = rule.number("lowpass", 0.0), rule.table["axis"]
+    corner_hz, axis = rule.number("lowpass", 0.0), rule.table.get("axis", "resultant")
     wave_g = shown.filtered_g(corner_hz) if 0.0 < corner_hz < fs_hz / 2 and shown.raw_g > 0 else shown.wave_g
     signal_g = np.sqrt((wave_g**2).sum(axis=0)) if axis == "resultant" else np.abs(wave_g[AXES.index(axis)])
     slack_s = 2.0 / fs_hz

@@ -16,7 +16,7 @@ def score_shocks(
     logger: LoggerTruth, limits: Sequence[Limit], alarms: Sequence[Alarm], vibration: Sequence[Mapping[str, Any]]
 ) -> Iterator[Verdict]:
     """Verdicts on all peak rules at one logger; `vibration` is that of scenario.json."""
-    rules = [rule for rule in limits if rule.kind == "shock" and "count" not in rule.table and "dose" not in rule.table]
+    rules = [rule for rule in limits if rule.kind == "shock" and "peak" in rule.table and "count" not in rule.table]
     here = {(alarm.boot, alarm.seq, alarm.channel, alarm.rule): alarm for alarm in alarms if alarm.kind == "shock"}
     known = {(one.boot, one.seq) for one in logger.arrivals if not one.is_foreign}
     judged = set()
@@ -26,7 +26,8 @@ def score_shocks(
         for rule in rules:
             if not rule.watches(_phase(logger, event.t0_s)):
                 continue
-            is_sure, is_possible = judge(shown, rule, is_turned=is_turned and rule.table["axis"] != "resultant")
+            has_axis = rule.table.get("axis", "resultant") != "resultant"
+            is_sure, is_possible = judge(shown, rule, is_turned=is_turned and has_axis)
             key = (event.boot, event.seq, f"shock.{event.acc}", rule.id)
             place = ("shock", rule.id, logger.name, key[2], event.t0_s, event.t0_s)
             if event.reason or key[:2] not in known:

@@ -10,7 +10,7 @@ from typing import Any
 
 from monitor.alerts.reconcile import Change, Told
 from monitor.alerts.wording import ended
-from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING, OPEN_STATES, Alert, alert_id, in_json
+from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING, OPEN_STATES, Alert, alert_id, in_json, stored_alert
 from monitor.model.batch import Finding
 from monitor.model.clock import rfc3339
 
@@ -85,7 +85,7 @@ class AlertBook:
         ).fetchone()
         if row is None:
             return False  # judged under other limits before the journal's earliest snapshot
-        key, body = row[0], json.loads(row[1])
+        key, body = row[0], stored_alert(row[1])
         body["peak"] = in_json(finding.peak)
         if finding.change == "cleared":
             end(body, finding)
@@ -106,7 +106,7 @@ class AlertBook:
             (ACKNOWLEDGED, container),
         )
         return [
-            Told(exceedance, occurred_ns, cleared_ns, json.loads(body), key, bool(was_acknowledged), number)
+            Told(exceedance, occurred_ns, cleared_ns, stored_alert(body), key, bool(was_acknowledged), number)
             for key, exceedance, occurred_ns, cleared_ns, body, was_acknowledged, number in rows
         ]
 
@@ -119,7 +119,7 @@ class AlertBook:
             "SELECT alerts.*, min(n), at_ns FROM transitions JOIN alerts ON alert_id = id GROUP BY id ORDER BY min(n)"
         )
         for *row, _, at_ns in rows:
-            body = json.loads(row[-1])
+            body = stored_alert(row[-1])
             if is_wanted(body["evidence"]["pos"]) and not self._knows(row[0]):
                 self._connection.execute("INSERT INTO alerts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
                 self._transition(row[0], FIRING, at_ns, body)
@@ -148,21 +148,21 @@ class AlertBook:
             "ORDER BY occurred_ns DESC, id LIMIT ?3",
             (state, container, limit),
         )
-        return [json.loads(row[0]) for row in rows][::-1]
+        return [stored_alert(row[0]) for row in rows][::-1]
 
     def open_page(self, after: str, limit: int) -> list[dict[str, Any]]:
         """Open alerts in order of their ids, `limit` of them behind the id `after`."""
         rows = self._connection.execute(
             "SELECT body FROM alerts WHERE state <> 'cleared' AND id > ? ORDER BY id LIMIT ?", (after, limit)
         )
-        return [json.loads(row[0]) for row in rows]
+        return [stored_alert(row[0]) for row in rows]
 
     def transitions(self, after: int, limit: int) -> list[tuple[int, int, dict[str, Any]]]:
         """(number, time ns, alert as it was then) behind number `after`, in the order in which they happened."""
         rows = self._connection.execute(
             "SELECT n, at_ns, body FROM transitions WHERE n > ? ORDER BY n LIMIT ?", (after, limit)
         ).fetchall()
-        return [(n, at_ns, json.loads(body)) for n, at_ns, body in rows]
+        return [(n, at_ns, stored_alert(body)) for n, at_ns, body in rows]
 
     def last_transition(self) -> int:
         """Number of the latest transition, 0 before the first."""
@@ -177,7 +177,7 @@ class AlertBook:
     def body(self, key: str) -> dict[str, Any] | None:
         """The alert of an id as it stands, None where there is none."""
         row = self._connection.execute("SELECT body FROM alerts WHERE id = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        return None if row is None else stored_alert(row[0])
 
     def _knows(self, key: str) -> bool:
         return self._connection.execute("SELECT 1 FROM alerts WHERE id = ?", (key,)).fetchone() is not None

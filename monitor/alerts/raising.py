@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from monitor.alerts.struck import limit_of_value, margin_of_value, quantity_of_value
 from monitor.alerts.wording import begun
 from monitor.config import Rules
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id
@@ -33,7 +34,8 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
     container = rules.container(finding.container)
     logger = rules.logger(finding.container, finding.logger)
     rule = next(rule for rule in rules.profile(finding.container).rule if rule.id == finding.rule)
-    judgement = decision(rule, finding.value, finding.uncertainty)
+    judgement = decision(rule, finding)
+    limit = limit_of_value(rule, finding)
     return Alert(
         id=alert_id(finding.rule, finding.container, finding.logger, finding.channel, finding.start_ns),
         rule=rule.id,
@@ -51,7 +53,7 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
         cleared_ns=None,
         value=finding.value,
         peak=finding.peak,
-        limit=rule.limit,
+        limit=limit,
         unit=rule.unit,
         uncertainty=finding.uncertainty,
         decision=judgement,
@@ -60,16 +62,21 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
         profile_digest=rules.profile_digest(finding.container),
         evidence=Evidence(finding.pos, finding.boot, finding.seq),
         message=begun(rule, finding, logger, judgement) + (LATEST if origin.is_latest else ""),
+        quantity=quantity_of_value(rule) if isinstance(rule, ShockRule) else None,
+        margin=margin_of_value(rule, finding.value, limit) if isinstance(rule, ShockRule) else None,
     )
 
 
-def decision(rule: Rule, value: float, uncertainty: float | None) -> str:
+def decision(rule: Rule, finding: Finding) -> str:
     """What can be said of a value that fired: `exceeded` when it is beyond the limit even less U.
 
     `within` when it is not beyond the limit itself (a rule with a guard fires at the limit less U); else, and where
-    nobody knows U, `indeterminate`.
+    nobody knows U or the value is not to be relied upon, `indeterminate`.
     """
-    beyond = abs(value) - rule.limit if isinstance(rule, ShockRule) else (value - rule.limit) * rule.sign
-    if uncertainty is not None and beyond > uncertainty:
+    if finding.is_doubtful:
+        return "indeterminate"
+    size = abs(finding.value) if isinstance(rule, ShockRule) else finding.value
+    beyond = (size - limit_of_value(rule, finding)) * rule.sign
+    if finding.uncertainty is not None and beyond > finding.uncertainty:
         return "exceeded"
     return "within" if beyond <= 0 and rule.guard is not None else "indeterminate"

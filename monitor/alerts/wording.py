@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.alerts.amounts import amount, amounts, duration
+from monitor.alerts.struck import struck
 from monitor.model.batch import Finding
 from monitor.model.channel import quantity_of, unit_of
 from monitor.model.clock import NS_PER_S, rfc3339
@@ -19,6 +20,7 @@ from monitor.model.limit import (
     ShockRule,
     StatisticRule,
 )
+from monitor.model.rules.shock import FIELDS
 
 HEALTH = {
     "stuck": "does not change",
@@ -26,19 +28,25 @@ HEALTH = {
     "nan": "lacks values",
     "clock": "stepped, stands still or is not set",
     "clipped": "event reached the sensor's rails: its peak is a lower bound",
+    "invalid": "event is not valid",
     "battery": "is low",
     "memory": "is nearly full",
     "trigger": "level or range does not fit the limits",
     "calibration": "calibration is out of date",
     "silent": "is silent",
 }
-NOTED = frozenset({"clock", "trigger"})  # checks whose note says more exactly what the text above says
+NOTED = {  # checks whose note says more exactly what the text above says
+    "clock": "{what}: {note}",
+    "trigger": "{what}: {note}",
+    "invalid": "{what} event is not valid: {note}",
+}
+RESULTANT = "resultant"
 ALL_LOGGERS = "-"  # of what concerns a container as a whole
 WITHIN_DIGITS = 3  # of a value no further from its limit than U: what follows is noise
 UNCERTAINTY_DIGITS = 2
 NS_PER_MS = NS_PER_S // 1000
+OF_ONE_EVENT = frozenset(FIELDS) - {"peak"}  # nothing that grows and has a peak
 UNTIL = " until "  # begins what is added to the message of an alert that ended
-LIMITED = ", limit "
 BEYOND = ", beyond the limit of "
 
 
@@ -47,10 +55,10 @@ def begun(rule: Rule, finding: Finding, logger: Logger, decision: str) -> str:
     where = f"{finding.container} {logger.place or finding.logger}"
     if finding.logger == ALL_LOGGERS:
         where = f"all loggers of {finding.container}"
-    what = f"{finding.channel} {finding.axis}" if finding.axis else finding.channel
+    what = finding.channel if _is_plain(rule, finding.axis) else f"{finding.channel} {finding.axis}"
     note = f", {finding.note}" if finding.note else ""
     if isinstance(rule, HealthRule) and rule.check in NOTED and finding.note:
-        fact, note = f"{what}: {finding.note}", ""
+        fact, note = NOTED[rule.check].format(what=what, note=finding.note), ""
     elif isinstance(rule, HealthRule):
         fact = f"{what} {_fault(rule, finding)}"
     else:
@@ -62,8 +70,14 @@ def ended(body: dict[str, Any], cleared_ns: int, note: str) -> str:
     """What is added to the message of an alert (its JSON) that ended at a time (ns UTC), `note` saying why."""
     peak = amounts(body["peak"], body["limit"], body["unit"])[0]
     tells_nothing = body["kind"] == "health" and body["unit"] in ("", "s")  # that it was so, and for how long
+    tells_nothing |= body.get("quantity") in OF_ONE_EVENT
     parts = [_moment(body["channel"], cleared_ns), "" if tells_nothing else f"peak {peak}", note]
     return UNTIL + ", ".join(part for part in parts if part)
+
+
+def _is_plain(rule: Rule, axis: str | None) -> bool:
+    """Whether there is no axis to tell: only of a peak it is said that the vector's length is meant."""
+    return axis is None or (axis == RESULTANT and isinstance(rule, ShockRule) and rule.quantity != "peak")
 
 
 def _moment(channel: str, time_ns: int) -> str:
@@ -81,14 +95,14 @@ def _fault(rule: HealthRule, finding: Finding) -> str:
 
 def _excess(rule: Rule, finding: Finding, decision: str) -> str:
     """The value and its limit; of one that may yet be within it, how far from it that is to say."""
+    if isinstance(rule, ShockRule):
+        return struck(rule, finding, decision)
     if decision == "within" and finding.uncertainty is not None:
         value, limit = amounts(finding.value, rule.limit, rule.unit, WITHIN_DIGITS)
         within = amount(finding.uncertainty, rule.unit, UNCERTAINTY_DIGITS)
         return f"{_measured(rule, value)[0]}, within {within} of the limit of {limit}"
     value, limit = amounts(finding.value, rule.limit, rule.unit)
     measured, relation = _measured(rule, value)
-    if isinstance(rule, ShockRule) and finding.value < 0:
-        relation = ", beyond "  # against the axis: its size is above
     return f"{measured}{relation}{limit}"
 
 
@@ -96,8 +110,6 @@ def _measured(rule: Rule, value: str) -> tuple[str, str]:
     """What was measured, and what stands before the limit."""
     if isinstance(rule, ExposureRule):
         return _accumulated(rule, value)
-    if isinstance(rule, ShockRule):
-        return _struck(rule, value)
     name = ""
     if isinstance(rule, RateRule | ForecastRule):
         name = f"{rule.kind} "
@@ -113,14 +125,6 @@ def _accumulated(rule: ExposureRule, value: str) -> tuple[str, str]:
         return f"mean kinetic temperature over {duration(rule.window_s)} {value}", ", above "
     base = f"{_side(rule.base_sign)} {amount(rule.base, unit_of(rule.channel))}"
     return (f"time {base}: {value}" if rule.measure == "time" else f"{value} {base}"), BEYOND
-
-
-def _struck(rule: ShockRule, value: str) -> tuple[str, str]:
-    if rule.dose is not None:
-        return f"dose {value}", LIMITED
-    if rule.within_s is not None:
-        return f"{value} events above {amount(rule.peak_g, 'g')} within {duration(rule.within_s)}", LIMITED
-    return value, ", above "
 
 
 def _side(sign: int) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import alerts, backup, check, demo, journal, limits, phase, replay, run, status, store
+from monitor.cli import alerts, backup, check, demo, journal, limits, phase, replay, run, shock, status, store
 
 app = typer.Typer(
     name="tcm",
@@ -40,6 +40,7 @@ app.command("status")(status.status)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(phase.app, name="phase")
 app.add_typer(limits.app, name="limits")
+app.add_typer(shock.app, name="shock")
 app.add_typer(store.app, name="store")
 app.add_typer(journal.app, name="journal")
 app.command("backup")(backup.backup)

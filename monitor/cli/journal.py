@@ -71,11 +71,13 @@ def recover(
 
 @contextmanager
 def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, nothing in a pipe."""
+    """A progress bar on a terminal, nothing in a pipe; what is printed meanwhile stands above it, or in its file."""
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+    console, is_terminal = Console(stderr=True), sys.stderr.isatty()
+    redirect = sys.stdout.isatty()
+    with Progress(console=console, disable=not is_terminal, transient=True, redirect_stdout=redirect) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

@@ -17,10 +17,12 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     ended = threading.Event()
     end_on_signal(ended)
     from monitor.app import Daemon  # slow; a signal meanwhile is not lost
+    from monitor.warming import load_kernel
 
     daemon = Daemon(load(config), ended=ended)
     try:
         if not ended.is_set():
+            load_kernel(daemon.config.state_dir)
             daemon.start()
             place = daemon.config.state_dir
             logging.getLogger("monitor").info("listening on http://%s, state in %s", daemon.address, place)

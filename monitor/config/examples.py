@@ -83,6 +83,33 @@ min_duration = "5 ms"
 severity = "alarm"
 
 [[rule]]
+id = "pushed-hard"
+kind = "shock"
+velocity_change = "1.5 m/s"
+lowpass = "100 Hz"
+severity = "warning"
+
+[[rule]]
+id = "damage-forward"
+kind = "shock"
+damage_boundary = { acceleration = "15 g", velocity_change = "1.5 m/s" }
+place = "hardware interface*"
+severity = "alarm"
+
+[[rule]]
+id = "shock-spectrum"
+kind = "shock"
+srs = [["10 Hz", "5 g"], ["100 Hz", "20 g"], ["1 kHz", "20 g"]]
+q = 10
+severity = "alarm"
+
+[[rule]]
+id = "dropped"
+kind = "shock"
+drop_height = "0.3 m"
+severity = "alarm"
+
+[[rule]]
 id = "rough-hour"
 kind = "shock"
 axis = "resultant"
@@ -178,6 +205,12 @@ severity = "warning"
 id = "clipped"
 kind = "health"
 check = "clipped"
+severity = "warning"
+
+[[rule]]
+id = "invalid"
+kind = "health"
+check = "invalid"
 severity = "warning"
 
 [[rule]]

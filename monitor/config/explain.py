@@ -18,7 +18,10 @@ MEANINGS = {
     "rate": "a channel changes faster than a limit, taken over a window",
     "exposure": "what accumulates is beyond a limit: time or degree-hours beyond a base, mean kinetic temperature",
     "cycles": "swings of a channel (rainflow): the largest range, or the fatigue damage of all of them",
-    "shock": "the peak of a shock event, the number of such events in a window, or their cumulated dose",
+    "shock": (
+        "what a shock event did: peak, velocity change, damage boundary, response spectrum or drop height; "
+        "the number of such events in a window, or the cumulated dose of their peaks"
+    ),
     "condensation": "the coldest surface comes near the dew point (below 0 degC the frost point) of the air",
     "leak": "gas is lost: the slope of pressure over temperature in whole days",
     "health": "a sensor or logger is in doubt: stuck, out of range, silent, its clock, battery, calibration, ...",
@@ -32,13 +35,14 @@ CHECKS = {
     "nan": "too large a share of the readings is missing",
     "clock": "the logger's clock steps or is not synchronised",
     "clipped": "a shock is beyond what the accelerometer can measure",
+    "invalid": "the record of a shock is not what the hardware felt: clipped, drop-out, spikes, truncated, ...",
     "battery": "the charge is low",
     "memory": "the logger's memory is nearly full",
     "trigger": "trigger or range of the accelerometer do not fit the shock rules",
     "calibration": "the calibration of a channel is past its due date",
     "silent": "nothing has come from the logger for as long as `for`",
 }
-GUARDED = {"exposure": "only with measure mkt", "cycles": "only with range", "shock": "only with peak, without count"}
+GUARDED = {"exposure": "only with measure mkt", "cycles": "only with range", "shock": "only without count and dose"}
 UNGUARDED = ("health", "statistic")  # nobody can say an uncertainty of what they judge
 _TIMES = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 

@@ -43,7 +43,7 @@ def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]
 
 
 def _of_profile(rules: Rules, profile: Profile) -> Iterator[tuple[str, str]]:
-    """Rules that can never fire: a phase that nobody enters, a channel that nobody measures; and idle guards."""
+    """Rules that never fire: phases nobody enters, channels nobody measures, places nobody is at; and idle guards."""
     phases = planned_phases(rules)
     loggers = [logger for container in rules.containers.values() for logger in container.logger]
     channels = {channel for logger in loggers for channel in logger.calibration}
@@ -58,8 +58,20 @@ def _of_profile(rules: Rules, profile: Profile) -> Iterator[tuple[str, str]]:
             )
         for key, glob in unmeasured(rule, channels) if channels else ():
             yield f"{place}.{key}", f"no registered logger has a calibration record of {glob}; is the name right?"
+        if isinstance(rule, ShockRule) and not _is_placed(rules, profile, rule):
+            yield (
+                f"{place}.place",
+                f"no registered logger stands at {rule.place!r}: the rule never watches; is it right?",
+            )
         if rule.guard is not None:
             yield from ((f"{place}.guard", message) for message in _of_guard(rules, profile, rule))
+
+
+def _is_placed(rules: Rules, profile: Profile, rule: ShockRule) -> bool:
+    """Whether the rule judges any logger under this profile, or nobody knows which there will be."""
+    watched = [box for box in rules.containers.values() if rules.profile(box.id) is profile]
+    places = [logger.place for container in watched for logger in container.logger]
+    return not places or any(rule.applies_to(place) for place in places)
 
 
 def _of_guard(rules: Rules, profile: Profile, rule: Rule) -> Iterator[str]:

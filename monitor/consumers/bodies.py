@@ -106,13 +106,22 @@ class Bodies:
         try:
             return functools.partial(self._sink.write, self._sink.prepare(points))
         except RefusedLines as error:
-            if len(points) > 1:
-                return self._sending(write, [one for one in points if self._sending(write, [one]) is not None])
-            only = points[0]
-            if isinstance(only, Table) and len(only.times_ns) > 1:
-                return self._sending(write, list(only.split()))
-            self._refuse(write, [only], error)
-            return None
+            left = [part for one in points for part in self._able(write, one)]
+            if [id(one) for one in left] == [id(one) for one in points]:
+                self._refuse(write, points, error)  # each by itself could be sent
+                return None
+            return self._sending(write, left)
+
+    def _able(self, write: Write, one: Points | Table) -> Iterator[Points | Table]:
+        """What a store can hold of `one`, as it is or in parts; the rest is added to the refusals."""
+        try:
+            self._sink.prepare([one])
+            yield one
+        except RefusedLines as error:
+            if isinstance(one, Table):
+                yield from (left for part in one.split() for left in self._able(write, part))
+            else:
+                self._refuse(write, [one], error)
 
     def _is_conflict(self, points: Sequence[Points | Table], error: SinkError) -> bool:
         """Whether a field of these points has another type at the server, which is remembered."""

@@ -219,7 +219,7 @@ class Expected:
     def _beginning(self) -> tuple[Settling, Place]:
         """Where results can be judged from: the journal's beginning, or watch's base where retention dropped that."""
         if not self.dropped_pos:
-            return Settling(Judge(None, self._reader.anchor), self._reader), Place()
+            return Settling(Judge(None, self._reader.anchor, wants_events=True), self._reader), Place()
         if self._base is None:
             cause = f"the records up to position {self.dropped_pos} are gone, and watch.db has no state to go on from"
             raise TcmError("store audit", "journal.db", cause, "start the daemon on it once")
@@ -228,7 +228,7 @@ class Expected:
     def _settling_at(self, state: Base) -> Settling:
         config = self._reader.last_config(state.pos)
         assert config is not None  # a state is that of a judge under rules
-        judge = Judge(None, self._reader.anchor).at_base(config, state.state)
+        judge = Judge(None, self._reader.anchor, wants_events=True).at_base(config, state.state)
         return Settling(judge, self._reader, lambda: self._base)
 
 

@@ -52,16 +52,19 @@ class Judge:
         adapt: Callable[[Rules], Rules] = _as_journalled,
         phases: PhaseBook | None = None,
         judges: Judges = "both",
+        *,
+        wants_events: bool = False,
     ) -> None:
         """Without `rules` the first record is a configuration; `adapt` may change what the journal says.
 
         `phases` are those known before their records come; these change nothing then. What judges but readings is
-        given records in official order: none is late, nothing is provisional.
+        given records in official order: none is late, nothing is provisional. Without `wants_events` there are no
+        results of events: their spectra cost more than everything else.
         """
         self._anchors, self._adapt = anchors, adapt
         self._phases = phases or PhaseBook()
         self._rules = rules.with_phases(self._phases) if rules else None
-        self._judges = judges
+        self._judges, self.wants_events = judges, wants_events
         self._engine = Engine(self._rules, judges=judges) if self._rules else None
         self._placing = Placing(anchors, is_in_order=judges != "both")
         self.forks, self._firing, self._conditions = Forks(), Firing(), Conditions()
@@ -130,7 +133,7 @@ class Judge:
         assert self._engine is not None  # made with the rules
         judged.readings = sum(len(block.times_ns) for block in batch.blocks)
         judged.events = len(batch.events)
-        self._take_up(judged, self._engine.step(batch))
+        self._take_up(judged, self._engine.step(batch, wants_events=self.wants_events))
         for container, time_ns in ends_of(batch):
             if container in self._newest_ns or len(self._newest_ns) < MAX_LOGGERS:
                 self._newest_ns[container] = max(time_ns, self._newest_ns.get(container, 0))
@@ -210,14 +213,19 @@ class Judge:
     def for_official_order(self, config: bytes | None, phases: PhaseBook) -> Judge:
         """A judge of readings in official order, under a configuration and all that operators set.
 
-        Without configuration its first record is one.
+        Without configuration its first record is one. It does not tell of events again: what they are follows from
+        record, mounting and rules, whatever came before.
         """
         rules = None if config is None else self._adapt(Rules.from_json(config))
         return Judge(rules, self._anchors, self._adapt, phases, "readings")
 
     def at_base(self, config: bytes, state: bytes) -> Judge:
         """A judge as it was saved under a configuration; SnapshotError when that cannot be taken up."""
-        judge = Judge(self._adapt(Rules.from_json(config)), self._anchors, self._adapt, judges=self._judges)
+        judge = Judge(
+            *(self._adapt(Rules.from_json(config)), self._anchors, self._adapt),
+            judges=self._judges,
+            wants_events=self.wants_events,
+        )
         judge.restore(state)
         return judge
 

@@ -152,6 +152,7 @@ class Watch:
         if reached == self._place:
             return None
         self._is_whole = False
+        self.judge.wants_events = self._place >= self._kept  # else all that the batch leads to stands already
         try:
             judged = list(self._settling.step(records))
         except sqlite3.Error as error:

@@ -12,7 +12,8 @@
                (`kernels`: free functions on arrays) on the rest; `memory` keeps what the kernel needs of each stream as
                columns, one array for each variable, once for all rules that differ in their limits only.
 4. `machine`   judges every series the same way, whatever kernel made it.
-5. `events`    judges shock events, `clocks` the times of records, `arrivals` who is silent, empty or out of date.
+5. `events`    judges shock events and sums them up, `clocks` the times of records, `arrivals` who is silent, empty or
+               out of date.
 6. `engine`    gives the batch to each of them and puts the findings in order; `snapshot` is the state as bytes.
 
 Nothing here does I/O or knows a clock. However a stream is cut into batches, the findings are the same; only how often

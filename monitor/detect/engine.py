@@ -64,18 +64,18 @@ class Engine:
         """Streams that are not judged, as `max_streams` others were there before."""
         return self._refused_before + self._streams.refused
 
-    def step(self, batch: Batch) -> Detected:
+    def step(self, batch: Batch, *, wants_events: bool = False) -> Detected:
         """Judge a batch: findings in order of the journal and, within a record, of its readings.
 
         Never raises over what the readings are: NaN, infinities, times that run backwards and unknown channels are
-        all judged or passed over.
+        all judged or passed over. Events are summed up, spectra included, where somebody `wants_events`.
         """
         phases = self._phases
         detected, found = Detected(), list[Placed]()
         if self._judges != "arrival":
             found += self._judge(self._grid.step(batch.blocks), phases, detected)
             found += self._clocks.step(batch.blocks, phases)
-            of_events, totals, detected.events = self._shocks.step(batch.events)
+            of_events, totals, detected.events = self._shocks.step(batch.events, wants_events=wants_events)
             found += of_events
             detected.totals += totals
         if self._judges != "readings":

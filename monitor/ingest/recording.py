@@ -6,12 +6,9 @@ accel_<name>.csv[.gz] "# nominal sample rate N Hz", then t_s,x_g,y_g,z_g
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import math
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.ingest.acceleration import MAX_TIME_S, parse_acceleration, sensor_of
+from monitor.ingest.csv_text import text_of
 from monitor.model.channel import field_name
 from monitor.model.errors import TcmError
 from monitor.wire.cbor import MAX_SAMPLES
 from monitor.wire.encode import encode_env, encode_shock
 
-MAX_UNPACKED_BYTES = 256 << 20  # an hour of 5 kHz as text is 600 MB: cut such a recording first
-MAX_TIME_S = 1e9  # 31 years; a time beyond is a calendar time or damage
-MAX_RATE_HZ = 1e7
 BLOCK_ROWS = 60
 BASELINE_S = 0.1  # the stretch that definitions take the static vector from
 TRIGGER_G = 2.0  # these loggers record without a trigger; the wire needs one, so that a baseline lies before it
@@ -65,7 +61,7 @@ def read_recording(path: Path) -> list[Piece]:
 
 def parse_recording(name: str, content: bytes) -> list[Piece]:
     """The pieces of one file by its header; `name` gives the accelerometer's name and the place in errors."""
-    lines = _text(name, content).splitlines()
+    lines = text_of(name, content).splitlines()
     if lines and lines[0].startswith("#"):
         return list(_acceleration(name, lines))
     if lines and lines[0].strip() == HEADER:
@@ -88,21 +84,6 @@ def payloads(pieces: list[Piece], container: str, logger: str, start_ns: int) ->
     for seq, piece in enumerate(pieces):
         encode = encode_env if piece.kind == "env" else encode_shock
         yield piece.kind, boot, seq, encode(boot, seq, start_ns + piece.t0_us * 1000, **piece.content)
-
-
-def _text(name: str, content: bytes) -> str:
-    if content[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(io.BytesIO(content)) as file:
-                content = file.read(MAX_UNPACKED_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise TcmError("read recording", name, f"damaged gzip: {error}") from None
-    if len(content) > MAX_UNPACKED_BYTES:
-        raise TcmError("read recording", name, f"expected at most {MAX_UNPACKED_BYTES} bytes unpacked")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TcmError("read recording", name, f"expected UTF-8: {error}") from None
 
 
 def _environment(name: str, lines: list[str]) -> Iterator[Piece]:
@@ -141,16 +122,10 @@ def _reading(line: str) -> tuple[int, str, float]:
 
 def _acceleration(name: str, lines: list[str]) -> Iterator[Piece]:
     """The file as one event, or as several of at most MAX_SAMPLES samples."""
-    rate = re.fullmatch(r"# nominal sample rate ([0-9.]+) Hz", lines[0].strip())
-    if rate is None or len(lines) < 3 or lines[1].strip() != "t_s,x_g,y_g,z_g":
-        cause = "expected '# nominal sample rate <number> Hz', then 't_s,x_g,y_g,z_g', then samples"
-        raise TcmError("read recording", f"{name}:1", cause)
-    fs_hz = _rate_hz(name, rate[1])
-    table = _samples(name, lines[2:])
+    fs_hz, table = parse_acceleration(name, lines)
     wave_g = np.ascontiguousarray(table[:, 1:].T)
     scale, counts = _counts(wave_g)
     range_g = next((r for r in RANGES_G if np.abs(wave_g).max() <= r), float(np.abs(wave_g).max()))
-    accelerometer = re.sub(r"^accel_|\.csv(\.gz)?$", "", name).lower()
     for first in range(0, wave_g.shape[1], MAX_SAMPLES):
         part = slice(first, first + MAX_SAMPLES)
         content = {
@@ -159,52 +134,21 @@ def _acceleration(name: str, lines: list[str]) -> Iterator[Piece]:
             "scale": scale,
             "range_g": range_g,
             "counts": counts[:, part],
-            "accelerometer": accelerometer,
+            "accelerometer": sensor_of(name),
             "level_g": TRIGGER_G,
         }
         yield Piece("shock", round((table[0, 0] + first / fs_hz) * 1e6), counts[:, part].shape[1], content)
 
 
-def _rate_hz(name: str, text: str) -> float:
-    try:
-        fs_hz = float(text)
-    except ValueError:
-        fs_hz = 0.0
-    if not 0 < fs_hz <= MAX_RATE_HZ:
-        raise TcmError("read recording", f"{name}:1", f"expected a positive sample rate, got {text}")
-    return fs_hz
-
-
-def _samples(name: str, lines: list[str]) -> NDArray[np.float64]:
-    """t_s, x_g, y_g, z_g of each line, float64 [n, 4]."""
-    try:
-        table = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
-        if table.shape[1] == 4 and np.isfinite(table).all() and 0 <= table[0, 0] <= MAX_TIME_S:
-            return table
-    except ValueError:
-        pass  # the search below says which line it was
-    number, line = next(((n, line) for n, line in enumerate(lines, start=3) if not _is_sample(line)), (3, lines[0]))
-    cause = f"expected four finite numbers t_s,x_g,y_g,z_g, got {line[:80]!r}"
-    raise TcmError("read recording", f"{name}:{number}", cause)
-
-
-def _is_sample(line: str) -> bool:
-    try:
-        numbers = [float(text) for text in line.split(",")]
-    except ValueError:
-        return not line.strip()
-    return len(numbers) == 4 and all(map(math.isfinite, numbers)) and 0 <= numbers[0] <= MAX_TIME_S
-
-
 def _counts(wave_g: NDArray[np.float64]) -> tuple[tuple[float, float, float], NDArray[np.int16]]:
-    """g a count of each axis, and int16 counts: the sensor's own grid where the values lie on one, else max / 32767."""
+    """g a count of each axis, and int16 counts: the sensor's own grid where the values lie on one, else max / 32766."""
     peak_g = float(np.abs(wave_g).max())
     for step_g in sorted({r / 2.0**bits for r in RANGES_G for bits in range(7, 16)}, reverse=True):
         counts = np.round(wave_g / step_g)
         is_coarse = step_g > 40 * GRID_TOLERANCE_G  # on a finer grid any value would lie
         if is_coarse and peak_g < 32_767 * step_g and np.abs(counts * step_g - wave_g).max() <= GRID_TOLERANCE_G:
             return (step_g, step_g, step_g), counts.astype(np.int16)
-    scale = np.maximum(np.abs(wave_g).max(axis=1), 1e-6) / 32_767
+    scale = np.maximum(np.abs(wave_g).max(axis=1), 1e-6) / 32_766  # a count at the rail would have lost what lay beyond
     x_g, y_g, z_g = scale.tolist()
     return (x_g, y_g, z_g), np.round(wave_g / scale[:, None]).astype(np.int16)
 

@@ -213,7 +213,7 @@ class JournalReader:
     def last_status(self, logger: str) -> Status | None:
         """A logger's last status that is no stale will, None before the first."""
         wills: list[Status] = []
-        for status in self._statuses(logger, _LAST_POS, MAX_WILLS + 1):
+        for status in self.statuses(logger, _LAST_POS, MAX_WILLS + 1):
             if status.state != "offline":
                 return next((will for will in wills if will.stamp.boot == status.stamp.boot), status)
             wills.append(status)
@@ -227,12 +227,12 @@ class JournalReader:
         """
         if status.state != "offline":
             return False
-        for said in self._statuses(logger, pos, MAX_WILLS):
+        for said in self.statuses(logger, pos, MAX_WILLS):
             if said.state != "offline":
                 return said.stamp.boot != status.stamp.boot
         return False
 
-    def _statuses(self, logger: str, before_pos: int, limit: int) -> Iterator[Status]:
+    def statuses(self, logger: str, before_pos: int, limit: int) -> Iterator[Status]:
         """A logger's statuses before a position, the latest first; watch tells of those that cannot be read."""
         rows = self._connection.execute(
             "SELECT payload FROM records WHERE kind = 'status' AND logger = ? AND pos < ? AND payload IS NOT NULL "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -37,7 +38,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Times in ns UTC; `value` is the reading that fired, `peak` the most extreme so far, both in `unit`."""
+    """Times in ns UTC; `value` is the reading that fired, `peak` the most extreme so far, both in `unit`.
+
+    `quantity` is what of shock events the value is of: that of the rule, `count` or `dose`; `margin` how many times
+    stronger it could be before it came to the limit, below 1 beyond it. Both are None for other kinds of rules.
+    """
 
     id: str
     rule: str
@@ -66,6 +71,8 @@ class Alert:
     message: str
     suspect: bool = False
     merged_into: str | None = None
+    quantity: str | None = None
+    margin: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The alert as outside programs read it: times in RFC 3339 under names that end in `_at`."""
@@ -74,11 +81,20 @@ class Alert:
             value = row.pop(f"{key}_ns")
             row[f"{key}_at"] = None if value is None else rfc3339(value)
         row |= {"value": in_json(self.value), "peak": in_json(self.peak)}
+        row |= {"margin": None if self.margin is None else in_json(self.margin)}
         return {key: row[key] for key in _JSON_ORDER}
 
 
 _JSON_ORDER = (
     "id", "rule", "kind", "container", "logger", "serial", "place", "channel", "axis", "severity", "state",
     "occurred_at", "reported_at", "cleared_at", "value", "peak", "limit", "unit", "uncertainty", "decision",
-    "clock_uncertainty_s", "phase", "profile_digest", "evidence", "suspect", "merged_into", "message",
+    "clock_uncertainty_s", "phase", "profile_digest", "evidence", "suspect", "merged_into", "message", "quantity",
+    "margin",
 )  # fmt: skip
+LATER_KEYS = {"quantity": None, "margin": None}  # of the JSON, which earlier versions did not write
+
+
+def stored_alert(text: str) -> dict[str, Any]:
+    """An alert's JSON as it was stored, by this version or an earlier one."""
+    body: dict[str, Any] = json.loads(text)
+    return body | {key: value for key, value in LATER_KEYS.items() if key not in body}

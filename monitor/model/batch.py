@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -54,13 +55,17 @@ class Event:
     @property
     def trigger_ns(self) -> int:
         """Time of the trigger sample; the last sample's when `pre` lies behind the record."""
-        index = min(self.shock.pre, self.shock.samples - 1)
-        return self.start_ns + round(index * 1e9 / self.shock.fs_hz)
+        return self._time_ns(min(self.shock.pre, self.shock.samples - 1))
 
     @property
     def end_ns(self) -> int:
         """Time of the last sample."""
-        return self.start_ns + round((self.shock.samples - 1) * 1e9 / self.shock.fs_hz)
+        return self._time_ns(self.shock.samples - 1)
+
+    def _time_ns(self, sample: int) -> int:
+        """Time of a sample; the first one's where the sampling rate is none."""
+        fs_hz = self.shock.fs_hz
+        return self.start_ns + (round(sample * 1e9 / fs_hz) if isfinite(fs_hz) and fs_hz > 0 else 0)
 
 
 class Heard(NamedTuple):
@@ -154,6 +159,7 @@ class Finding(NamedTuple):  # as a storm has many
     the rule's unit, `uncertainty` (U, k = 2, None: nobody can say) too; `note` is added to the message. `limit` is what
     the value was held against where that is not the rule's own limit (an envelope's at the frequency of the value).
     `is_doubtful` says that the value is not to be relied upon: its event is not valid and the value no lower bound.
+    `detail` is told beside the value, what else was measured: of a spectrum its frequency, of a drop its range.
     """
 
     change: str
@@ -173,6 +179,7 @@ class Finding(NamedTuple):  # as a storm has many
     note: str = ""
     limit: float | None = None
     is_doubtful: bool = False
+    detail: str = ""
 
 
 class Totals(NamedTuple):

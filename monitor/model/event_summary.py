@@ -12,9 +12,10 @@ class EventSummary:
     `axis_peak_g` are the extremes of the axes, `peak_g` the largest by magnitude, with `duration_ms` and `delta_v_m_s`
     of the pulse that holds it. `drop_height_m` as `monitor.shock.drop.Drop.height_m`; `srs_peak_g` is the largest of
     the spectrum (Q 10, absolute acceleration, all axes), at `srs_peak_hz`. `damage_margin` is the smallest to the
-    damage boundaries that apply to the logger. None where the event or the rules do not say. `kind` as
-    `monitor.shock.character.Kind`; `faults` says why an event is not valid, "" for a valid one. `spectrum` are
-    (Hz, g) at the stored frequencies.
+    damage boundaries that apply to the logger. `kind` as `monitor.shock.character.Kind`; `faults` says why an event is
+    not valid, "" for a valid one. `spectrum` are (Hz, g) at the stored frequencies.
+
+    Numbers are rounded to float32; None where event or rules do not say, or what they say is no number.
     """
 
     pos: int
@@ -24,12 +25,12 @@ class EventSummary:
     boot: int
     seq: int
     trigger_ns: int
-    peak_g: float
-    peak_raw_g: float
-    axis_peak_g: tuple[float, float, float]
-    resultant_g: float
-    duration_ms: float
-    delta_v_m_s: float
+    peak_g: float | None
+    peak_raw_g: float | None
+    axis_peak_g: tuple[float | None, float | None, float | None]
+    resultant_g: float | None
+    duration_ms: float | None
+    delta_v_m_s: float | None
     drop_height_m: float | None
     srs_peak_g: float | None
     srs_peak_hz: float | None

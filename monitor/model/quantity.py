@@ -63,6 +63,8 @@ SCALES: dict[str, Scale] = {
     "time": _TIME,
     "frequency": _scale(Hz="1", kHz="1000"),
     "hours": {unit: _TIME[unit] / _TIME["h"] for unit in ("h", "min", "d")},
+    "velocity": {"m/s": Fraction(1), "cm/s": Fraction("0.01"), "mm/s": Fraction("0.001")},
+    "length": _scale(m="1", cm="0.01", mm="0.001"),
     "share": {"%": Fraction(1)},
     "size": _scale(B="1", kB="1e3", MB="1e6", GB="1e9", TB="1e12", KiB="1024", MiB="1048576", GiB="1073741824"),
     PASCAL_PER_DAY: _rate(_PRESSURE, "d"),

@@ -55,6 +55,8 @@ def writer(dimension: str) -> PlainSerializer:
 Seconds = Annotated[float, reader("time"), writer("time")]
 Hertz = Annotated[float, reader("frequency"), Field(gt=0), writer("frequency")]
 Acceleration = Annotated[float, reader("acceleration"), Field(gt=0), writer("acceleration")]
+Velocity = Annotated[float, reader("velocity"), Field(gt=0), writer("velocity")]
+Length = Annotated[float, reader("length"), Field(gt=0), writer("length")]
 Bytes = Annotated[float, reader("size"), writer("size")]
 Pascal = Annotated[float, reader("pressure"), writer("pressure")]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]

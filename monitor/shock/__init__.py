@@ -1,7 +1,34 @@
 """What a shock event says: one algorithm a file, free functions on arrays in g.
 
-`static`    offset and gravity, from the quietest stretch before the trigger
-`filter`    zero-phase low-pass
-`duration`  stretches beyond a level and how long they last
-`peak`      an event's peaks on container axes, raw and with the static part removed
+    Shock, recording ─► waveform ─► static ─► samples without offset and gravity, on container axes
+                                                 │
+         ┌───────────────┬──────────────────┬────┴──────────────────┐ (or behind `filter`)
+         ▼               ▼                  ▼                       ▼
+    is it sound?    how strong?        what was it?            what did it excite?
+      validity        peak, pulse ──────► fall, character ─┐     spectrum/, psd ─► vibration
+                         │                  drop ◄─────────┘        │
+                         └───────────┬──────────────────────────────┘
+                                     ▼
+                          how far from the limits?
+                            boundary, envelope
+
+`analysis` asks each of them once, when it is first asked; `report` tells all of it as plain numbers.
+
+`waveform`   an event's samples, and what is known of its sensor
+`trigger`    the events of a recording that was made without one
+`static`     offset and gravity, from the quietest stretch before the trigger
+`filter`     zero-phase low-pass
+`duration`   stretches beyond a level and how long they last
+`peak`       extremes of axes and vector, raw and with the static part removed
+`pulse`      the main pulse: limits, velocity change, rise, direction; the dominant frequency
+`validity`   what is wrong with the record, by name and with figures (`fault`); it finds clipping and offsets,
+             `still` drop-outs, `spike` spikes, `coverage` records that begin or end too early or too late
+`fall`       free fall before an impact
+`character`  impact, rattle, vibration, free fall
+`drop`       height, by the fall and by the impact
+`spectrum`   shock response spectra
+`psd`        power spectral density
+`vibration`  Grms, Miles' equation, vibration response spectrum, fatigue-equivalent time
+`boundary`   margin to a damage boundary
+`envelope`   margin of a spectrum to its limits
 """

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.shock.boundary import damage_margin
 from monitor.shock.character import Kind, character
 from monitor.shock.drop import Drop, drop
+from monitor.shock.envelope import Closest, Points, closest, frequencies_of
+from monitor.shock.fall import Fall, find_fall, weightless
 from monitor.shock.filter import lowpass
 from monitor.shock.peak import Peaks, peaks
 from monitor.shock.psd import psd
-from monitor.shock.pulse import Pulse, main_pulse
+from monitor.shock.pulse import Pulse, dominant_hz, main_pulse
+from monitor.shock.report import report
 from monitor.shock.spectrum.octave import STANDARD_HZ, below_nyquist
 from monitor.shock.spectrum.srs import Q, Responses, Spectrum, responses, srs
 from monitor.shock.static import Static, static_vector
 from monitor.shock.validity import Validity, validity
-from monitor.shock.vibration import grms
+from monitor.shock.vibration import grms, measured, vrs
 from monitor.shock.waveform import Waveform
 
 RELIABLE_SHARE = 0.1  # of the sampling rate: peaks picked from samples err by 4.9 % there, 29 % at a quarter
@@ -30,6 +35,7 @@ class Analysis:
         self.waveform = waveform
         self._lowpassed: dict[float, NDArray[np.float64]] = {}
         self._pulses: dict[tuple[float | None, int | None], Pulse] = {}
+        self._spectra: dict[tuple[bytes, float], Spectrum] = {}
 
     @cached_property
     def static(self) -> Static:
@@ -44,7 +50,7 @@ class Analysis:
     @cached_property
     def validity(self) -> Validity:
         """What is wrong with the record."""
-        return validity(self.waveform, self.static)
+        return validity(self.waveform, self.static, self.dynamic_g, self.pulse())
 
     @cached_property
     def peaks(self) -> Peaks:
@@ -52,19 +58,30 @@ class Analysis:
         return peaks(self.waveform.raw_g, self.dynamic_g)
 
     @cached_property
-    def drop(self) -> Drop:
-        """The fall before the main pulse, if there was one."""
-        return drop(self.waveform, self.static, self.pulse())
+    def fall(self) -> Fall | None:
+        """The free fall before the main pulse, None where there is none to be seen."""
+        return find_fall(self.waveform, self.static, self.dynamic_g)
 
     @cached_property
     def kind(self) -> Kind:
-        """Impact, rattle, vibration, free fall or quiet."""
-        return character(self.waveform, self.dynamic_g, self.pulse(), self.drop)
+        """Impact, rattle, vibration, free fall, quiet, or unknown."""
+        return character(self.waveform, self.dynamic_g, self.pulse(), self.fall, self.validity.is_valid)
+
+    @cached_property
+    def drop(self) -> Drop:
+        """What height it fell from, by the fall and by the impact."""
+        return drop(self.waveform, self.fall, self.pulse(), self.kind)
 
     @cached_property
     def responses(self) -> Responses:
-        """Spectra of the three axes at the standard frequencies below half the sampling rate, Q 10: [3, f]."""
+        """Spectra of the three axes at the standard frequencies below half the sampling rate, Q 10: [3, f].
+
+        There is none of a rate that shows none of them: f is 0.
+        """
         frequencies_hz = below_nyquist(STANDARD_HZ, self.waveform.fs_hz)
+        if frequencies_hz.size == 0:
+            none = np.zeros((len(self.dynamic_g), 0))
+            return Responses(*[Spectrum(frequencies_hz, Q, none, none, none, none)] * len(Responses._fields))
         return responses(self.dynamic_g, self.waveform.fs_hz, frequencies_hz, Q)
 
     @cached_property
@@ -76,6 +93,11 @@ class Analysis:
     def grms(self) -> NDArray[np.float64]:
         """Root mean square of each axis, float64 [3], g."""
         return grms(self.dynamic_g)
+
+    @cached_property
+    def dominant_hz(self) -> float:
+        """The frequency with the most energy an octave, Hz; a half-sine of length tau has 1 / (2 tau)."""
+        return dominant_hz(self.dynamic_g, self.waveform.fs_hz)
 
     @property
     def reliable_hz(self) -> float:
@@ -95,9 +117,35 @@ class Analysis:
         """The main pulse of the low-passed samples, on one axis (0..2) or of the axis with the largest peak."""
         key = (corner_hz, axis)
         if key not in self._pulses:
-            self._pulses[key] = main_pulse(self.lowpassed(corner_hz), self.waveform.fs_hz, axis)
+            is_weightless = None if self.fall is None else weightless(self.waveform, self.fall)
+            self._pulses[key] = main_pulse(self.lowpassed(corner_hz), self.waveform.fs_hz, axis, is_weightless)
         return self._pulses[key]
 
     def srs(self, frequencies_hz: NDArray[np.float64], q: float) -> Spectrum:
         """The spectrum of absolute acceleration at other frequencies or another Q: [3, f], g."""
-        return srs(self.dynamic_g, self.waveform.fs_hz, frequencies_hz, q)
+        key = (frequencies_hz.tobytes(), q)
+        if key not in self._spectra:
+            self._spectra[key] = srs(self.dynamic_g, self.waveform.fs_hz, frequencies_hz, q)
+        return self._spectra[key]
+
+    def vrs(self, frequencies_hz: NDArray[np.float64], q: float = Q) -> NDArray[np.float64]:
+        """Vibration response spectrum, Grms of each axis: [3, f]. ValueError for a record of one sample."""
+        return vrs(measured(*self.psd), frequencies_hz, q)
+
+    def closest(self, points: Points, q: float = Q) -> Closest | None:
+        """Where the largest of the three axes' spectra is closest to an envelope of (Hz, g) points.
+
+        None where the sampling rate shows no frequency of it, or the record holds NaN.
+        """
+        frequencies_hz = frequencies_of(points, self.waveform.fs_hz)
+        if frequencies_hz.size == 0:
+            return None
+        return closest(points, frequencies_hz, self.srs(frequencies_hz, q).maximax.max(axis=0))
+
+    def damage_margin(self, critical_g: float, critical_m_s: float) -> float:
+        """How many times stronger the event could be before it reached a damage boundary; above 1 is safe."""
+        return damage_margin(self.peaks.resultant_g, self.pulse().delta_v_m_s, critical_g, critical_m_s)
+
+    def report(self) -> dict[str, Any]:
+        """All of it as plain numbers and texts, as JSON can hold them: see `monitor.shock.report`."""
+        return report(self)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
-from monitor.shock.pulse import Pulse
-from monitor.shock.static import Static
+from monitor.shock.character import Kind
+from monitor.shock.fall import MIN_FALL_S, Fall
+from monitor.shock.pulse import G_M_S2, Pulse
 from monitor.shock.waveform import Waveform
 
 RESTITUTIONS = (0.2, 0.6)  # speed after over speed before, from a dead to a lively impact: `domain` of the ranges
+END_SAMPLES = 1.0  # how well each end of a fall is known: to a sample ...
+END_S = 1e-3  # ... and to what a hand takes to let go, or a soft ground to push back with half a g
+RISE = 0.35  # a low-pass takes 0.35 / corner to follow a step from 10 % to 90 %, first order or fourth
 
 
 class Drop(NamedTuple):
     """Height of the fall that ended in an impact.
 
-    `fall_s` is the time of free fall before the impact, 0 where none was seen; `is_whole` says that the record holds
-    its beginning, else it lasted at least so long. `by_fall_m` is the range of heights that the time admits, None
-    without a fall; `by_impact_m` that of the velocity change over RESTITUTIONS, None without an impact.
+    `fall_s` is the time of free fall, 0 where none was seen; `is_whole` says that the record holds its beginning, else
+    it lasted at least so long. `by_fall_m` is the range of heights that this admits: of a fall that is not whole from
+    the height of what was seen to what the impact admits at most, infinite where that says nothing; None without a
+    fall. `by_impact_m` is that of the velocity change over RESTITUTIONS, None without an impact, or where it is all
+    below what counts as a fall.
     """
 
     fall_s: float
@@ -26,13 +33,35 @@ class Drop(NamedTuple):
 
     @property
     def height_m(self) -> float | None:
-        """The height: the middle of the fall's range, without a seen fall the low end of the impact's."""
+        """The height: by the fall's time, "at least" where that is not whole; without a fall the impact's low end."""
         if self.by_fall_m is not None:
-            return sum(self.by_fall_m) / 2 if self.is_whole else self.by_fall_m[0]
+            return fallen_m(self.fall_s) if self.is_whole else self.by_fall_m[0]
         return None if self.by_impact_m is None else self.by_impact_m[0]
 
 
-def drop(waveform: Waveform, static: Static, pulse: Pulse) -> Drop:
-    """The drop that ended in the main pulse."""
-    del waveform, static, pulse
-    return Drop(0.0, False, None, None)
+def drop(waveform: Waveform, fall: Fall | None, pulse: Pulse, kind: Kind) -> Drop:
+    """The drop that ended in the main pulse, or in an impact before it; a fall that the record cuts short as well."""
+    by_impact_m = struck_m(pulse.delta_v_m_s) if kind in ("impact", "rattle") else None
+    if by_impact_m and by_impact_m[1] < fallen_m(MIN_FALL_S):
+        by_impact_m = None
+    if fall is None:
+        return Drop(0.0, False, None, by_impact_m)
+    fall_s = (fall.end - fall.begin) / waveform.fs_hz
+    error_s = 2 * (END_SAMPLES / waveform.fs_hz + END_S) + RISE / (waveform.lowpass_hz or math.inf)
+    low_m, high_m = fallen_m(max(fall_s - error_s, 0.0)), fallen_m(fall_s + error_s)
+    is_whole = fall.is_whole and fall.is_landed
+    if not is_whole:
+        is_clipped = bool(waveform.is_at_rail.any())
+        high_m = math.inf if by_impact_m is None or is_clipped else max(high_m, by_impact_m[1])
+    return Drop(fall_s, is_whole, (low_m, high_m), by_impact_m)
+
+
+def fallen_m(fall_s: float) -> float:
+    """Height of a free fall, g t^2 / 2."""
+    return G_M_S2 * fall_s * fall_s / 2
+
+
+def struck_m(delta_v_m_s: float) -> tuple[float, float]:
+    """Heights (dV / (1 + e))^2 / 2 g that an impact's velocity change admits, from a lively to a dead one."""
+    low, high = ((delta_v_m_s / (1 + e)) ** 2 / (2 * G_M_S2) for e in reversed(RESTITUTIONS))
+    return low, high

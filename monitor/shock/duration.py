@@ -11,23 +11,22 @@ def stretches(signal: NDArray[np.float64], level: float) -> NDArray[np.int64]:
 
     NaN is not beyond.
     """
-    beyond = signal.astype(np.float32) > np.float32(level)
-    flanks = np.flatnonzero(np.diff(beyond, prepend=False, append=False))
-    return flanks.reshape(-1, 2)
+    return runs(signal.astype(np.float32) > np.float32(level))
+
+
+def runs(is_so: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Index ranges [start, stop) of samples that are so, of one or more: int64 [runs, 2]."""
+    flanks = np.flatnonzero(is_so[1:] != is_so[:-1]) + 1
+    ends = np.array([0, len(is_so)])
+    return np.concatenate((ends[:1][is_so[:1]], flanks, ends[1:][is_so[-1:]])).reshape(-1, 2)
 
 
 def bounds(signal: NDArray[np.float64], level: float) -> NDArray[np.float64]:
     """Where each stretch crosses `level`, in samples from the first: float64 [stretches, 2].
 
-    A stretch that reaches an end of the record is bounded by it, so its length is then a lower bound.
+    A stretch that reaches an end of the record, or NaN, is bounded by it, so its length is then a lower bound.
     """
-    ranges = stretches(signal, level)
-    starts, stops = ranges[:, 0], ranges[:, 1]
-    begin, end = starts.astype(np.float64), stops - 1.0
-    left, right = starts > 0, stops < len(signal)
-    begin[left] -= _share(signal, starts[left], starts[left] - 1, level)
-    end[right] += _share(signal, stops[right] - 1, stops[right], level)
-    return np.column_stack((begin, end))
+    return _crossings(signal, level, stretches(signal, level))
 
 
 def longest_s(signal: NDArray[np.float64], fs_hz: float, level: float) -> float:
@@ -38,10 +37,28 @@ def longest_s(signal: NDArray[np.float64], fs_hz: float, level: float) -> float:
 
 def around_s(signal: NDArray[np.float64], fs_hz: float, level: float, index: int) -> float:
     """Length in s of the stretch beyond `level` that holds sample `index`, 0.0 when that is not beyond."""
+    begin, end = around(signal, level, index)
+    return (end - begin) / fs_hz
+
+
+def around(signal: NDArray[np.float64], level: float, index: int) -> tuple[float, float]:
+    """Where the stretch beyond `level` that holds sample `index` crosses it, in samples: twice `index` without one."""
     ranges = stretches(signal, level)
-    holds = (ranges[:, 0] <= index) & (index < ranges[:, 1])
-    crossings = bounds(signal, level)[holds]
-    return float((crossings[:, 1] - crossings[:, 0]).sum()) / fs_hz
+    held = ranges[(ranges[:, 0] <= index) & (index < ranges[:, 1])]
+    if len(held) == 0:
+        return float(index), float(index)
+    begin, end = _crossings(signal, level, held)[0].tolist()
+    return begin, end
+
+
+def _crossings(signal: NDArray[np.float64], level: float, ranges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where each of the stretches crosses `level`."""
+    starts, stops = ranges[:, 0], ranges[:, 1]
+    begin, end = starts.astype(np.float64), stops - 1.0
+    left, right = starts > 0, stops < len(signal)
+    begin[left] -= _share(signal, starts[left], starts[left] - 1, level)
+    end[right] += _share(signal, stops[right] - 1, stops[right], level)
+    return np.column_stack((begin, end))
 
 
 def _share(
@@ -49,4 +66,5 @@ def _share(
 ) -> NDArray[np.float64]:
     """How far from the sample inside towards the one outside the level is crossed, 0..1."""
     above, drop = signal[inside] - level, signal[inside] - signal[outside]
-    return np.clip(above / drop, 0.0, 1.0)  # float32 rounding may put a sample on the level's other side
+    share = np.clip(above / drop, 0.0, 1.0)  # float32 rounding may put a sample on the level's other side
+    return np.where(np.isnan(drop), 0.0, share)

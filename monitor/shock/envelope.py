@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Points = tuple[tuple[float, float], ...]  # (Hz, g), ascending frequencies
+from monitor.shock.boundary import margin, margin_db
+from monitor.shock.spectrum.octave import FIRST_HZ, PER_OCTAVE, below_nyquist
+
+Points = tuple[tuple[float, float], ...]  # (Hz, level), all above 0, ascending frequencies
 
 
 class Closest(NamedTuple):
@@ -20,16 +23,16 @@ class Closest(NamedTuple):
     @property
     def margin(self) -> float:
         """Limit over value, infinite where there was no response."""
-        return self.limit_g / self.value_g if self.value_g else float("inf")
+        return margin(self.limit_g, self.value_g)
 
     @property
     def margin_db(self) -> float:
         """The margin in dB, negative beyond the envelope."""
-        return float(20 * np.log10(self.margin)) if self.margin > 0 else float("-inf")
+        return margin_db(self.margin)
 
 
 def limit_g(points: Points, frequencies_hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The envelope at frequencies, float64 [f]; NaN outside its first and last point."""
+    """The envelope at frequencies above 0, float64 [f]; NaN outside its first and last point."""
     hz, level_g = np.array(points).T
     inside = (frequencies_hz >= hz[0]) & (frequencies_hz <= hz[-1])
     limits = np.exp(np.interp(np.log(frequencies_hz), np.log(hz), np.log(level_g)))
@@ -37,20 +40,32 @@ def limit_g(points: Points, frequencies_hz: NDArray[np.float64]) -> NDArray[np.f
 
 
 def frequencies_of(points: Points, fs_hz: float) -> NDArray[np.float64]:
-    """Where an event of this rate is held against the envelope: the standard frequencies in it, and its own points."""
-    from monitor.shock.spectrum.octave import STANDARD_HZ
+    """Where an event of this rate is held against the envelope: its own points, and a twelfth of an octave apart.
 
-    own = np.array([hz for hz, _ in points])
-    within = STANDARD_HZ[(own[0] <= STANDARD_HZ) & (own[-1] >= STANDARD_HZ)]
-    wanted = np.unique(np.concatenate((own, within)))
-    return wanted[wanted <= fs_hz / 2]
+    The latter are the standard frequencies, continued both ways. Nothing above half the rate: see `unjudged_hz`.
+    """
+    own_hz = np.array([hz for hz, _ in points])
+    first, last = PER_OCTAVE * np.log2(own_hz[[0, -1]] / FIRST_HZ)
+    between_hz = FIRST_HZ * 2.0 ** (np.arange(np.ceil(first), np.floor(last) + 1) / PER_OCTAVE)
+    inside_hz = between_hz[(between_hz >= own_hz[0]) & (between_hz <= own_hz[-1])]  # rounding may put one outside
+    return below_nyquist(np.unique(np.concatenate((own_hz, inside_hz))), fs_hz)
+
+
+def unjudged_hz(points: Points, fs_hz: float) -> tuple[float, float] | None:
+    """From where to where nothing is known of the envelope, as the rate cannot show it; None where all is judged."""
+    first_hz, last_hz = points[0][0], points[-1][0]
+    return None if last_hz <= fs_hz / 2 else (max(first_hz, fs_hz / 2), last_hz)
 
 
 def closest(points: Points, frequencies_hz: NDArray[np.float64], value_g: NDArray[np.float64]) -> Closest | None:
-    """Where a spectrum has the smallest margin; None where the envelope covers none of the frequencies."""
+    """Where a spectrum, magnitudes [f], has the smallest margin; value and limit as float32, as limits are compared.
+
+    NaN and what lies outside of the points is passed over; None when nothing is left, which is no statement that the
+    event is within.
+    """
     limits = limit_g(points, frequencies_hz)
-    covered = np.flatnonzero(np.isfinite(limits) & np.isfinite(value_g))
+    covered = np.flatnonzero(~(np.isnan(limits) | np.isnan(value_g)))
     if covered.size == 0:
         return None
     at = int(covered[(value_g[covered] / limits[covered]).argmax()])
-    return Closest(float(frequencies_hz[at]), float(value_g[at]), float(limits[at]))
+    return Closest(float(frequencies_hz[at]), float(np.float32(value_g[at])), float(np.float32(limits[at])))

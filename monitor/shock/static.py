@@ -12,13 +12,23 @@ WINDOW_S = 0.1
 # gives and above an offset in free fall. Only where rest was seen too is a fall told from an AC-coupled sensor.
 FALL_BELOW_G = 0.3
 REST_G = (0.5, 1.5)
+# Behind an impact there may be little rest. Between fall and rest an offset is the same, so they differ by 1 g, or by
+# 0.3 g less or more where the first of the impact is in the mean of the fall. An AC-coupled sensor that droops by so
+# much comes back by 0.055 g between the halves of 0.05 s (0.7 g x 0.025 s x 2 pi 0.5 Hz), one at rest by nothing.
+GRAVITY_G = 1.0
+BEHIND_S = 0.05
+STEADY_G = 0.03
 
 
 class Static(NamedTuple):
-    """`vector_g` float64 [3]; `is_estimated` when nothing before the trigger was there to measure it from."""
+    """`vector_g` float64 [3]; `is_estimated` when nothing before the trigger was there to measure it from.
+
+    `span` are the samples [start, stop) that it is the mean of, None where it is the median of the record.
+    """
 
     vector_g: NDArray[np.float64]
     is_estimated: bool
+    span: tuple[int, int] | None = None
 
 
 def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> Static:
@@ -26,18 +36,38 @@ def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> Stati
 
     Quietest is the window of round(0.1 fs) samples with the least variance summed over the axes, the earliest of
     equals. The whole pre-trigger when it is shorter; the median of the record, flagged, when there is none. Free fall
-    is no baseline: see `_is_candidate`. NaN in, NaN out.
+    is no baseline: see `_is_candidate`; where all before the trigger is free fall the quietest 0.05 s of rest behind it
+    are taken, flagged. Windows with NaN are passed over; an axis of NaN only has NaN.
     """
     before = accel_g[:, : max(pre, 0)]
-    width = max(round(WINDOW_S * fs_hz), 1)
-    if before.shape[1] == 0:
-        return Static(np.median(accel_g, axis=1), is_estimated=True)
-    if before.shape[1] <= width:
-        return Static(before.mean(axis=1), is_estimated=False)
-    means_g, variance = sliding_moments(before, width)
-    variance[~_is_candidate(means_g)] = np.inf
+    if not np.isfinite(before).any():
+        return Static(_known_median(accel_g), is_estimated=True)
+    span = quietest(before, _width(WINDOW_S, fs_hz), is_baseline=True)
+    vector_g = known_mean(before[:, slice(*span)])
+    if _size_g(vector_g) < FALL_BELOW_G:
+        behind = _rest_behind(accel_g, fs_hz, before.shape[1], vector_g)
+        if behind is not None:
+            return behind
+    return Static(vector_g, False, span)
+
+
+def quietest(accel_g: NDArray[np.float64], width: int, *, is_baseline: bool = False) -> tuple[int, int]:
+    """The `width` samples [start, stop) of the least variance; all where there are not so many, or none without NaN.
+
+    `is_baseline` leaves free fall out.
+    """
+    samples = accel_g.shape[1]
+    if samples <= width:
+        return 0, samples
+    is_hole = ~np.isfinite(accel_g)
+    has_holes = bool(is_hole.any())
+    means_g, variance = sliding_moments(np.where(is_hole, 0.0, accel_g) if has_holes else accel_g, width)
+    if is_baseline:
+        variance[~_is_candidate(means_g)] = np.inf
+    if has_holes:
+        variance[_squares(_sliding_sum(is_hole.astype(np.float64), width)) > 0] = np.inf
     start = int(variance.argmin())
-    return Static(before[:, start : start + width].mean(axis=1), is_estimated=False)
+    return (start, start + width) if np.isfinite(variance[start]) else (0, samples)
 
 
 def sliding_moments(accel_g: NDArray[np.float64], width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -49,8 +79,37 @@ def sliding_moments(accel_g: NDArray[np.float64], width: int) -> tuple[NDArray[n
     centre_g = accel_g.mean(axis=1, keepdims=True)
     centred = accel_g - centre_g
     means_g = _sliding_sum(centred, width) / width
-    variance = _sliding_sum((centred * centred).sum(axis=0), width) / width - (means_g * means_g).sum(axis=0)
+    variance = _sliding_sum(_squares(centred), width) / width - _squares(means_g)
     return means_g + centre_g, variance
+
+
+def known_mean(accel_g: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of the axes, float64 [3], over what is no NaN; NaN of an axis of NaN only."""
+    mean_g: NDArray[np.float64] = accel_g.mean(axis=1)
+    for axis in np.flatnonzero(~np.isfinite(mean_g)):
+        known = accel_g[axis][np.isfinite(accel_g[axis])]
+        mean_g[axis] = known.mean() if known.size else np.nan
+    return mean_g
+
+
+def _known_median(accel_g: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = [axis[np.isfinite(axis)] for axis in accel_g]
+    return np.array([np.median(axis) if axis.size else np.nan for axis in known])
+
+
+def _rest_behind(accel_g: NDArray[np.float64], fs_hz: float, first: int, fall_g: NDArray[np.float64]) -> Static | None:
+    """The rest from sample `first` on, where it shows that what came before was a fall: 1 g away from `fall_g`."""
+    width = _width(BEHIND_S, fs_hz)
+    behind = accel_g[:, first:]
+    if not 2 <= width <= behind.shape[1]:
+        return None
+    start, stop = quietest(behind, width)
+    rest = behind[:, start:stop]
+    vector_g, half = known_mean(rest), width // 2
+    drift_g = _size_g(known_mean(rest[:, -half:]) - known_mean(rest[:, :half]))
+    if abs(_size_g(vector_g - fall_g) - GRAVITY_G) > FALL_BELOW_G or drift_g >= STEADY_G:
+        return None
+    return Static(vector_g, True, (first + start, first + stop))
 
 
 def _is_candidate(means_g: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -58,7 +117,7 @@ def _is_candidate(means_g: NDArray[np.float64]) -> NDArray[np.bool_]:
 
     Without a window near 1 g a mean near 0 is what an AC-coupled sensor always reads.
     """
-    size_g = np.sqrt((means_g * means_g).sum(axis=0))
+    size_g = np.sqrt(_squares(means_g))
     has_rest = ((size_g >= REST_G[0]) & (size_g <= REST_G[1])).any()
     is_candidate: NDArray[np.bool_] = (size_g >= FALL_BELOW_G) | ~has_rest
     return is_candidate
@@ -70,3 +129,18 @@ def _sliding_sum(values: NDArray[np.float64], width: int) -> NDArray[np.float64]
     sums = total[..., width - 1 :].copy()
     sums[..., 1:] -= total[..., :-width]
     return sums
+
+
+def _squares(accel_g: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of the squares over the axes, [n] of [3, n]."""
+    squares: NDArray[np.float64] = np.einsum("an,an->n", accel_g, accel_g)
+    return squares
+
+
+def _size_g(vector_g: NDArray[np.float64]) -> float:
+    return float(np.sqrt((vector_g * vector_g).sum()))
+
+
+def _width(seconds: float, fs_hz: float) -> int:
+    """Samples in so much time, at least one."""
+    return max(round(seconds * fs_hz), 1)

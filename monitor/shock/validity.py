@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
-from monitor.shock.static import Static
-from monitor.shock.waveform import Waveform
+import numpy as np
+from numpy.typing import NDArray
 
+from monitor.shock.coverage import late, truncated
+from monitor.shock.fault import STEADY_SHARE, TURNED_G, Fault, Record, spread_g
+from monitor.shock.peak import vector_length
+from monitor.shock.pulse import DURATION_SHARE, Pulse
+from monitor.shock.spike import spikes
+from monitor.shock.static import WINDOW_S, Static, known_mean
+from monitor.shock.still import standstills
+from monitor.shock.waveform import AXES, Waveform
 
-class Fault(NamedTuple):
-    """`name` is clipped, drop-out, offset, spikes, truncated or late-trigger; `reason` says it with its figures."""
-
-    name: str
-    reason: str
+# Gravity takes 1 g of a sensor's range and its offset up to a quarter; a piezo sensor of 100 g has several g of it.
+OFFSET_SHARE = 0.25
+GRAVITY_G = 1.0
+# An AC-coupled sensor of 0.5 Hz droops by 2 pi 0.5 Hz x 2 / pi x 25 ms = 5 % of a half-sine of 25 ms.
+DROOP_SHARE = 0.05
+CUTTING = frozenset({"clipped", "drop-out", "truncated"})  # there may have been more
+INVENTING = frozenset({"offset", "spikes"})  # there may have been less
 
 
 class Validity(NamedTuple):
@@ -27,16 +39,116 @@ class Validity(NamedTuple):
         return not self.faults
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the faults, each once."""
+        return tuple(dict.fromkeys(fault.name for fault in self.faults))
+
+    @property
     def reason(self) -> str:
         """All reasons in one line, "" for a valid record."""
         return "; ".join(fault.reason for fault in self.faults)
 
 
-def validity(waveform: Waveform, static: Static) -> Validity:
-    """What is wrong with a record."""
-    faults = []
-    if waveform.is_at_rail.any():
-        faults.append(Fault("clipped", f"clipped at {waveform.rail_g} g"))
-    if static.is_estimated:
-        faults.append(Fault("late-trigger", "nothing before the trigger to measure the rest from"))
-    return Validity(tuple(faults), bool(waveform.is_at_rail.any()))
+def validity(waveform: Waveform, static: Static, dynamic_g: NDArray[np.float64], pulse: Pulse) -> Validity:
+    """What is wrong with a record, whose main pulse is `pulse`; `dynamic_g` [3, n] is without its static part."""
+    noise_g = 0.0 if static.span is None else spread_g(waveform.raw_g[:, slice(*static.span)])
+    length_g = np.nan_to_num(vector_length(dynamic_g))
+    record = Record(waveform, static, dynamic_g, pulse, length_g, float(length_g.max()), noise_g)
+    found = [check(record) for check in (CHECKS if math.isfinite(pulse.peak_g) else CHECKS[:2])]
+    faults = tuple(fault for fault in found if fault is not None)
+    names = {fault.name for fault in faults}
+    is_cut = bool(names & CUTTING) or ("late-trigger" in names and pulse.is_cut)
+    return Validity(faults, is_cut and not names & INVENTING)
+
+
+def _clipped(record: Record) -> Fault | None:
+    waveform = record.waveform
+    if not waveform.is_at_rail.any():
+        return None
+    at = np.flatnonzero(waveform.is_at_rail.any(axis=0))
+    rail_g = float(np.abs(waveform.own_g[waveform.is_at_rail]).max())
+    where = f"{_names(waveform.is_at_rail)} at +-{rail_g:.4g} g {_span(waveform, int(at[0]), int(at[-1]))}"
+    return Fault("clipped", f"clipped: {where}; the peak is at least {abs(record.pulse.peak_g):.4g} g")
+
+
+def _dropped_out(record: Record) -> Fault | None:
+    waveform = record.waveform
+    is_hole = ~np.isfinite(waveform.own_g)
+    if is_hole.any():
+        at = np.flatnonzero(is_hole.any(axis=0))
+        when = "" if len(at) == waveform.samples else f" {_span(waveform, int(at[0]), int(at[-1]))}"
+        return Fault("drop-out", f"drop-out: {_names(is_hole)} gave nothing for {len(at)} samples{when}")
+    moving = np.flatnonzero(record.length_g > DURATION_SHARE * record.peak_g)
+    if len(moving) == 0:
+        return None
+    motion = int(moving[0]), int(moving[-1]) + 1
+    found = standstills(waveform.own_g, waveform.samples_before, motion, waveform.is_at_rail)
+    if not found:
+        return None
+    told = (
+        f"{AXES[each.axis]} stands still at {waveform.own_g[each.axis, each.start]:.4g} g "
+        f"{_span(waveform, each.start, each.stop - 1)}"
+        for each in found
+    )
+    return Fault("drop-out", f"drop-out: {', '.join(told)}")
+
+
+def _offset(record: Record) -> Fault | None:
+    waveform, static = record.waveform, record.static
+    rail_g = waveform.rail_g
+    rest_g = known_mean(waveform.own_g[:, slice(*(static.span or (None, None)))])
+    axis = int(np.abs(rest_g).argmax())
+    if rail_g is not None and static.span is not None and abs(rest_g[axis]) > GRAVITY_G + OFFSET_SHARE * rail_g:
+        left_g = rail_g - abs(rest_g[axis])
+        return Fault(
+            "offset",
+            f"offset: {AXES[axis]} rests at {rest_g[axis]:.4g} g of +-{rail_g:.4g} g, which leaves {left_g:.4g} g",
+        )
+    return None if static.is_estimated else _shifted(record)
+
+
+def _shifted(record: Record) -> Fault | None:
+    """Rest behind the event that is not where it was before it."""
+    width = max(round(WINDOW_S * record.waveform.fs_hz), 2)
+    behind = record.dynamic_g[:, record.waveform.samples_before :]  # a pulse that comes back to another rest has no end
+    blocks = behind.shape[1] // width
+    cut_g = behind[:, : blocks * width].reshape(len(AXES), blocks, width)
+    shift_g = vector_length(cut_g.mean(axis=2))
+    allowed_g = TURNED_G + DROOP_SHARE * abs(record.pulse.peak_g)
+    if not (shift_g > allowed_g).any():
+        return None
+    spread_g = np.sqrt(cut_g.var(axis=2).sum(axis=0))
+    rest = int(spread_g.argmin())
+    if not (shift_g[rest] > allowed_g and spread_g[rest] < STEADY_SHARE * shift_g[rest]):
+        return None
+    return Fault(
+        "offset",
+        f"offset: at rest behind the event the sensor reads {shift_g[rest]:.3g} g differently from before it, "
+        f"and turning over explains at most {allowed_g:.3g} g",
+    )
+
+
+def _spikes(record: Record) -> Fault | None:
+    found = spikes(record.waveform.own_g, abs(record.pulse.peak_g))
+    if not found:
+        return None
+    highest = max(found, key=lambda spike: spike.height_g)
+    when = f"{record.waveform.from_trigger_ms(highest.sample):.1f} ms"
+    return Fault(
+        "spikes",
+        f"spikes: {len(found)} of one sample, the highest {highest.height_g:.3g} g on {AXES[highest.axis]} at {when}; "
+        "the peak may be too high",
+    )
+
+
+CHECKS: tuple[Callable[[Record], Fault | None], ...] = (_clipped, _dropped_out, _offset, _spikes, truncated, late)
+
+
+def _names(marks: NDArray[np.bool_]) -> str:
+    """The axes of [3, n] with any mark."""
+    return ", ".join(name for name, row in zip(AXES, marks, strict=True) if row.any())
+
+
+def _span(waveform: Waveform, first: int, last: int) -> str:
+    first_ms, last_ms = waveform.from_trigger_ms(first), waveform.from_trigger_ms(last)
+    return f"at {first_ms:.1f} ms" if first == last else f"from {first_ms:.1f} ms to {last_ms:.1f} ms"

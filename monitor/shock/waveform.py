@@ -20,9 +20,9 @@ class Waveform:
 
     `raw_g` float64 [3, n] is turned to container axes, offset and gravity included; NaN where a sensor gave nothing.
     `pre` samples lie before the trigger. `is_at_rail` bool [3, n] (sensor axes) marks samples that have lost what lay
-    beyond; `rail_g` is where the nearest rail is, `level_g` the trigger level, `lowpass_hz` the corner of the sensor's
-    own low-pass: None where nobody says. ValueError for what is no event: other than 3 axes, no sample, a rate that is
-    not positive.
+    beyond; `rail_g` is the sensor's full scale, `level_g` the trigger level, `lowpass_hz` the corner of the sensor's
+    own low-pass: None where nobody says. `sensor_g` [3, n] are the samples on the sensor's own axes, None where these
+    are the container's. ValueError for what is no event: other than 3 axes, no sample, a rate that is not positive.
     """
 
     raw_g: NDArray[np.float64]
@@ -32,6 +32,7 @@ class Waveform:
     rail_g: float | None = None
     level_g: float | None = None
     lowpass_hz: float | None = None
+    sensor_g: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.raw_g.ndim != 2 or self.raw_g.shape[0] != len(AXES):
@@ -46,18 +47,40 @@ class Waveform:
         """Number of samples on each axis."""
         return int(self.raw_g.shape[1])
 
+    @property
+    def samples_before(self) -> int:
+        """Number of samples before the trigger that the record holds, whatever `pre` says."""
+        return min(max(self.pre, 0), self.samples)
+
+    @property
+    def own_g(self) -> NDArray[np.float64]:
+        """The samples on the sensor's own axes."""
+        return self.raw_g if self.sensor_g is None else self.sensor_g
+
     def offset_ns(self, sample: float) -> int:
         """Time of a sample, or of a place between two, from the first: round(i * 1e9 / fs)."""
         return round(sample * 1e9 / self.fs_hz)
 
+    def from_trigger_ms(self, sample: float) -> float:
+        """Time of a sample, or of a place between two, from the trigger, in ms."""
+        return 1e3 * (sample - self.pre) / self.fs_hz
 
-def waveform_of(shock: Shock, rotation: NDArray[np.float64]) -> Waveform:
-    """The event turned to container axes by `rotation` [3, 3] (sensor to container)."""
+
+def waveform_of(shock: Shock, rotation: NDArray[np.float64], lowpass_hz: float | None = None) -> Waveform:
+    """The event turned to container axes by `rotation` [3, 3] (sensor to container).
+
+    A scale that is no number, or 0, makes all samples NaN: nobody knows what the counts mean. Errors as `Waveform`.
+    """
+    size_g = np.abs(shock.scale)
+    if not (np.isfinite(size_g * RAILS[1]).all() and (size_g > 0).all()):
+        unknown_g = np.full(shock.counts.shape, np.nan)
+        return Waveform(unknown_g, shock.fs_hz, shock.pre, np.zeros(unknown_g.shape, dtype=np.bool_))
     accel_g = shock.accel_g
     at_rail = (shock.counts == RAILS[0]) | (shock.counts == RAILS[1])
+    rail_g = float(size_g.min()) * RAILS[1]
     if shock.range_g > 0:
-        at_rail |= np.abs(accel_g) >= shock.range_g
-    counts_g = float(np.abs(shock.scale).min()) * RAILS[1]
-    rail_g = min(shock.range_g, counts_g) if shock.range_g > 0 else counts_g
+        # A converter of fewer bits has its upper rail one count below the full scale.
+        at_rail |= np.abs(accel_g) >= (shock.range_g - size_g)[:, None]
+        rail_g = shock.range_g
     level_g = shock.level_g if shock.level_g > 0 else None
-    return Waveform(rotation @ accel_g, shock.fs_hz, shock.pre, at_rail, rail_g, level_g)
+    return Waveform(rotation @ accel_g, shock.fs_hz, shock.pre, at_rail, rail_g, level_g, lowpass_hz, accel_g)

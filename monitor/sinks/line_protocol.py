@@ -18,7 +18,7 @@ from monitor.model.batch import Points, Table
 
 # Rows put together by one `join`. It bounds the transient: 1000 rows x 65 values x (65 B text + 2 pointers) = 5.3 MB.
 _ROWS_AT_ONCE = 1000
-_SERIES_MAX = 16_384  # of 1 600 loggers; about 400 B each, 6.5 MB in all
+_SERIES_MAX = 16_384  # of 1 600 loggers, or of 400 with events, whose spectra are 26; about 400 B each, 6.5 MB in all
 _NAMES_MAX = 4_096  # names of loggers, channels, rules and fields; about 200 B each
 _MISSING = "null"  # orjson's word for NaN and infinities; text fields are quoted, so none can read like it
 

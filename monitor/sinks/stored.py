@@ -15,6 +15,7 @@ TAGS: dict[str, tuple[str, ...]] = {  # of each measurement, in the order in whi
     "derived": PLACE,
     "logger": PLACE,
     "shock": (*PLACE, "sensor"),
+    "srs": (*PLACE, "sensor", "freq_hz"),
     "shock_wave": (*PLACE, "sensor"),
     "alert": (*PLACE, "channel", "rule", "severity"),
     "exposure": (*PLACE, "channel", "rule"),

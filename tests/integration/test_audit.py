@@ -137,11 +137,13 @@ def test_what_was_lost_or_changed_is_mended(place: Place) -> None:
     place.ask("DROP SERIES FROM shock_wave WHERE logger = 'L-2'")
     place.ask(f"DELETE FROM derived WHERE time = {before['derived'][3][0]} AND logger = 'L-1'")
     place.ask("DROP SERIES FROM exposure WHERE logger = 'L-1'")
+    place.ask("DROP SERIES FROM srs WHERE logger = 'L-1' AND freq_hz = '20'")
     place.ask("DROP MEASUREMENT logger")
     alert = before["alert"][0]
     place.ask(f"DELETE FROM alert WHERE time = {alert[0]}")
     place.sink.write(f"env,container=C,logger=L-2 temperature_air_c=99.5 {times[7]}\n".encode())
     place.sink.write(f'shock,container=C,logger=L-1,sensor=a valid=false,seq="7" {before["shock"][0][0]}\n'.encode())
+    place.sink.write(f"srs,container=C,logger=L-2,sensor=a,freq_hz=10 accel_g=0 {before['srs'][0][0]}\n".encode())
     place.sink.write(f"env,container=C,logger=L-9 temperature_air_c=1 {times[7]}\n".encode())
     place.sink.write(f"env,container=C,logger=L-1 temperature_air_c=1 {times[9] + 1}\n".encode())
     expected_wrong = {
@@ -151,6 +153,7 @@ def test_what_was_lost_or_changed_is_mended(place: Place) -> None:
         },
         "logger": {"missing": len(before["logger"])},
         "shock": {"different": 1},
+        "srs": {"missing": 1, "different": 1},
         "shock_wave": {"missing": len([row for row in before["shock_wave"] if "L-2" in row])},
         "alert": {"missing": len([row for row in before["alert"] if row[0] == alert[0]])},
         "exposure": {"missing": len([row for row in before["exposure"] if "L-1" in row])},
@@ -171,12 +174,28 @@ def test_what_was_lost_or_changed_is_mended(place: Place) -> None:
     assert (again["ok"], wrong(again)) == (True, {"env": {"extra": 2}})
 
 
+def test_points_of_an_earlier_version_are_brought_to_this_one(place: Place) -> None:
+    """Events that it told with fewer fields and without a spectrum get both, once."""
+    before = place.content()
+    place.ask("DROP MEASUREMENT shock")
+    place.ask("DROP MEASUREMENT srs")
+    old = [
+        f'shock,container=C,logger={logger},sensor=a peak_g=2.5,valid=true,boot="1",seq="40"'
+        for logger in ("L-1", "L-2")
+    ]
+    place.sink.write("".join(f"{line} {before['shock'][0][0]}\n" for line in old).encode())
+    assert wrong(place.audit(is_dry_run=True)) == {"shock": {"different": 2}, "srs": {"missing": len(before["srs"])}}
+    assert place.audit()["ok"]
+    assert place.content() == before
+    assert wrong(place.audit()) == {}
+
+
 def test_pages_and_segments_change_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in the smallest pieces the same is found, also at the edges of a period and of one container."""
     place.ask(f"DELETE FROM env WHERE logger = 'L-1' AND time >= {T0} AND time < {T0 + 3000 * S}")
     whole = place.audit(is_dry_run=True)
     part = place.audit(Period(T0 + 600 * S, T0 + 2300 * S, "C"), is_dry_run=True)
-    monkeypatch.setattr(influxql, "PAGE_ROWS", 7)
+    monkeypatch.setattr(influxql, "PAGE_ROWS", 17)  # more than an event here has frequencies, all at one time
     monkeypatch.setattr(influxql, "PAGE_SERIES", 1)
     monkeypatch.setattr(expected, "SEGMENT_POINTS", 100)
     assert place.audit(is_dry_run=True) == whole
@@ -277,7 +296,10 @@ ORDERS = st.permutations([(logger, seq) for logger in ("L-1", "L-2") for seq in 
 @given(ORDERS, st.lists(st.integers(0, 12), max_size=3))
 @settings(max_examples=10, deadline=None)
 def test_in_whatever_order_records_came(order: list[tuple[str, int]], ticks: list[int]) -> None:
-    """Judged live, again in official order, or both: the embedded store has what the audit expects."""
+    """Judged live, again in official order, or both: the embedded store has what the audit expects.
+
+    Every third record is an event, which is told but once.
+    """
     with TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         bench.journal.append_own("config", 1, rules())
@@ -285,7 +307,9 @@ def test_in_whatever_order_records_came(order: list[tuple[str, int]], ticks: lis
         store = bench.store(sink)
         for number, (logger, seq) in enumerate(order):
             values = [[20.0 + seq + row / 8, 40.0] for row in range(12)]
-            bench.append(arrival("env", env(seq, dt=10_000_000, values=values), T0 + number * S, logger=logger))
+            content = shock(seq) if seq % 3 == 2 else env(seq, dt=10_000_000, values=values)
+            kind = "shock" if seq % 3 == 2 else "env"
+            bench.append(arrival(kind, content, T0 + number * S, logger=logger))
             for _ in range(ticks.count(number)):
                 tick(bench, T0 + number * S)
         tick(bench, T0 + 100 * S)
@@ -294,6 +318,7 @@ def test_in_whatever_order_records_came(order: list[tuple[str, int]], ticks: lis
         told = audited(bench, sink)
         assert (told["ok"], wrong(told)) == (True, {})
         assert told["measurements"]["exposure"]["expected"] > 0
+        assert told["measurements"]["shock"]["expected"] == 4
         for part in (store, bench.reader, bench.results, bench.watch, bench.journal):
             part.close()
 
@@ -335,7 +360,7 @@ def test_totals_of_records_from_before_the_base_are_not_expected(tmp_path: Path)
     gateway.run(*(block(seq, 26, 26, 26, boot=5, oldest=3) for seq in range(11, 16)))
     gateway.run(block(2, 26, 26, 26, boot=5, is_fill=True))
     gateway.settle()
-    gateway.run(block(16, 20, 20, 20, boot=5))
+    gateway.run(block(16, 20, 20, 20, boot=5), arrival("shock", shock(17, boot=5)))
     gateway.settle()
     store = Store(tmp_path, JournalReader(tmp_path), WatchReader(tmp_path), sink, AtOnce(), gateway.clock)
     run_store(store)
@@ -344,6 +369,7 @@ def test_totals_of_records_from_before_the_base_are_not_expected(tmp_path: Path)
     told = audit.run(is_dry_run=True)
     assert (told["ok"], wrong(told)) == (True, {})
     assert told["measurements"]["exposure"]["expected"] > 0
+    assert told["measurements"]["shock"]["expected"] == 1
     assert [name for name, each in told["measurements"].items() if each["extra"] is None] == ["exposure"]
     store.close()
 

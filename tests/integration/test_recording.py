@@ -14,6 +14,11 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from monitor.model.record import Shock
+from monitor.shock.analysis import Analysis
+from monitor.shock.spectrum.octave import STANDARD_HZ, below_nyquist
+from monitor.shock.waveform import waveform_of
+from monitor.wire import decode
 from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_rows, influx_v1, run, running_daemon
 from tests.servers import HOST, Influxd, Mosquitto, mosquitto, wait_until
 
@@ -28,6 +33,11 @@ axis = "y"
 peak = "4 g"
 lowpass = "100 Hz"
 severity = "warning"
+[[rule]]
+id = "boundary"
+kind = "shock"
+damage_boundary = {acceleration = "15 g", velocity_change = "1.5 m/s"}
+severity = "alarm"
 """
 
 
@@ -77,6 +87,14 @@ def _replay(broker: Mosquitto) -> None:
     assert json.loads(done.stdout) == {"created": 2, "published": 2, "acknowledged": 2, "lost": 0}
 
 
+def _analysed(world: Sent) -> tuple[int, Analysis]:
+    """Time of the trigger sample, and the analysis of what the journal holds of the event."""
+    ((payload,),) = world.daemon.rows("journal.db", "SELECT payload FROM records WHERE kind = 'shock'")
+    shock = decode("shock", payload)
+    assert isinstance(shock, Shock)
+    return shock.stamp.t0_ns + round(shock.pre * 1e9 / shock.fs_hz), Analysis(waveform_of(shock, np.eye(3)))
+
+
 def test_every_reading_comes_back_with_its_value_and_microsecond(sent: Sent) -> None:
     """Each row of environment.csv is a field of a point of `env`, as float32, and there is nothing else."""
     expected: dict[tuple[str, int], float] = {}
@@ -111,6 +129,44 @@ def test_the_event_has_the_known_peaks(sent: Sent) -> None:
     assert peak_y_g == pytest.approx(-10.717, abs=1e-3)
     assert peak_g == pytest.approx(-10.717, abs=1e-3)
     assert seq in ("0", "1")
+
+
+def test_the_event_has_all_that_its_analysis_says(sent: Sent) -> None:
+    """Each field of `shock` is that of the analysis of the stored samples, at the trigger, as float32."""
+    names = "resultant_g, duration_ms, delta_v_m_s, drop_height_m, srs_peak_g, srs_peak_hz, damage_margin, valid, kind"
+    ((time_ns, *values),) = sent.query(f"SELECT {names} FROM shock WHERE logger = 'L-01' AND sensor = 'ch32'")
+    trigger_ns, analysis = _analysed(sent)
+    spectrum_g = analysis.responses.acceleration.maximax.max(axis=0)
+    expected = [
+        *(analysis.peaks.resultant_g, analysis.pulse().duration_ms, analysis.pulse().delta_v_m_s),
+        *(analysis.drop.height_m, spectrum_g.max(), STANDARD_HZ[spectrum_g.argmax()]),
+        max(15 / analysis.peaks.resultant_g, 1.5 / analysis.pulse().delta_v_m_s),
+    ]
+    told = [None if value is None else pytest.approx(value, rel=1e-6) for value in expected]
+    assert [time_ns, *values] == [trigger_ns, *told, analysis.validity.is_valid, analysis.kind]
+
+
+def test_the_spectrum_is_a_point_of_each_stored_frequency(sent: Sent) -> None:
+    """Every fourth of the standard frequencies below half the rate, the largest of the three axes."""
+    analysis = _analysed(sent)[1]
+    stored_hz = below_nyquist(STANDARD_HZ, analysis.waveform.fs_hz)[::4]
+    levels_g = analysis.responses.acceleration.maximax.max(axis=0)[::4]
+    rows = sent.query("SELECT freq_hz, accel_g FROM srs WHERE logger = 'L-01' AND sensor = 'ch32'")
+    ((time_ns, _),) = sent.query("SELECT peak_g FROM shock")
+    assert {row[0] for row in rows} == {time_ns}
+    assert {hz: accel_g for _, hz, accel_g in rows} == {
+        f"{hz:.4g}": pytest.approx(accel_g, rel=1e-6) for hz, accel_g in zip(stored_hz, levels_g, strict=True)
+    }
+
+
+def test_an_audit_comes_to_the_same_points(sent: Sent) -> None:
+    """Judged once more from the journal, by another process: nothing is missing, different, or too much."""
+    told = sent.daemon.tcm("store", "audit", "--dry-run", "--json")
+    assert told.returncode == 0, told.stdout + told.stderr
+    found = json.loads(told.stdout)["measurements"]
+    for measurement, points in (("shock", 1), ("srs", len(sent.query("SELECT freq_hz, accel_g FROM srs")))):
+        figures = {name: count for name, count in found[measurement].items() if count}
+        assert figures == {"expected": points, "found": points}
 
 
 def test_shock_alerts_are_stored_and_published(sent: Sent) -> None:

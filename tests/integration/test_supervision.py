@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from monitor.warming import SEAL
 from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
 from tests.fleet import START_NS, Logger
 from tests.raw_http import OK, drip, raw_server
 from tests.servers import HOST, Influxd, Mosquitto, free_port, wait_until
 
 END_S = 10.0  # what is promised
+COMPILE_S = 60.0
 # The same program with shorter patience; a lock that somebody else has makes its writer hang for as long as one likes.
 IMPATIENT = """
 import monitor.journal.schema, monitor.supervise, monitor.threads
@@ -235,6 +237,19 @@ def test_what_a_library_leaves_running_does_not_hold_the_end(tmp_path: Path) -> 
         start_s = time.monotonic()
         assert daemon.end(signal.SIGTERM, END_S) == 0
         assert time.monotonic() - start_s < END_S / 2
+
+
+def test_the_kernel_is_compiled_beside_the_daemon_and_loaded_by_the_next(tmp_path: Path) -> None:
+    """The first start neither compiles nor waits; what was compiled for it the second has loaded before it is ready."""
+    with DaemonProcess(tmp_path, NOBODY, prefix=("env", "-u", "NUMBA_DISABLE_JIT")) as daemon:
+        for is_loaded in (False, True):
+            daemon.start("/healthz")
+            assert daemon.process is not None
+            maps = Path(f"/proc/{daemon.process.pid}/maps").read_text()
+            assert ("llvmlite" in maps) == is_loaded
+            wait_until((daemon.state_dir / SEAL).exists, COMPILE_S, "the kernel to be compiled")
+            assert daemon.stop() == 0
+    assert "WARNING monitor.warming" not in daemon.log.read_text()
 
 
 def test_sigterm_during_the_start(tmp_path: Path, own_mosquitto_server: Mosquitto) -> None:

@@ -186,7 +186,7 @@ def _records(journal: JournalReader) -> Iterator[Any]:
 
 def _results(journal: JournalReader) -> tuple[list[Batch], list[Batch]]:
     """What watch computes of the journal in one go: what stands in the end, and all that stood before."""
-    settling = Settling(Judge(None, journal.anchor), journal)
+    settling = Settling(Judge(None, journal.anchor, wants_events=True), journal)
     final: dict[tuple[Any, ...], Batch] = {}
     told: list[Batch] = []
     for judged in settling.step(list(_records(journal))):

@@ -226,6 +226,26 @@ def test_a_trigger_or_a_range_that_does_not_fit_the_limits(level_g: float, range
     assert len(story.found) == (2 if note else 0)
 
 
+def test_only_peaks_that_apply_to_the_logger_are_held_against_its_settings() -> None:
+    """A damage boundary's acceleration is one; other quantities have none, nor has a rule for another place."""
+    others: tuple[dict[str, Any], ...] = (
+        {"kind": "shock", "id": "speed", "velocity_change": "1 mm/s"},
+        {"kind": "shock", "id": "srs", "srs": [["10 Hz", "0.01 g"], ["100 Hz", "0.01 g"]]},
+        {"kind": "shock", "id": "there", "peak": "0.01 g", "place": "somewhere else"},
+        {"kind": "shock", "id": "dose", "dose": 1.0, "floor": "0.01 g", "ref": "1 g", "exponent": 2},
+    )
+    boundary = {"damage_boundary": {"acceleration": "3 g", "velocity_change": "1 m/s"}}
+    settings = {"a": {"level_g": 2.5, "range_g": 4.0}}
+    silent = Story(View(health("trigger"), *others)).hear(status=status(accelerometers=settings))
+    assert silent.found == []
+    story = Story(View(health("trigger"), *others, {"kind": "shock", "id": "box"} | boundary))
+    (fired,) = story.hear(status=status(accelerometers=settings)).found
+    assert fired.note == (
+        "triggers at 2.5 g, above 0.7 of the lowest limit of 3 g, "
+        "ranges to 4 g, below 1.5 times the highest limit of 3 g"
+    )
+
+
 def test_a_calibration_is_out_of_date_after_its_day() -> None:
     """Due on the 23rd: at midnight UTC after it, on the calibrated channel."""
     story = Story(Registered(health("calibration"))).hear("a").wait(20 * H, every_s=60)

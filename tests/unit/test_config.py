@@ -96,6 +96,8 @@ ADDED = {
     "temperature-sensor-stuck": (0.0, 0.0, "", 3600.0, "warning", None),
     "sensor-nan": (50.0, 50.0, "%", 3600.0, "warning", None),
     "logger-clock": (0.0, 0.0, "", 3600.0, "warning", None),
+    "shock-damage": (1.0, 1.0, "", 0.0, "alarm", None),
+    "shock-invalid": (0.0, 0.0, "", 0.0, "warning", None),
 }
 
 
@@ -526,6 +528,37 @@ def test_rules_that_watch_nothing_are_warned_about(minimal: Path) -> None:
         ("dew.channel", unknown.format("humidity.air")),
         ("stuck.guard", "no effect: what this rule of kind health judges states no uncertainty"),
     ]
+
+
+PLACED = """
+[[rule]]
+id = "forward"
+kind = "shock"
+peak = "2 g"
+place = "hardware interface, f*"
+severity = "alarm"
+[[rule]]
+id = "anywhere"
+kind = "shock"
+drop_height = "0.3 m"
+place = "*"
+severity = "alarm"
+"""
+
+
+def test_a_shock_rule_for_a_place_where_no_logger_is(minimal: Path) -> None:
+    """A slip in the place would leave the hardware unwatched; without any logger nobody knows which will come."""
+    write(minimal.parent / "limits" / "basic.toml", PROFILE + PLACED)
+    boxes = {
+        'id = "C-1"': [],
+        BOX: ["no registered logger stands at 'hardware interface, f*': the rule never watches; is it right?"],
+        BOX.replace('id = "L-1"', 'id = "L-1"\nplace = "hardware interface, forward"'): [],
+    }
+    for box, expected in boxes.items():
+        write(minimal.parent / "containers" / "a.toml", box)
+        warnings = warnings_of(load_config(minimal), BEFORE_JOURNEY)
+        found = [(warning.key, warning.message) for warning in warnings if warning.key.startswith("rule.")]
+        assert found == [("rule.forward.place", message) for message in expected]
 
 
 def test_accuracy_follows_calibration_and_derivation() -> None:

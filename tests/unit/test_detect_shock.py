@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.detect.events import signals as shock_signals
 from monitor.detect.events.judge import ShockJudge
 from monitor.model.batch import Event, Finding
+from monitor.model.event_summary import EventSummary
 from monitor.model.leg import Container, Logger, Row
 from monitor.model.limit import Profile
 from monitor.model.record import Shock, Stamp
+from monitor.shock import analysis as shock_analysis
 
 S = 1_000_000_000
 FS_HZ = 5000.0
@@ -132,7 +133,7 @@ def test_each_corner_is_filtered_once(monkeypatch: pytest.MonkeyPatch) -> None:
         corners.append(corner_hz)
         return accel_g
 
-    monkeypatch.setattr(shock_signals, "lowpass", counted)
+    monkeypatch.setattr(shock_analysis, "lowpass", counted)
     rules: list[dict[str, object]] = [
         {"axis": axis, "peak": "1 g", "lowpass": low} for axis in ("x", "y") for low in ("100 Hz", "50 Hz")
     ]
@@ -140,10 +141,19 @@ def test_each_corner_is_filtered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert corners == [100.0, 50.0]
 
 
-def test_events_without_samples_are_passed_over() -> None:
-    """Nothing is told of them, and the next is judged."""
-    found = judge(View({"axis": "y", "peak": "3 g"}), event(np.zeros((3, 0)), pos=4), event(pulse(5.0), pos=5))
-    assert [(f.pos, f.change) for f in found] == [(5, "fired"), (5, "cleared")]
+def test_a_record_without_samples_is_told_as_invalid() -> None:
+    """With the reason, never as nothing; the next is judged, and both are summed up."""
+    view = View({"axis": "y", "peak": "3 g"}, INVALID)
+    found, _, summaries = ShockJudge(view).step(
+        [event(np.zeros((3, 0)), pos=4), event(pulse(5.0), pos=5)], wants_events=True
+    )
+    assert [(f.pos, f.rule, f.change) for _, f in found] == [
+        (4, "r1", "fired"), (4, "r1", "cleared"), (5, "r0", "fired"), (5, "r0", "cleared"),
+    ]  # fmt: skip
+    assert found[0][1].note == "shock event: expected at least one sample, got none"
+    assert (summaries[0].faults, summaries[0].kind, summaries[0].is_valid) == (found[0][1].note, "unknown", False)
+    assert numbers_of(summaries[0]) == [None] * 12 and summaries[0].spectrum == ()
+    assert summaries[1].is_valid and None not in numbers_of(summaries[1])[:8]
 
 
 def test_a_guarded_rule_fires_as_soon_as_the_peak_may_be_beyond() -> None:
@@ -155,7 +165,41 @@ def test_a_guarded_rule_fires_as_soon_as_the_peak_may_be_beyond() -> None:
     assert judge(View(rule | {"guard": "accuracy"}), event(pulse(2.9))) == []  # nobody knows U
 
 
+def numbers_of(summary: EventSummary) -> list[float | None]:
+    """All numbers of an event, those of its spectrum left out."""
+    return [
+        summary.peak_g, summary.peak_raw_g, *summary.axis_peak_g, summary.resultant_g, summary.duration_ms,
+        summary.delta_v_m_s, summary.drop_height_m, summary.srs_peak_g, summary.srs_peak_hz, summary.damage_margin,
+    ]  # fmt: skip
+
+
+def test_a_summary_has_what_the_analysis_says_rounded_to_float32() -> None:
+    """Made only where somebody wants it; the margin is the smallest of the boundaries, whatever phase they are for."""
+    boundary: dict[str, object] = {
+        "damage_boundary": {"acceleration": "10 g", "velocity_change": "0.25 m/s"},
+        "phases": ["road"],
+    }
+    wide: dict[str, object] = {"damage_boundary": {"acceleration": "20 g", "velocity_change": "5 m/s"}}
+    away: dict[str, object] = {
+        "damage_boundary": {"acceleration": "1 g", "velocity_change": "1 mm/s"},
+        "place": "elsewhere",
+    }
+    judge = ShockJudge(View(boundary, wide, away))
+    assert judge.step([event(pulse(5.0))])[2] == []
+    (summary,) = judge.step([event(pulse(5.0))], wants_events=True)[2]
+    assert (summary.logger, summary.sensor, summary.boot, summary.seq, summary.trigger_ns) == ("l", "a", 7, 30, S // 5)
+    assert all(value is None or value == float(np.float32(value)) for value in numbers_of(summary))
+    assert summary.axis_peak_g[1] == summary.peak_g == pytest.approx(5.0, abs=0.005)
+    assert summary.delta_v_m_s == pytest.approx(5 * 9.80665 * 0.011 * 2 / np.pi, rel=2e-3)
+    assert summary.damage_margin == pytest.approx(10 / 5.0, rel=2e-3)
+    assert (summary.kind, summary.faults) == ("impact", "")
+    assert len(summary.spectrum) == 26
+    assert summary.srs_peak_g is not None
+    assert summary.srs_peak_g >= max(accel_g for _, accel_g in summary.spectrum)
+
+
 CLIPPED: dict[str, object] = {"kind": "health", "check": "clipped"}
+INVALID: dict[str, object] = {"kind": "health", "check": "invalid"}
 
 
 @pytest.mark.parametrize(("count", "range_g", "is_clipped"), [
@@ -173,16 +217,48 @@ def test_an_event_at_the_rail_is_told_of(count: int, range_g: float, is_clipped:
     assert all((f.value, f.channel, f.axis, f.uncertainty) == (1.0, "shock.a", None, None) for f in found)
 
 
+def test_an_event_that_is_not_valid_is_told_with_the_reasons() -> None:
+    """Over its whole length; what it bounds is told as at least that, of all else that it is not to be relied upon."""
+    given = event(pulse(5.0), S)
+    counts = given.shock.counts.copy()
+    counts[0, 1020:1030] = 32_767
+    given = replace(given, shock=given.shock._replace(counts=counts))
+    peak: dict[str, object] = {"axis": "y", "peak": "3 g"}
+    spectrum: dict[str, object] = {"axis": "y", "srs": [["10 Hz", "1 g"], ["100 Hz", "1 g"]]}
+    found = judge(View(peak, spectrum, INVALID), given)
+    at_least, doubtful, invalid = found[::2]
+    assert (invalid.start_ns, found[-1].time_ns, invalid.value) == (S, given.end_ns, 1.0)
+    assert invalid.note.startswith("clipped: ")
+    assert (at_least.is_doubtful, at_least.note) == (False, f"at least: {invalid.note}")
+    assert (doubtful.is_doubtful, doubtful.note) == (True, f"not to be relied upon: {invalid.note}")
+    assert judge(View(INVALID), event(pulse(5.0))) == []
+
+
 @pytest.mark.parametrize("scale", [1e300, -1e300, 0.0, np.nan, np.inf])
-@pytest.mark.parametrize("fs_hz", [1e-3, 5e3, 1e300])
+@pytest.mark.parametrize("fs_hz", [1e-3, 5e3, 1e300, 0.0, -1.0, np.nan, np.inf])
 @pytest.mark.filterwarnings("error")
 def test_absurd_events_never_raise(scale: float, fs_hz: float) -> None:
-    """Whatever scale and sampling rate say; what is no number exceeds nothing."""
+    """Whatever scale and sampling rate say: it is told as invalid, and nothing of it as a number that looks right."""
     given = event(pulse(5.0))
     given = replace(given, shock=given.shock._replace(scale=np.full(3, scale), fs_hz=fs_hz, pre=-1))
-    ruled: dict[str, object] = {"axis": "resultant", "lowpass": "100 Hz"}
-    count: dict[str, object] = {"axis": "y", "peak": "1 g", "count": 1, "within": "1 h"}
-    dose: dict[str, object] = {"axis": "y", "dose": 1.0, "ref": "1 g", "exponent": 300, "floor": "1 g"}
-    found = judge(View(ruled | {"peak": "1 g"}, count, dose, CLIPPED), given, given)
-    assert all(f.change in ("fired", "peak", "cleared") for f in found)
-    assert scale != 0.0 or found == []
+    tables: list[dict[str, object]] = [
+        {"lowpass": "100 Hz", "peak": "1 g"},
+        {"axis": "y", "peak": "1 g", "count": 1, "within": "1 h"},
+        {"axis": "y", "dose": 1.0, "ref": "1 g", "exponent": 300, "floor": "1 g"},
+        {"velocity_change": "1 m/s", "guard": "accuracy"},
+        {"damage_boundary": {"acceleration": "1 g", "velocity_change": "1 m/s"}, "lowpass": "50 Hz"},
+        {"srs": [["10 Hz", "1 g"], ["100 Hz", "1 g"]], "q": 25.0},
+        {"drop_height": "0.1 m"},
+        CLIPPED,
+    ]
+    found, _, summaries = ShockJudge(View(*tables, INVALID, accuracy_g=0.1)).step([given, given], wants_events=True)
+    told = [finding for _, finding in found]
+    assert [f.change for f in told if f.rule == "r8"] == ["fired", "cleared"] * 2
+    assert all(f.note for f in told if f.rule == "r8" and f.change == "fired")
+    assert all(not np.isnan(f.value) and f.change in ("fired", "peak", "cleared") for f in told)
+    assert (np.isfinite(scale) and scale != 0.0) or {f.rule for f in told} <= {"r7", "r8"}
+    for summary in summaries:
+        assert not summary.is_valid and summary.kind != "quiet"
+        assert all(value is None or np.isfinite(value) for value in numbers_of(summary))
+        assert all(np.isfinite(level).all() for level in summary.spectrum)
+    assert len(summaries) == 2

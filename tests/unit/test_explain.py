@@ -75,7 +75,9 @@ def test_the_known_phases_are_named() -> None:
     assert "(road, handling, air, storage, open, and those of your legs)" in meaning
 
 
+LEVELS = {"peak", "velocity_change", "damage_boundary", "srs", "drop_height"}
 OTHERS = {"above": {"below", "clear"}, "below": {"above", "clear"}}  # what a key does not stand beside
+OTHERS |= {level: LEVELS - {level} | {"q", "min_duration", "lowpass"} for level in LEVELS}
 
 
 @pytest.mark.parametrize("kind", MEANINGS)

@@ -236,7 +236,7 @@ def test_names_are_identifiers(container: str, logger: str) -> None:
 
 def test_a_gzip_that_opens_to_gigabytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read no further than the limit."""
-    monkeypatch.setattr("monitor.ingest.recording.MAX_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr("monitor.ingest.csv_text.MAX_UNPACKED_BYTES", 1 << 20)
     with pytest.raises(TcmError, match="expected at most 1048576 bytes unpacked"):
         parse_recording("a.csv.gz", gzip.compress(bytes(1 << 21)))
 

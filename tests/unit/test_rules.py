@@ -19,6 +19,7 @@ from monitor.model.channel import QUANTITIES, UNITS, derived_field_name, field_n
 from monitor.model.limit import Profile, Rule
 from monitor.model.quantity import POSSIBLE, SCALES, format_quantity, parse_quantity
 from monitor.model.rules.accuracy import propagated
+from monitor.shock.spectrum.srs import Q
 
 HARDWARE = "temperature.hardware"
 
@@ -47,6 +48,10 @@ DAMAGE = {"kind": "cycles", "channel": HARDWARE, "damage": 0.1, "min_range": "2 
 SHOCK = {"kind": "shock", "axis": "z", "peak": "2 g"}
 COUNT = SHOCK | {"count": 5, "within": "1 h"}
 DOSE = {"kind": "shock", "axis": "z", "dose": 3.0, "ref": "2 g", "exponent": 4, "floor": "0.5 g"}
+VELOCITY = {"kind": "shock", "velocity_change": "150 cm/s", "lowpass": "100 Hz"}
+BOUNDARY = {"kind": "shock", "damage_boundary": {"acceleration": "15 g", "velocity_change": "1.5 m/s"}}
+ENVELOPE = {"kind": "shock", "srs": [["10 Hz", "20 g"], ["100 Hz", "5 g"]]}
+DROP = {"kind": "shock", "drop_height": "30 cm"}
 CONDENSATION = {"kind": "condensation", "below": "5 K"}
 LEAK = {"kind": "leak", "above": "300 Pa/d"}
 STUCK = {"kind": "health", "check": "stuck", "for": "1 h"}
@@ -78,6 +83,11 @@ INSIDE = [
     (SHOCK, (2.0, 2.0, 1, 0.0, "g")),
     (COUNT, (5.0, 5.0, 1, 0.0, "")),
     (DOSE, (3.0, 3.0, 1, 0.0, "")),
+    (VELOCITY, (1.5, 1.5, 1, 0.0, "m/s")),
+    (BOUNDARY, (1.0, 1.0, -1, 0.0, "")),
+    (BOUNDARY | {"count": 5, "within": "1 h"}, (5.0, 5.0, 1, 0.0, "")),
+    (ENVELOPE, (5.0, 5.0, 1, 0.0, "g")),
+    (DROP, (0.3, 0.3, 1, 0.0, "m")),
     (CONDENSATION | {"clear": "6 K", "for": "5 min"}, (5.0, 6.0, -1, 300.0, "K")),
     (LEAK | {"clear": "2 hPa/d"}, (300.0, 200.0, 1, 0.0, "Pa/d")),
     (LEAK | {"above": "1e-3 mbar l/s"}, (1e-4, 1e-4, 1, 0.0, "Pa m3/s")),
@@ -158,7 +168,7 @@ WRONG = [
     ({"kind": "cycles", "channel": HARDWARE, "damage": 1.0, "exponent": 4}, "ref_range", "missing; damage needs it"),
     (DAMAGE | {"exponent": float("inf")}, "exponent", "expected a finite number"),
     (DAMAGE | {"ref_cycles": "1000"}, "ref_cycles", "expected a number, got '1000'"),
-    ({"kind": "shock", "axis": "z"}, "peak", "missing; this key is required"),
+    ({"kind": "shock", "axis": "z"}, "peak", "missing; expected exactly one of the keys peak, velocity_change, "),
     (SHOCK | {"count": 5}, "within", "missing; expected both count and within"),
     (SHOCK | {"within": "1 h"}, "count", "missing; expected both count and within"),
     (COUNT | {"count": 0}, "count", "expected 1 or more"),
@@ -168,6 +178,36 @@ WRONG = [
     ({"kind": "shock", "axis": "z", "dose": 3.0, "floor": "1 g"}, "exponent", "missing; dose needs it"),
     (DOSE | {"peak": "2 g"}, "peak", "expected only without dose"),
     (DOSE | {"count": 5, "within": "1 h"}, "dose", "expected either dose, or count and within"),
+    (SHOCK | {"floor": "1 g"}, "floor", "expected only with dose"),
+    (DOSE | {"srs": [["10 Hz", "5 g"], ["20 Hz", "5 g"]]}, "srs", "expected only without dose, which adds up peaks"),
+    (SHOCK | {"axis": "w"}, "axis", "expected 'x', 'y', 'z' or 'resultant', got 'w'"),
+    (SHOCK | {"q": 10}, "q", "expected only with srs"),
+    (SHOCK | {"drop_height": "0.3 m"}, "drop_height", "expected exactly one of the keys peak, velocity"),
+    (SHOCK | {"place": ""}, "place", "expected text that is not empty"),
+    (VELOCITY | {"velocity_change": "1.5 g"}, "velocity_change", "one of the units m/s, cm/s, mm/s; 'g' is no unit of"),
+    (VELOCITY | {"velocity_change": "0 m/s"}, "velocity_change", "expected more than 0"),
+    (VELOCITY | {"min_duration": "5 ms"}, "min_duration", "expected only with peak"),
+    (BOUNDARY | {"damage_boundary": {"acceleration": "15 g"}}, "damage_boundary.velocity_change", "missing"),
+    (BOUNDARY | {"damage_boundary": {"acceleration": "15 g", "dv": "1 m/s"}}, "damage_boundary.dv",
+     "unknown key; expected one of acceleration, velocity_change"),
+    (BOUNDARY | {"damage_boundary": {"acceleration": "15 m/s", "velocity_change": "1 m/s"}},
+     "damage_boundary.acceleration", "'m/s' is no unit of acceleration"),
+    (BOUNDARY | {"damage_boundary": "15 g"}, "damage_boundary", "expected a table"),
+    (ENVELOPE | {"srs": [["10 Hz", "5 g"]]}, "srs", 'expected 2 to 100 points such as [["10 Hz", "5 g"], '),
+    (ENVELOPE | {"srs": [["10 Hz", "5 g"]] * 101}, "srs", "expected 2 to 100 points"),
+    (ENVELOPE | {"srs": "5 g"}, "srs", 'expected a list of points such as [["10 Hz", "5 g"]'),
+    (ENVELOPE | {"srs": ["10 Hz", "5 g"]}, "srs", "expected a list of points such as"),
+    (ENVELOPE | {"srs": [["20 Hz", "5 g"], ["20 Hz", "9 g"]]}, "srs", "ascending frequency, got 20 Hz behind 20 Hz"),
+    (ENVELOPE | {"srs": [["0.01 Hz", "5 g"], ["20 Hz", "9 g"]]}, "srs", "expected frequencies from 0.1 Hz to 100 kHz"),
+    (ENVELOPE | {"srs": [["10 Hz", "5 g"], ["200 kHz", "9 g"]]}, "srs", "expected frequencies from 0.1 Hz to 100 kHz"),
+    (ENVELOPE | {"srs": [["10 Hz", "5 g"], ["20 Hz", "0 g"]]}, "srs[2][2]", "expected more than 0"),
+    (ENVELOPE | {"srs": [["10 g", "5 g"], ["20 Hz", "1 g"]]}, "srs[1][1]", "'g' is no unit of frequency"),
+    (ENVELOPE | {"srs": [[10, "5 g"], ["20 Hz", "1 g"]]}, "srs[1][1]", 'expected text such as "25 Hz"'),
+    (ENVELOPE | {"q": 0.5}, "q", "expected more than 0.5"),
+    (ENVELOPE | {"lowpass": "100 Hz"}, "lowpass", "expected only with peak or velocity_change or damage_boundary"),
+    (DROP | {"axis": "z"}, "axis", "expected only with peak or velocity_change or damage_boundary or srs"),
+    (DROP | {"drop_height": "12 in"}, "drop_height", "one of the units m, cm, mm; 'in' is no unit of length"),
+    (DROP | {"within": "1 h"}, "count", "missing; expected both count and within"),
     (CONDENSATION | {"below": "5 degC"}, "below", "one of the units K; 'degC' is no unit of temperature difference"),
     (CONDENSATION | {"clear": "4 K"}, "clear", "expected a level at or above the limit 5"),
     (CONDENSATION | {"surface": ["humidity.air"]}, "surface", "expected channels temperature.<place>"),
@@ -243,6 +283,13 @@ def _levelled(draw: st.DrawFn, dimension: str = "") -> dict[str, Any]:
     return keys if draw(st.booleans()) else {key: keys[key] for key in keys if key != "clear"}
 
 
+@st.composite
+def _envelopes(draw: st.DrawFn) -> list[list[str]]:
+    """Points in ascending frequency, at least two."""
+    frequencies = draw(st.lists(st.floats(0.1, 1e5), min_size=2, max_size=5, unique=True))
+    return [[f"{hz!r} Hz", draw(_text(POSITIVE, "acceleration"))] for hz in sorted(frequencies)]
+
+
 def _kind(kind: str, *parts: st.SearchStrategy[dict[str, Any]], **keys: Any) -> st.SearchStrategy[dict[str, Any]]:
     fixed = {key: value if isinstance(value, st.SearchStrategy) else st.just(value) for key, value in keys.items()}
     return st.tuples(st.fixed_dictionaries(fixed), *parts).map(
@@ -268,6 +315,11 @@ RULES = st.one_of(
           exponent=POSITIVE),
     _kind("shock", axis="x", peak=G, lowpass=_text(POSITIVE, "frequency"), min_duration=SECONDS),
     _kind("shock", axis="y", peak=G, count=st.integers(1, 10**6), within=SECONDS),
+    _kind("shock", velocity_change=_text(POSITIVE, "velocity"), place=st.text(min_size=1, max_size=9), axis="z"),
+    _kind("shock", damage_boundary=st.fixed_dictionaries(
+          {"acceleration": _text(POSITIVE, "acceleration"), "velocity_change": _text(POSITIVE, "velocity")})),
+    _kind("shock", srs=_envelopes(), q=st.floats(0.6, 1e3)),
+    _kind("shock", drop_height=_text(POSITIVE, "length"), count=st.integers(1, 10**6), within=SECONDS),
     _kind("shock", axis="resultant", dose=POSITIVE, ref=G, exponent=POSITIVE, floor=G),
     _kind("condensation", below=K, surface=["temperature.wall_*", HARDWARE], air="hold", scope="container",
           max_age=st.floats(1e-3, 1e3).map(lambda seconds: f"{seconds!r} s"),
@@ -321,6 +373,14 @@ def test_digests_of_rules_from_before_stay() -> None:
     assert rule_digest(threshold) == hashlib.sha256(text.encode()).hexdigest()[:16]
     text = '{"id":"a","severity":"warning","kind":"shock","axis":"z","peak_g":"2.0 g","lowpass_hz":"100.0 Hz"}'
     assert rule_digest(rule(id="a", **SHOCK | {"lowpass": "100 Hz"})) == hashlib.sha256(text.encode()).hexdigest()[:16]
+    text = text.replace('"z"', '"resultant"')  # which is the default now, and had to be written before
+    resultant = rule(id="a", kind="shock", peak="2 g", lowpass="100 Hz")
+    assert rule_digest(resultant) == hashlib.sha256(text.encode()).hexdigest()[:16]
+    text = (
+        '{"id":"a","severity":"warning","kind":"shock","axis":"z","floor_g":"0.5 g","peak_g":"0.5 g","dose":3.0,'
+        '"ref_g":"2.0 g","exponent":4.0}'
+    )
+    assert rule_digest(rule(id="a", **DOSE)) == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 SENSELESS: list[dict[str, Any]] = [
@@ -344,6 +404,36 @@ def test_the_journal_gives_back_what_an_earlier_version_took() -> None:
     read = Rules.from_json(json.dumps(document).encode())
     assert len(read.profiles["p"].rule) == len(SENSELESS)
     assert Rules.from_json(read.to_json()) == read
+
+
+def test_shock_rules_of_an_earlier_version_are_read() -> None:
+    """As it wrote them, and as this one writes them still: the digest of a profile stays too."""
+    text = (
+        b'{"name":"p","rule":[{"axis":"z","id":"a","kind":"shock","lowpass":"100.0 Hz","min_duration":"0.005 s",'
+        b'"peak":"2.0 g","severity":"alarm"},{"axis":"resultant","dose":3.0,"exponent":4.0,"floor":"0.5 g","id":"b",'
+        b'"kind":"shock","min_duration":"0.0 s","peak":"0.5 g","ref":"2.0 g","severity":"info"}],"title":""}'
+    )
+    assert canonical_json(Profile.model_validate(json.loads(text))) == text
+
+
+def test_what_of_a_shock_is_judged() -> None:
+    """Quantity and level of each form; a dose is on peaks above its floor, a count on any."""
+    forms: list[dict[str, Any]] = [SHOCK, COUNT, DOSE, VELOCITY, BOUNDARY, ENVELOPE, DROP]
+    got = [(each.quantity, each.level, each.is_of_events) for each in (rule(**keys) for keys in forms)]
+    assert got == [
+        ("peak", 2.0, True), ("peak", 2.0, False), ("peak", 0.5, False), ("velocity_change", 1.5, True),
+        ("damage_boundary", 1.0, True), ("srs", 1.0, True), ("drop_height", 0.3, True),
+    ]  # fmt: skip
+    assert rule(**ENVELOPE).srs == ((10.0, 20.0), (100.0, 5.0)) and rule(**ENVELOPE).axis == "resultant"
+    assert (rule(**ENVELOPE).q_factor, rule(**ENVELOPE | {"q": 25}).q_factor) == (Q, 25.0)
+
+
+def test_where_a_shock_rule_judges() -> None:
+    """By the logger's place; a logger without one only where no place, or every place, is meant."""
+    forward = rule(**SHOCK | {"place": "hardware*, fwd"})
+    assert forward.applies_to("hardware interface, fwd") and not forward.applies_to("Hardware interface, fwd")
+    assert not forward.applies_to(None) and not forward.applies_to("hardware interface, aft")
+    assert rule(**SHOCK).applies_to(None) and rule(**SHOCK | {"place": "*"}).applies_to(None)
 
 
 def test_which_channels_a_rule_judges() -> None:

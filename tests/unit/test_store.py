@@ -249,7 +249,7 @@ def fields_of(text: str) -> dict[str, str]:
 
 
 def test_an_event_becomes_its_wave_and_one_analysed_point(bench: Bench) -> None:
-    """`shock_wave` has each sample on sensor axes, `shock` its fields at the trigger sample."""
+    """`shock_wave` has each sample on sensor axes, `shock` and `srs` what they say at the trigger sample."""
     bench.append(arrival("shock", shock(3, boot=2**53 - 1)))
     sink = Ledger()
     run(bench.store(sink))
@@ -271,13 +271,21 @@ def test_an_event_becomes_its_wave_and_one_analysed_point(bench: Bench) -> None:
         "peak_z_g",
         "resultant_g",
         "duration_ms",
+        "delta_v_m_s",
+        "srs_peak_g",
+        "srs_peak_hz",
         "valid",
+        "kind",
         "boot",
         "seq",
     }
     assert wanted <= set(fields)
     assert (fields["boot"], fields["seq"], fields["peak_g"]) == ('"9007199254740991"', '"3"', "7.03125")
     assert fields["valid"] in ("true", "false")
+    frequencies_hz = ["5", "6.3", "7.937", "10", "12.6", "15.87", "20", "25.2", "31.75", "40"]
+    for spectrum_point, hz in zip(of("srs", sink.kept), frequencies_hz, strict=True):
+        assert spectrum_point.startswith(f"srs,{tags},freq_hz={hz} accel_g=")
+        assert spectrum_point.endswith(f" {start_ns + S // 100}")
 
 
 def test_each_change_of_an_alert_is_a_point_at_its_time(bench: Bench) -> None:
@@ -601,8 +609,38 @@ def test_what_no_store_can_hold_is_refused_before_it_is_sent(bench: Bench) -> No
     store = bench.store(sink)
     run(store)
     assert store.is_caught_up
-    assert sorted(row[:2] for row in bench.refused()) == [("alert", 1), ("alert", 2), ("shock", 3), ("shock_wave", 3)]
+    refused = {tuple(row[:2]) for row in bench.refused()}
+    assert refused == {("alert", 1), ("alert", 2), ("shock", 3), ("srs", 3), ("shock_wave", 3)}
     assert len(of("env", sink.kept)) == 4
+
+
+def test_of_events_judged_together_only_the_refused_one_is_left_out(bench: Bench) -> None:
+    """Their points stand in one table: a name that no store can hold takes no other with it."""
+    bench.append(*(arrival("shock", shock(seq, acc=acc)) for seq, acc in enumerate(["a", "a\nb", "c"])))
+    sink = Ledger()
+    store = bench.store(sink)
+    run(store)
+    assert store.is_caught_up
+    assert [text.partition(" ")[0] for text in of("shock", sink.kept)] == [
+        f"shock,container=C,logger=L,sensor={acc}" for acc in "ac"
+    ]
+    assert len(of("srs", sink.kept)) == 2 * sum(row[:2] == ("srs", 3) for row in bench.refused())
+
+
+def test_what_can_be_sent_only_apart_is_refused_together(bench: Bench) -> None:
+    """As of a record whose parts are too large for one chunk: they are noted, and the store goes on."""
+
+    class Narrow(Ledger):
+        def prepare(self, points: Sequence[Points]) -> bytes:
+            if len(points) > 1:
+                raise RefusedLines("build", "here", "more than one")
+            return super().prepare(points)
+
+    bench.append(*blocks(2))
+    store = bench.store(Narrow())
+    run(store)
+    assert store.is_caught_up
+    assert [row[:2] for row in bench.refused()] == [("env", 2), ("env", 3)]
 
 
 def test_alerts_are_written_before_a_backlog_of_readings(bench: Bench) -> None:

@@ -187,6 +187,7 @@ def test_an_alert_says_what_a_person_needs_to_know(station: Station) -> None:
         *(("profile_digest", digest), ("evidence", {"pos": 2, "boot": 1, "seq": 0}), ("suspect", False)),
         ("merged_into", None),
         ("message", f"C base frame: temperature.air 25.5 degC, above 25 degC since {rfc3339(T0 + 10 * S)}"),
+        *(("quantity", None), ("margin", None)),
     ]
     assert len(alert["id"]) == 16
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from monitor.alerts.amounts import amount, amounts, duration
-from monitor.alerts.raising import decision
+from monitor.alerts.raising import Origin, decision, raise_alert
 from monitor.alerts.wording import begun, ended
+from monitor.model.alert import stored_alert
 from monitor.model.batch import Finding
-from monitor.model.leg import Logger
+from monitor.model.leg import Container, Logger
 from monitor.model.limit import Rule
 
 S = 10**9
@@ -22,6 +23,10 @@ SIZES = st.floats(1e-4, 1e8).flatmap(lambda size: st.sampled_from([size, -size])
 RULES: TypeAdapter[Rule] = TypeAdapter(Rule)
 TEMPERATURE = {"kind": "threshold", "channel": "temperature.*", "above": "25 degC"}
 SHOCK = {"kind": "shock", "axis": "x"}
+DAMAGE = {"kind": "shock", "damage_boundary": {"acceleration": "15 g", "velocity_change": "1.5 m/s"}}
+SPEED = {"kind": "shock", "velocity_change": "1.5 m/s"}
+SPECTRUM = {"kind": "shock", "srs": [["10 Hz", "5 g"], ["100 Hz", "20 g"]]}
+DROP = {"kind": "shock", "drop_height": "30 cm"}
 EXPOSURE = {"kind": "exposure", "channel": "temperature.*"}
 HEALTH = {"kind": "health"}
 SINCE = "since 1970-01-01T00:00:01Z"
@@ -67,6 +72,28 @@ def test_durations_are_written_as_in_a_limits_file() -> None:
     assert amount(0.5612, "K", 2) == "0.56 K"
 
 
+class Registered:
+    """One rule, loggers as they come."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = (rule,)
+
+    def profile(self, container: str) -> Registered:
+        return self
+
+    def profile_digest(self, container: str) -> str:
+        return "digest"
+
+    def container(self, container: str) -> Container:
+        return Container(id=container)
+
+    def logger(self, container: str, logger: str) -> Logger:
+        return Logger(id=logger)
+
+    def phase_at(self, container: str, time_ns: int) -> str:
+        return "storage"
+
+
 def finding(value: float, channel: str, **changes: Any) -> Finding:
     """Of a value at 1.2345 s of 1970."""
     start_ns = S + 234_500_000
@@ -76,7 +103,7 @@ def finding(value: float, channel: str, **changes: Any) -> Finding:
 def said(rule: dict[str, Any], found: Finding) -> str:
     judged = RULES.validate_python({"id": "r", "severity": "info"} | rule)
     logger = Logger(id=found.logger, place="base") if found.logger == "L" else Logger(id=found.logger)
-    return begun(judged, found, logger, decision(judged, found.value, found.uncertainty))
+    return begun(judged, found, logger, decision(judged, found))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +148,24 @@ def said(rule: dict[str, Any], found: Finding) -> str:
             60.7,
             "dose 60.7, limit 3",
         ),
+        (
+            SHOCK | {"velocity_change": "1.5 m/s", "count": 2, "within": "24 h"},
+            "shock.a",
+            3,
+            "3 events with a velocity change above 1.5 m/s within 24 h, limit 2",
+        ),
+        (
+            DAMAGE | {"count": 2, "within": "24 h"},
+            "shock.a",
+            3,
+            "3 events beyond the damage boundary (15 g, 1.5 m/s) within 24 h, limit 2",
+        ),
+        (
+            {"kind": "shock", "drop_height": "30 cm", "count": 2, "within": "24 h"},
+            "shock.a",
+            3,
+            "3 drops from above 0.3 m within 24 h, limit 2",
+        ),
         (HEALTH | {"check": "battery", "below": "20 %"}, "battery", 12, "is low: 12 %, below 20 %"),
         (HEALTH | {"check": "memory", "above": "90 %"}, "memory", 96, "is nearly full: 96 %, above 90 %"),
         (HEALTH | {"check": "clock"}, "clock", 1, "stepped, stands still or is not set"),
@@ -149,6 +194,100 @@ def test_a_guarded_value_says_how_near_it_is() -> None:
     assert "4.5 K, below 5 K" in said(rule, near._replace(value=4.5))
 
 
+@pytest.mark.parametrize(
+    ("rule", "value", "changes", "expected"),
+    [
+        (SPEED, 1.8, {}, "velocity change 1.8 m/s, limit 1.5 m/s (margin -1.6 dB)"),
+        (SPEED | {"axis": "x"}, -1.8, {"axis": "x"}, "x velocity change -1.8 m/s, limit 1.5 m/s (margin -1.6 dB)"),
+        (SPECTRUM, 23.4, {"limit": 20.0, "detail": "at 50 Hz"}, "SRS 23.4 g at 50 Hz, limit 20 g (margin -1.4 dB)"),
+        (
+            DAMAGE,
+            0.8333,
+            {"detail": "20 g and 1.8 m/s"},
+            "damage boundary: 20 g and 1.8 m/s, margin 0.833 (critical 15 g, 1.5 m/s)",
+        ),
+        (DROP, 0.42, {"detail": "0.38 to 0.45"}, "dropped from 0.42 m (0.38 to 0.45), limit 0.3 m"),
+        (
+            SPEED | {"guard": "accuracy"},
+            1.45,
+            {"uncertainty": 0.104},
+            "velocity change 1.45 m/s, within 0.1 m/s of the limit of 1.5 m/s",
+        ),
+        (
+            SPECTRUM | {"guard": "accuracy"},
+            19.4,
+            {"limit": 20.0, "detail": "at 50 Hz", "uncertainty": 0.8},
+            "SRS 19.4 g at 50 Hz, within 0.8 g of the limit of 20 g",
+        ),
+        (
+            DAMAGE | {"guard": "accuracy"},
+            1.01,
+            {"detail": "14.9 g and 1.6 m/s", "uncertainty": 0.02},
+            "damage boundary: 14.9 g and 1.6 m/s, margin 1.01, within 0.02 of the boundary (critical 15 g, 1.5 m/s)",
+        ),
+        (
+            DROP | {"guard": "accuracy"},
+            0.22,
+            {"detail": "0.22 to 0.5", "uncertainty": 0.01},
+            "dropped from 0.22 m (0.22 to 0.5), perhaps above the limit 0.3 m",
+        ),
+    ],
+)
+def test_an_event_is_told_in_the_terms_of_its_quantity(
+    rule: dict[str, Any], value: float, changes: dict[str, Any], expected: str
+) -> None:
+    """No axis where the vector's length goes without saying; a margin where it says more than the numbers."""
+    found = finding(value, "shock.a", **{"axis": "resultant"} | changes)
+    assert said(rule, found) == f"C base: shock.a {expected} since 1970-01-01T00:00:01.234Z"
+
+
+def test_what_is_wrong_with_an_event_is_told() -> None:
+    """By the check of it in place of that it is so; behind what rules say of it."""
+    why = "clipped at 16 g"
+    invalid = said(HEALTH | {"check": "invalid"}, finding(1, "shock.a", note=why))
+    assert invalid == "C base: shock.a event is not valid: clipped at 16 g since 1970-01-01T00:00:01.234Z"
+    at_least = said(SHOCK | {"peak": "3 g"}, finding(7.0, "shock.a", axis="x", note=f"at least: {why}"))
+    assert at_least.endswith("x 7 g, above 3 g since 1970-01-01T00:00:01.234Z, at least: clipped at 16 g")
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "value", "expected"),
+    [
+        (SHOCK | {"peak": "3 g"}, {"uncertainty": 0.5}, -3.6, ("exceeded", "peak", 3 / 3.6)),
+        (SPEED, {"uncertainty": 0.2}, 1.6, ("indeterminate", "velocity_change", 1.5 / 1.6)),
+        (SPEED, {"uncertainty": 0.2, "is_doubtful": True}, 1.8, ("indeterminate", "velocity_change", 1.5 / 1.8)),
+        (SPEED | {"guard": "accuracy"}, {"uncertainty": 0.2}, 1.4, ("within", "velocity_change", 1.5 / 1.4)),
+        (SPECTRUM, {"uncertainty": 1.0, "limit": 20.0}, 20.5, ("indeterminate", "srs", 20 / 20.5)),
+        (SPECTRUM, {"uncertainty": 1.0, "limit": 20.0}, 21.5, ("exceeded", "srs", 20 / 21.5)),
+        (DAMAGE, {"uncertainty": 0.1}, 0.83, ("exceeded", "damage_boundary", 0.83)),
+        (DAMAGE, {"uncertainty": 0.1}, 0.95, ("indeterminate", "damage_boundary", 0.95)),
+        (DAMAGE | {"guard": "accuracy"}, {"uncertainty": 0.1}, 1.05, ("within", "damage_boundary", 1.05)),
+        (DROP, {"uncertainty": 0.0}, 0.42, ("exceeded", "drop_height", 0.3 / 0.42)),
+        (DROP | {"count": 2, "within": "1 h"}, {}, 3.0, ("indeterminate", "count", 2 / 3)),
+        (SHOCK | {"dose": 3, "floor": "1 g", "ref": "2 g", "exponent": 4}, {}, 60.0, ("indeterminate", "dose", 0.05)),
+        (TEMPERATURE, {"uncertainty": 0.5}, 26.0, ("exceeded", None, None)),
+    ],
+)
+def test_an_alert_says_quantity_margin_and_what_is_sure(
+    rule: dict[str, Any], changes: dict[str, Any], value: float, expected: tuple[str, str | None, float | None]
+) -> None:
+    """A value is beyond by its limit, of a spectrum that at the frequency; a margin is beyond below 1."""
+    view = Registered(RULES.validate_python({"id": "r", "severity": "info"} | rule))
+    alert = raise_alert(finding(value, "shock.a", **changes), view, Origin(S, None, is_latest=False))  # type: ignore[arg-type]  # what it asks of rules
+    assert (alert.decision, alert.quantity) == expected[:2]
+    assert alert.margin == (None if expected[2] is None else pytest.approx(expected[2]))
+    assert alert.limit == changes.get("limit", view.rule[0].limit)
+    row = alert.to_json()
+    assert (row["quantity"], row["margin"]) == (alert.quantity, alert.margin)
+    assert list(row)[-2:] == ["quantity", "margin"]
+
+
+def test_alerts_of_earlier_versions_are_read() -> None:
+    """What they did not write is null; what they wrote stays, in its order."""
+    assert stored_alert('{"id": "a", "message": "m"}') == {"id": "a", "message": "m", "quantity": None, "margin": None}
+    assert stored_alert('{"margin": 0.5, "quantity": "srs"}') == {"margin": 0.5, "quantity": "srs"}
+
+
 def test_what_concerns_all_loggers_names_them_together() -> None:
     """There is no logger of that name."""
     assert said(TEMPERATURE, finding(26, "temperature.air", logger="-")).startswith("all loggers of C: temperature.air")
@@ -160,6 +299,8 @@ def test_what_concerns_all_loggers_names_them_together() -> None:
         ({"kind": "threshold", "unit": "degC"}, "", "00:00:01Z, peak 26 degC"),
         ({"kind": "threshold", "unit": "degC"}, "why", "00:00:01Z, peak 26 degC, why"),
         ({"kind": "shock", "unit": "", "channel": "shock.a"}, "", "00:00:01.500Z, peak 26"),
+        ({"kind": "shock", "unit": "g", "channel": "shock.a", "quantity": "peak"}, "", "00:00:01.500Z, peak 26 g"),
+        ({"kind": "shock", "unit": "g", "channel": "shock.a", "quantity": "srs"}, "", "00:00:01.500Z"),
         ({"kind": "health", "unit": ""}, "", "00:00:01Z"),
         ({"kind": "health", "unit": "s"}, "", "00:00:01Z"),
         ({"kind": "health", "unit": "%"}, "", "00:00:01Z, peak 26 %"),

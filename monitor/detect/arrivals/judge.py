@@ -31,11 +31,16 @@ Checks = dict[str, list[tuple[HealthRule, str]]]  # by check, with the rules' di
 
 
 class _Profile(NamedTuple):
-    """The health rules of a profile, and the lowest and highest shock limit in g, None where it has none."""
+    """The health rules of a profile, and its shock rules that have a level in g."""
 
     rules: tuple[Rule, ...]
     checks: Checks
-    limits_g: tuple[float, float] | None
+    shocks: tuple[ShockRule, ...]
+
+    def limits_g(self, place: str | None) -> tuple[float, float] | None:
+        """The lowest and the highest level of a peak for a logger at `place`, None where it has none."""
+        levels_g = [_level_g(rule) for rule in self.shocks if rule.applies_to(place)]
+        return (min(levels_g), max(levels_g)) if levels_g else None
 
 
 class Arrivals:
@@ -132,9 +137,16 @@ class Arrivals:
                 at_ns = self._steady.at(heard.received_ns)
                 seen = Seen(share, heard.received_ns, heard.pos, status.stamp.boot, steady_ns=at_ns)
                 found += self._judge(_key(owner, channel, rule, digest), rule, seen, phases, has_dwell=True)
-        for name, settings in status.accelerometers.items() if profile.limits_g else ():
-            assert profile.limits_g is not None  # else there is nothing to fit
-            note = _misfit(settings, *profile.limits_g)
+        return found + self._settings(heard, status, phases)
+
+    def _settings(self, heard: Heard, status: Status, phases: Phases) -> list[Finding]:
+        """Judge whether accelerometers are set for the limits that apply to their logger."""
+        owner, profile, found = (heard.container, heard.logger), self._profile(heard.container), list[Finding]()
+        limits_g = profile.limits_g(self._rules.logger(*owner).place)
+        if limits_g is None:
+            return found
+        for name, settings in status.accelerometers.items():
+            note = _misfit(settings, *limits_g)
             seen = Seen(float(bool(note)), heard.received_ns, heard.pos, status.stamp.boot, note)
             for rule, digest in profile.checks.get("trigger", ()):
                 found += self._judge(_key(owner, f"shock.{name}", rule, digest), rule, seen, phases)
@@ -180,9 +192,18 @@ class Arrivals:
             for rule in rules:
                 if isinstance(rule, HealthRule):
                     checks.setdefault(rule.check, []).append((rule, rule_digest(rule)))
-            peaks_g = [rule.peak_g for rule in rules if isinstance(rule, ShockRule) and rule.dose is None]
-            self._profiles[id(rules)] = _Profile(rules, checks, (min(peaks_g), max(peaks_g)) if peaks_g else None)
+            shocks = tuple(rule for rule in rules if isinstance(rule, ShockRule) and _has_level_g(rule))
+            self._profiles[id(rules)] = _Profile(rules, checks, shocks)
         return self._profiles[id(rules)]
+
+
+def _has_level_g(rule: ShockRule) -> bool:
+    """Whether the rule says a peak that must be recorded; a dose adds up whatever is."""
+    return rule.dose is None and rule.quantity in ("peak", "damage_boundary")
+
+
+def _level_g(rule: ShockRule) -> float:
+    return rule.level if rule.damage_boundary is None else rule.damage_boundary.acceleration_g
 
 
 def _key(owner: Owner, channel: str, rule: HealthRule, digest: str) -> LaneKey:

@@ -1,10 +1,12 @@
 """The family of shock rules: what one event exceeds by itself, and what the events of an accelerometer add up to.
 
-    event ──► signals ──► hit? ──► fired and cleared at once        (a rule on the peak: no memory, an event is whole)
-              (static off,    └──► tally ──► fired, peak, cleared   (`count`, `dose`: one for each accelerometer)
-               low-passed)
-
-The velocity change, the damage boundary and the shock response spectrum judge a signal too: each will be a way to hit.
+event ──► signals ───► measured ───────────► hit? ──► fired and cleared at once       (no memory: it is whole)
+          (its         (peak, velocity        └─────► tally ──► fired, peak, cleared  (`count`, `dose`: one for
+          analysis,     change, damage                                                each accelerometer)
+          as asked for) boundary, spectrum,
+              │         drop height)
+              ├──► health: clipped, invalid
+              └──► summary: what is stored of it
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from monitor.detect.events.rules import Judged, ShockRules
-from monitor.detect.events.signals import Signals
-from monitor.detect.events.summary import summarise
+from monitor.detect.events.health import CHECKS, Fault
+from monitor.detect.events.hits import hit
+from monitor.detect.events.rules import ShockRules
+from monitor.detect.events.signals import Signals, channel_of
+from monitor.detect.events.summary import damage_margin, no_record, summarise
 from monitor.detect.events.tallies import MAX_TALLIES, Tallies
 from monitor.detect.lane import LaneKey
 from monitor.detect.rules import RulesView
@@ -48,21 +52,29 @@ class ShockJudge:
         """Events that are not counted, as `max_tallies` other accelerometers and rules were there before."""
         return self._tallies.refused
 
-    def step(self, events: Sequence[Event]) -> tuple[Found, list[Totals], list[EventSummary]]:
+    def step(
+        self, events: Sequence[Event], *, wants_events: bool = False
+    ) -> tuple[Found, list[Totals], list[EventSummary]]:
         """Findings, each with its place in the record, running totals, a row for each event that has any, and events.
 
-        Events without samples are passed over; late ones have no totals to show.
+        Late events have no totals to show. Summaries, whose spectra cost more than all rules, are made where somebody
+        `wants_events`. Never raises over what an event is: a record that is none is told as invalid.
         """
         found: Found = []
         summaries: list[EventSummary] = []
         told: dict[str, list[_Told]] = {}
-        with np.errstate(over="ignore", invalid="ignore"):  # an absurd scale is judged for what it says
+        with np.errstate(all="ignore"):  # an absurd scale is judged for what it says
             for event in events:
-                if event.shock.samples > 0:
+                try:
                     signals = Signals(event, self._rules.view)
-                    found += self._judge(signals, told)
-                    found += self._judge_health(signals)
-                    summaries.append(summarise(event, signals.analysis, None))
+                except ValueError as error:
+                    found += self._refuse(event, str(error))
+                    summaries += [no_record(event, str(error))] if wants_events else []
+                    continue
+                found += self._judge(signals, told)
+                found += self._judge_health(signals)
+                if wants_events:
+                    summaries.append(self._summarise(signals))
         return found, [_totals(rows) for rows in told.values()], summaries
 
     def tick(self, tick: Tick) -> list[Finding]:
@@ -87,9 +99,11 @@ class ShockJudge:
     def _judge(self, signals: Signals, told: dict[str, list[_Told]]) -> Iterator[tuple[int, Finding]]:
         event = signals.event
         for judged in self._rules.of(event.container):
+            if not judged.rule.applies_to(signals.place):
+                continue
             if judged.meter is None:
                 if self._watches(event, judged.rule):
-                    yield from enumerate(_exceeded(signals, judged))
+                    yield from enumerate(_exceeded(signals, judged.rule))
                 continue
             key = LaneKey(event.container, event.logger, event.is_late, signals.channel, judged.digest, judged.rule.id)
             yield from enumerate(self._tallies.take(key, judged, judged.meter, signals))
@@ -97,32 +111,54 @@ class ShockJudge:
             if amount is not None:
                 told.setdefault(key.digest, []).append(_Told(key, event, judged.meter.name, amount))
 
+    def _summarise(self, signals: Signals) -> EventSummary:
+        """What is stored of an event; the damage boundaries count in every phase."""
+        rules = [judged.rule for judged in self._rules.of(signals.event.container)]
+        margin = damage_margin(signals.analysis, (rule for rule in rules if rule.applies_to(signals.place)))
+        return summarise(signals.event, signals.analysis, margin)
+
     def _judge_health(self, signals: Signals) -> Iterator[tuple[int, Finding]]:
-        for rule in self._rules.clipped(signals.event.container):
+        for rule in self._rules.health(signals.event.container):
             if self._watches(signals.event, rule):
-                start_ns = signals.clipped_ns()
-                if start_ns is not None:  # the value of such a check is 1 while it is so
-                    yield from enumerate(_during(signals, rule, start_ns, 1.0))
+                fault = CHECKS[rule.check](signals)
+                if fault is not None:
+                    yield from enumerate(_faulty(signals.event, rule, fault))
+
+    def _refuse(self, event: Event, reason: str) -> Iterator[tuple[int, Finding]]:
+        """Tell of a record that is none."""
+        for rule in self._rules.health(event.container):
+            if rule.check == "invalid" and self._watches(event, rule):
+                yield from enumerate(_faulty(event, rule, Fault(event.start_ns, reason)))
 
     def _watches(self, event: Event, rule: ShockRule | HealthRule) -> bool:
         return self._rules.since(event.container, rule.phases, event.trigger_ns) is not None
 
 
-def _exceeded(signals: Signals, judged: Judged) -> Iterator[Finding]:
-    hit = signals.hit(judged.rule)
-    if hit is not None:
-        yield from _during(signals, judged.rule, hit.start_ns, hit.peak_g)
+def _exceeded(signals: Signals, rule: ShockRule) -> Iterator[Finding]:
+    """What an event is told to have exceeded by itself."""
+    found = hit(signals, rule)
+    if found is None:
+        return
+    fired, cleared = _during(signals.event, rule, found.start_ns, found.value)
+    yield fired._replace(**found._asdict())
+    yield cleared._replace(**found._asdict() | {"note": ""})
 
 
-def _during(signals: Signals, rule: ShockRule | HealthRule, start_ns: int, value: float) -> Iterator[Finding]:
+def _faulty(event: Event, rule: HealthRule, fault: Fault) -> Iterator[Finding]:
+    """The value of a health check is 1 while it is not passed."""
+    fired, cleared = _during(event, rule, fault.start_ns, 1.0)
+    yield fired._replace(note=fault.note)
+    yield cleared
+
+
+def _during(event: Event, rule: ShockRule | HealthRule, start_ns: int, value: float) -> tuple[Finding, Finding]:
     """Fired at the first sample that is so, cleared by the event's end."""
-    event = signals.event
-    axis, accuracy_g = (rule.axis, signals.accuracy_g) if isinstance(rule, ShockRule) else (None, None)
-    for change, time_ns in (("fired", start_ns), ("cleared", event.end_ns)):
-        yield Finding(
-            change, rule.id, event.container, event.logger, signals.channel, axis,
-            start_ns, time_ns, value, value, event.pos, event.boot, event.seq, accuracy_g,
-        )  # fmt: skip
+    axis = rule.axis if isinstance(rule, ShockRule) else None
+    fired = Finding(
+        "fired", rule.id, event.container, event.logger, channel_of(event), axis,
+        start_ns, start_ns, value, value, event.pos, event.boot, event.seq,
+    )  # fmt: skip
+    return fired, fired._replace(change="cleared", time_ns=event.end_ns)
 
 
 def _totals(rows: list[_Told]) -> Totals:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from monitor.detect.events.health import CHECKS
 from monitor.detect.events.totals import Meter, meter_of
 from monitor.detect.kernels.readings import NO_SPAN
 from monitor.detect.lane import LaneKey
@@ -32,13 +33,15 @@ class ShockRules:
         """The shock rules of a container, in its profile's order."""
         return self._of(container)[1]
 
-    def clipped(self, container: str) -> list[HealthRule]:
-        """The rules of a container that tell of events at a rail."""
+    def health(self, container: str) -> list[HealthRule]:
+        """The health rules of a container that judge events."""
         return self._of(container)[2]
 
     def find(self, key: LaneKey) -> Judged | None:
-        """The rule of a tally, None when it is not in force with the same content."""
-        return next((each for each in self.of(key.container) if each.digest == key.digest), None)
+        """The rule of a tally, None when it is not in force with the same content or does not apply to the logger."""
+        judged = next((each for each in self.of(key.container) if each.digest == key.digest), None)
+        place = self.view.logger(key.container, key.logger).place
+        return judged if judged is not None and judged.rule.applies_to(place) else None
 
     def since(self, container: str, phases: tuple[str, ...] | None, time_ns: int) -> int | None:
         """Since when a rule for `phases` (None: all) watches at a time, NO_SPAN for always; None when it does not."""
@@ -48,7 +51,7 @@ class ShockRules:
         profile = rules_of(self.view, container)
         known = self._known.get(id(profile))
         if known is None:  # what is known of a profile keeps it alive, and with it the id
-            known = self._known[id(profile)] = (profile, list(_judged(profile)), list(_clipped(profile)))
+            known = self._known[id(profile)] = (profile, list(_judged(profile)), list(_health(profile)))
         return known
 
 
@@ -58,9 +61,9 @@ def _judged(profile: tuple[Rule, ...]) -> Iterator[Judged]:
             yield Judged(rule, meter_of(rule), rule_digest(rule))
 
 
-def _clipped(profile: tuple[Rule, ...]) -> Iterator[HealthRule]:
+def _health(profile: tuple[Rule, ...]) -> Iterator[HealthRule]:
     for rule in profile:
-        if isinstance(rule, HealthRule) and rule.check == "clipped":
+        if isinstance(rule, HealthRule) and rule.check in CHECKS:
             yield rule
 
 

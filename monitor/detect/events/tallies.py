@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from monitor.detect.events.hits import Hit, guard, hit
 from monitor.detect.events.rules import Judged, ShockRules
 from monitor.detect.events.signals import Signals
 from monitor.detect.events.totals import Meter, Moment, Tally
@@ -40,9 +41,9 @@ class Tallies:
         yield from self._end(key, judged, meter, since_ns, time_ns, place)
         if since_ns is None:
             return
-        hit, tally = signals.hit(judged.rule), self._tallies.get(key)
+        found, tally = hit(signals, judged.rule), self._tallies.get(key)
         if tally is None:
-            if hit is None or not self._has_room():
+            if found is None or not self._has_room():
                 return
             tally = self._tallies[key] = meter.begin(since_ns, time_ns)
         fall = meter.move(tally, time_ns)
@@ -50,9 +51,9 @@ class Tallies:
             yield self._clear(key, judged, fall, place)
         tally.last_ns, tally.tick_ns = time_ns, 0
         tally.pos, tally.boot, tally.seq = place
-        if hit is not None:
-            meter.add(tally, time_ns, abs(hit.peak_g) + signals.guard_g(judged.rule))
-            yield from self._exceeded(key, judged, meter, hit.start_ns)
+        if found is not None:
+            meter.add(tally, time_ns, abs(found.value) + guard(judged.rule, found.uncertainty))
+            yield from self._exceeded(key, judged, meter, found)
 
     def tick(self, tick: Tick) -> list[Finding]:
         """Clear what came down to its limit, or whose phase ended, since the last event.
@@ -122,18 +123,19 @@ class Tallies:
             yield self._clear(key, judged, Moment(time_ns if is_over else tally.last_ns, tally.amount), place)
         del self._tallies[key]
 
-    def _exceeded(self, key: LaneKey, judged: Judged, meter: Meter, start_ns: int) -> Iterator[Finding]:
-        """`fired` when the tally has come beyond the limit, `peak` when it is further beyond than before."""
+    def _exceeded(self, key: LaneKey, judged: Judged, meter: Meter, found: Hit) -> Iterator[Finding]:
+        """`fired` when the event brought the tally beyond the limit, `peak` when further beyond than before."""
         tally = self._tallies[key]
         if tally.amount <= (tally.peak if tally.is_firing else meter.limit):
             return
         change = "peak" if tally.is_firing else "fired"
         if not tally.is_firing:
-            tally.is_firing, tally.start_ns = True, start_ns
+            tally.is_firing, tally.start_ns = True, found.start_ns
             self._firing.add(key)
         tally.peak = tally.amount
-        moment = Moment(start_ns, tally.amount)
-        yield _finding(change, key, judged, tally, moment, (tally.pos, tally.boot, tally.seq))
+        moment = Moment(found.start_ns, tally.amount)
+        told = _finding(change, key, judged, tally, moment, (tally.pos, tally.boot, tally.seq))
+        yield told._replace(note=found.note, is_doubtful=True) if found.is_doubtful else told
 
     def _clear(self, key: LaneKey, judged: Judged, fall: Moment, place: Place) -> Finding:
         tally = self._tallies[key]

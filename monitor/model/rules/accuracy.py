@@ -63,7 +63,9 @@ def propagated(rule: Rule, accuracy: Accuracy, channel: str, volume_m3: float | 
     """U (k = 2) of the value that `rule` judges on `channel`, in the rule's unit; None when nobody can say.
 
     `accuracy` tells U of the channels of the logger concerned, `volume_m3` is the container's free gas volume, for a
-    leak in Pa m3/s. Counts, doses, damages, accumulated times, statistics and health have none.
+    leak in Pa m3/s. Of what one event does it is U of the acceleration in g, of which `of_event` makes the quantity's;
+    a drop height is a range even where nobody says that. Counts, doses, damages, accumulated times, statistics and
+    health have none.
     """
     match rule:
         case ThresholdRule() | ForecastRule():
@@ -78,9 +80,21 @@ def propagated(rule: Rule, accuracy: Accuracy, channel: str, volume_m3: float | 
             return _of_margin(rule, accuracy)
         case LeakRule():
             return _of_leak(rule, accuracy, volume_m3)
-        case ShockRule() if rule.unit == "g":
+        case ShockRule() if rule.quantity == "drop_height" and rule.is_of_events:
+            return accuracy(channel) or 0.0
+        case ShockRule() if rule.is_of_events:
             return accuracy(channel)
     return None
+
+
+def of_event(value: float, peak_g: float, accuracy_g: float | None, power: int = 1) -> float | None:
+    """U (k = 2) of what is worked out of an event and grows with a power of its acceleration: the peak's, relatively.
+
+    None when nobody can say; `accuracy_g` is U of the accelerometer.
+    """
+    if accuracy_g is None or peak_g == 0:
+        return None
+    return abs(power * value * accuracy_g / peak_g)
 
 
 def _scaled(accuracy: float | None, factor: float) -> float | None:

@@ -20,7 +20,9 @@ from monitor.model.quantity import format_quantity, inside_unit
 from monitor.model.rules.base import Dwell, RuleBase, clear_fault, key
 from monitor.model.strict import Seconds, read_quantity, reader, writer
 
-Check = Literal["stuck", "range", "nan", "clock", "clipped", "battery", "memory", "trigger", "calibration", "silent"]
+Check = Literal[
+    "stuck", "range", "nan", "clock", "clipped", "invalid", "battery", "memory", "trigger", "calibration", "silent"
+]
 KEYS: dict[str, tuple[str, ...]] = {
     # check: keys it may have besides those of every rule, as the file writes them; a level among them is required
     "stuck": ("channel", "for", "tolerance"),
@@ -28,6 +30,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "nan": ("channel", "for", "above", "clear"),
     "clock": ("for", "step"),
     "clipped": (),
+    "invalid": (),
     "battery": ("for", "below", "clear"),
     "memory": ("for", "above", "clear"),
     "trigger": (),
