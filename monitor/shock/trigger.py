@@ -18,7 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-PRE_S, POST_S = 0.5, 0.5  # around an event; a fall of 1 m lasts 0.45 s
+# Around an event, but not into the one before: what it is measured against is the quietest 0.1 s before it, the better
+# the more there is of it. A fall of 1 m lasts 0.45 s.
+PRE_S, POST_S = 3.0, 0.5
 MAX_SAMPLES = 170_000  # of an event, as on the wire; a longer one goes on in a further event
 MAX_EVENTS = 10_000  # of a recording
 
@@ -110,7 +112,7 @@ def _events(away_g: NDArray[np.float64], fs_hz: float, level_g: float, release_g
     beyond = np.flatnonzero(away_g > level_g)
     pauses = np.flatnonzero(np.diff(away) > REST_S * fs_hz)
     firsts, lasts = away[np.append(0, pauses + 1)[: away.size]], away[np.append(pauses, away.size - 1)[: away.size]]
-    count = 0
+    count = free = 0
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         for begin in range(first, last + 1, longest):
             end = min(begin + longest, last + 1)
@@ -120,4 +122,5 @@ def _events(away_g: NDArray[np.float64], fs_hz: float, level_g: float, release_g
             count += 1
             if count > MAX_EVENTS:
                 raise ValueError(f"find events: more than {MAX_EVENTS} beyond {level_g:g} g, expected a higher level")
-            yield Found(max(begin - pre, 0), min(end + post, away_g.size), int(beyond[place]), level_g)
+            yield Found(max(begin - pre, free), min(end + post, away_g.size), int(beyond[place]), level_g)
+        free = last + 1
