@@ -138,9 +138,9 @@ def rounded(figures: Mapping[str, float]) -> dict[str, float]:
 def table(rows: Sequence[tuple[str, Mapping[str, float]]]) -> str:
     """Rows of figures under the names of the first one's."""
     names = list(rows[0][1])
-    lines = ["".join([f"{'':<10}", *(f"{name:>{len(name) + 3}}" for name in names)])]
+    lines = ["".join([f"{'':<12}", *(f"{name:>{len(name) + 3}}" for name in names)])]
     for title, figures in rows:
-        lines.append("".join([f"{title:<10}", *(f"{figures[name]:>{len(name) + 3}}" for name in names)]))
+        lines.append("".join([f"{title:<12}", *(f"{figures[name]:>{len(name) + 3}}" for name in names)]))
     return "\n".join(lines)
 
 

@@ -99,7 +99,8 @@ class Knocks:
         ring_g = 0.3 * np.exp(-np.maximum(time_s, 0) / RING_S) * np.sin(2 * np.pi * RING_HZ * np.maximum(time_s, 0))
         accel_g = np.outer([0.1, 0.1, 1.0], PEAK_G * (pulse_g + ring_g)) + np.array([[0.0], [0.0], [1.0]])
         accel_g += NOISE_G * self._random.standard_normal(accel_g.shape)
-        return np.round(accel_g / SCALE_G).astype(np.int16)
+        counts: NDArray[np.int16] = np.round(accel_g / SCALE_G).astype(np.int16)
+        return counts
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         at_s = time.perf_counter()

@@ -11,7 +11,7 @@ def stretches(signal: NDArray[np.float64], level: float) -> NDArray[np.int64]:
 
     NaN is not beyond.
     """
-    return runs(signal.astype(np.float32) > np.float32(level))
+    return runs(_is_beyond(signal, level))
 
 
 def runs(is_so: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -43,12 +43,18 @@ def around_s(signal: NDArray[np.float64], fs_hz: float, level: float, index: int
 
 def around(signal: NDArray[np.float64], level: float, index: int) -> tuple[float, float]:
     """Where the stretch beyond `level` that holds sample `index` crosses it, in samples: twice `index` without one."""
-    ranges = stretches(signal, level)
-    held = ranges[(ranges[:, 0] <= index) & (index < ranges[:, 1])]
-    if len(held) == 0:
+    is_beyond = _is_beyond(signal, level)
+    if not is_beyond[index]:
         return float(index), float(index)
-    begin, end = _crossings(signal, level, held)[0].tolist()
+    before, behind = is_beyond[index::-1], is_beyond[index:]
+    start = index + 1 - (int(before.argmin()) or len(before))  # argmin: the first that is not; 0 where all are
+    stop = index + (int(behind.argmin()) or len(behind))
+    begin, end = _crossings(signal, level, np.array([[start, stop]]))[0].tolist()
     return begin, end
+
+
+def _is_beyond(signal: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
+    return signal.astype(np.float32) > np.float32(level)
 
 
 def _crossings(signal: NDArray[np.float64], level: float, ranges: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ class Record(NamedTuple):
     """An event as the checks look at it.
 
     `length_g` [n] is that of the vector without static part, 0 where it is NaN; `peak_g` is its largest, `noise_g` its
-    root mean square at rest.
+    root mean square at rest; within samples `motion` [start, stop) it is above 10 % of its peak.
     """
 
     waveform: Waveform
@@ -41,8 +41,11 @@ class Record(NamedTuple):
     length_g: NDArray[np.float64]
     peak_g: float
     noise_g: float
+    motion: tuple[int, int]
 
 
 def spread_g(accel_g: NDArray[np.float64]) -> float:
     """Root of the variance summed over the axes."""
-    return float(np.sqrt(np.nan_to_num(accel_g.var(axis=1)).sum()))
+    away_g = accel_g - accel_g.mean(axis=1, keepdims=True)
+    variance: NDArray[np.float64] = np.einsum("an,an->a", away_g, away_g) / accel_g.shape[1]
+    return float(np.sqrt(np.fmax(variance, 0.0).sum()))  # an axis with NaN adds nothing

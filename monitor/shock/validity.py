@@ -13,7 +13,7 @@ from monitor.shock.coverage import late, truncated
 from monitor.shock.fault import STEADY_SHARE, TURNED_G, Fault, Record, spread_g
 from monitor.shock.peak import vector_length
 from monitor.shock.pulse import DURATION_SHARE, Pulse
-from monitor.shock.spike import spikes
+from monitor.shock.spike import REACH, spikes
 from monitor.shock.static import WINDOW_S, Static, known_mean
 from monitor.shock.still import standstills
 from monitor.shock.waveform import AXES, Waveform
@@ -52,8 +52,11 @@ class Validity(NamedTuple):
 def validity(waveform: Waveform, static: Static, dynamic_g: NDArray[np.float64], pulse: Pulse) -> Validity:
     """What is wrong with a record, whose main pulse is `pulse`; `dynamic_g` [3, n] is without its static part."""
     noise_g = 0.0 if static.span is None else spread_g(waveform.raw_g[:, slice(*static.span)])
-    length_g = np.nan_to_num(vector_length(dynamic_g))
-    record = Record(waveform, static, dynamic_g, pulse, length_g, float(length_g.max()), noise_g)
+    length_g = np.fmax(vector_length(dynamic_g), 0.0)  # NaN is nothing felt
+    peak_g = float(length_g.max())
+    moving = np.flatnonzero(length_g > DURATION_SHARE * peak_g)
+    motion = (int(moving[0]), int(moving[-1]) + 1) if moving.size else (0, 0)
+    record = Record(waveform, static, dynamic_g, pulse, length_g, peak_g, noise_g, motion)
     found = [check(record) for check in (CHECKS if math.isfinite(pulse.peak_g) else CHECKS[:2])]
     faults = tuple(fault for fault in found if fault is not None)
     names = {fault.name for fault in faults}
@@ -78,11 +81,7 @@ def _dropped_out(record: Record) -> Fault | None:
         at = np.flatnonzero(is_hole.any(axis=0))
         when = "" if len(at) == waveform.samples else f" {_span(waveform, int(at[0]), int(at[-1]))}"
         return Fault("drop-out", f"drop-out: {_names(is_hole)} gave nothing for {len(at)} samples{when}")
-    moving = np.flatnonzero(record.length_g > DURATION_SHARE * record.peak_g)
-    if len(moving) == 0:
-        return None
-    motion = int(moving[0]), int(moving[-1]) + 1
-    found = standstills(waveform.own_g, waveform.samples_before, motion, waveform.is_at_rail)
+    found = standstills(waveform.own_g, waveform.samples_before, record.motion, waveform.is_at_rail)
     if not found:
         return None
     told = (
@@ -129,11 +128,12 @@ def _shifted(record: Record) -> Fault | None:
 
 
 def _spikes(record: Record) -> Fault | None:
-    found = spikes(record.waveform.own_g, abs(record.pulse.peak_g))
+    first = max(record.motion[0] - REACH - 1, 0)  # outside of the motion none is high enough to matter
+    found = spikes(record.waveform.own_g[:, first : record.motion[1] + REACH + 1], abs(record.pulse.peak_g))
     if not found:
         return None
     highest = max(found, key=lambda spike: spike.height_g)
-    when = f"{record.waveform.from_trigger_ms(highest.sample):.1f} ms"
+    when = f"{record.waveform.from_trigger_ms(first + highest.sample):.1f} ms"
     return Fault(
         "spikes",
         f"spikes: {len(found)} of one sample, the highest {highest.height_g:.3g} g on {AXES[highest.axis]} at {when}; "

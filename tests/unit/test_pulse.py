@@ -99,10 +99,12 @@ def test_limits_are_the_zero_crossings_between_samples(samples: float, phase: fl
 
 
 def test_duration_and_rise_of_a_half_sine() -> None:
-    """5 g over 11 ms lasts 10.30 ms at 10 %, and takes half of that from there to its peak."""
+    """5 g over 11 ms lasts 10.30 ms at 10 %, and takes half of that from there to its peak; a sawtooth all of it."""
     pulse = main_pulse(along(sampled("half-sine", 55.0, 0.0, 5.0)), 5000.0)
     assert pulse.duration_ms == pytest.approx(10.30, abs=0.005)
     assert pulse.rise_ms == pytest.approx(10.30 / 2, abs=0.1 + 0.005)  # the peak lies between two samples of 0.2 ms
+    sawtooth = main_pulse(along(sampled("sawtooth", 55.0, 0.0, 5.0)), 5000.0)
+    assert sawtooth.rise_ms == pytest.approx(0.9 * 11.0)
 
 
 def test_rest_above_zero_is_no_part_of_the_pulse() -> None:
@@ -160,6 +162,20 @@ def test_with_nan_what_is_left_is_a_lower_bound(holes: list[int], axis: int) -> 
     assert 0 < holed.pulse().delta_v_m_s <= whole.pulse().delta_v_m_s * (1 + 1e-9)
     assert holed.validity.names[0] == "drop-out"
     assert holed.validity.is_lower_bound
+
+
+def test_an_axis_of_nan_leaves_the_vector_of_the_others() -> None:
+    """Two axes of 3 and 4 g are 5 g at least; nothing is known of the third."""
+    accel_g = np.zeros((3, 600))
+    accel_g[[0, 2], 200:455] = np.outer([3.0, -4.0], sampled("half-sine", 55.0, 0.5))
+    accel_g[1] = np.nan
+    analysis = Analysis(waveform(accel_g, pre=250))
+    assert analysis.peaks.resultant_g == pytest.approx(5.0, rel=1e-3)
+    assert analysis.pulse().direction == pytest.approx(np.array([0.6, 0.0, -0.8]))
+    assert np.isnan(analysis.peaks.axis_g).tolist() == [False, True, False]
+    assert analysis.report()["axes"]["y"] == dict.fromkeys(
+        ("peak_g", "peak_raw_g", "grms_g", "srs_peak_g", "srs_peak_hz")
+    )
 
 
 @given(st.floats(2.0, 300.0), phases)
