@@ -41,8 +41,9 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml
 
 # Pins every package with its hashes; needs `uv` (pip install uv).
 requirements:
-	for set in gateway demo dev; do \
-	  case $$set in gateway) extra= ;; *) extra="--extra $$set" ;; esac; \
+	for set in gateway full demo dev; do \
+	  case $$set in gateway) extra= ;; full) extra="--extra fast --extra plot --extra ide" ;; \
+	    *) extra="--extra $$set" ;; esac; \
 	  uv pip compile pyproject.toml $$extra --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --custom-compile-command "make requirements" --quiet -o requirements/$$set.txt; \
 	done
