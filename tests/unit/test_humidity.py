@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-import psychrolib  # type: ignore[import-untyped]  # it has no type information
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from monitor.detect.kernels import humidity
 from monitor.detect.kernels.humidity import absolute_humidity, dew_point, dew_point_bounds, frost_point
 from tests import naive_air
+
+with patch.dict(sys.modules, {"numba": None}):  # it would compile each formula for seconds, to be called for one number
+    import psychrolib  # type: ignore[import-untyped]  # it has no type information
 
 
 @pytest.mark.parametrize(
