@@ -19,6 +19,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from monitor.warming import DISABLED
 from tests.servers import HOST, free_port, wait_until
 
 REPOSITORY = Path(__file__).parents[1]
@@ -35,9 +36,21 @@ class Daemon:
     """`python -m monitor run` over a folder of its own; it may be started again on the same state."""
 
     def __init__(
-        self, folder: Path, mqtt_url: str, limits: Path, store: str = "", default_limits: str = "flight-hardware"
+        self,
+        folder: Path,
+        mqtt_url: str,
+        limits: Path,
+        store: str = "",
+        default_limits: str = "flight-hardware",
+        *,
+        is_compiled: bool = False,
     ) -> None:
-        """`limits` is the folder of profiles, `store` the lines of `[store]` (none: embedded)."""
+        """`limits` is the folder of profiles, `store` the lines of `[store]` (none: embedded).
+
+        `is_compiled`: with the extra `fast` the first start has the kernel of the spectra compiled, all others load it.
+        Where no event comes that would only take processor time and memory from what is measured.
+        """
+        self._environment = os.environ | ({} if is_compiled else {DISABLED: "1"})
         self.folder, self.state_dir, self._port = folder, folder / "state", free_port()
         self._log = folder / "daemon.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,7 +74,7 @@ class Daemon:
         """Start the process without waiting for anything."""
         command = [sys.executable, "-m", "monitor", "run", "--config", str(self.folder / "monitor.toml")]
         with self._log.open("ab") as out:
-            self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd=REPOSITORY)
+            self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd=REPOSITORY, env=self._environment)
 
     def wait_ready(self) -> None:
         """Wait until every part moves and both subscriptions are granted."""

@@ -71,7 +71,7 @@ def _shocks(samples: int) -> dict[str, float]:
         folder = Path(name)
         limits = folder / "limits"
         shutil.copytree(REPOSITORY / "config" / "limits", limits)
-        daemon = Daemon(folder, broker.url, limits)
+        daemon = Daemon(folder, broker.url, limits, is_compiled=True)
         write_probe(limits, folder / "containers")
         write_knocked(folder / "containers")
         knocks = Knocks(broker.port)

@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from benchmarks.common import positive, report, rounded
+from monitor.model.event_summary import Q
 from monitor.shock.analysis import Analysis
+from monitor.shock.boundary import damage_margin
 from monitor.shock.envelope import closest
 from monitor.shock.spectrum import plain
 from monitor.shock.spectrum.octave import STANDARD_HZ
-from monitor.shock.spectrum.srs import Kernel, Q, srs, warm_up
+from monitor.shock.spectrum.srs import Kernel, srs, warm_up
 from monitor.shock.waveform import Waveform
 from tests.iso18431 import acceleration_filter
 
@@ -79,7 +81,7 @@ def _analyse(waveform: Waveform) -> None:
     analysis.psd, analysis.grms  # noqa: B018 - as above
     analysis.vrs(STANDARD_HZ)
     analysis.pulse(LOWPASS_HZ)
-    analysis.damage_margin(CRITICAL_G, CRITICAL_M_S)
+    damage_margin(analysis.peaks.resultant_g, analysis.pulse().delta_v_m_s, CRITICAL_G, CRITICAL_M_S)
     spectrum = analysis.responses.acceleration
     closest(ENVELOPE, spectrum.frequencies_hz, spectrum.maximax.max(axis=0))
 

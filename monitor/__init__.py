@@ -12,18 +12,24 @@
                 asks for what is missing. Payloads past the budget go once every consumer has confirmed them.
 3. `consumers`  read the journal behind a cursor, each in its own thread with its own file:
    `watch`      decodes a batch, runs the detector over all its loggers at once, keeps alerts, their transitions and
-                results (derived channels, running totals); judges again, in order, what records that came late concern;
+                results (derived channels, running totals, figures and spectra of events); judges again, in order,
+                what records that came late concern;
+   `detect`     holds readings and events against the rules; `shock` makes a waveform into what they ask for: its static
+                part, pulse, velocity change, drop height, spectrum, and whether it is to be trusted;
    `store`      turns records, results and transitions into points and writes them; its cursor passes what the server
                 confirmed;
    `notify`     tells the world of each transition.
    What is wrong with the gateway itself stands in the journal's ticks, and becomes an alarm like any other.
 4. Records, what operators entered, the configuration in force and the passing of time all lie in the journal, in one
    order: replay equals live.
+5. `examine`    looks at events again, out of a journal or a recording: lists, reports, margins, spectra.
 
 Every part is a plain object whose `step()` does a bounded piece of work. `parts` builds and joins them; `app` gives
-each a thread and `supervise` looks whether it moves; a simulation steps them all in one.
+each a thread and `supervise` looks whether it moves; a simulation steps them all in one. `warming` has the kernel of
+the spectra compiled by another process and loads it at the next start.
 Imports point one way:
-cli > app > web, consumers > sinks, ingest > alerts, journal > detect, shock, wire > config > model.
+cli > app > supervise > web, warming > examine > consumers > sinks, ingest > alerts, journal > detect > shock, wire >
+config > model.
 """
 
 __version__ = "0.1.0"

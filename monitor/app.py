@@ -19,10 +19,11 @@ from monitor.consumers.store import MAX_CALLS
 from monitor.ingest import Session
 from monitor.ingest.importing import import_deliveries, require_accepted
 from monitor.ingest.operating import admit, answer
-from monitor.model.clock import NS_PER_S, Clock, SystemClock
+from monitor.model.clock import Clock, SystemClock
 from monitor.model.condition import DISK_FULL
 from monitor.model.errors import TcmError
 from monitor.parts import Parts
+from monitor.shock.spectrum.srs import kernel_in_use
 from monitor.sinks.opening import open_sink
 from monitor.supervise import ServiceManager, Supervisor
 from monitor.telemetry import Rate, StateReader, metrics
@@ -138,13 +139,14 @@ class Daemon:
                 "duplicates": self.parts.intake.duplicates,
                 "dropped": sum(session.dropped for session in self.parts.sessions),
             },
-            "consumers": self._consumers(),
+            "consumers": self.parts.consumers(self._clock.now_ns(), self._state.watch.book.last_transition()),
             "budget_bytes": self.config.journal.budget_bytes,
             "stalled": {loop.name: loop.is_stalled for loop in self._loops},
             "conditions": [condition._asdict() for condition in sorted(self.parts.conditions())],
             "provisional": list(self.parts.watch.judge.forks),
-            "started_anew": self.parts.watch.judge.started_anew.copy(),
+            "started_anew": self.parts.watch.judge.in_force.started_anew.copy(),
             "unknown_channels": sorted(self.parts.watch.judge.unknown_channels.copy()),
+            "kernel": kernel_in_use(),
         }
         return live | self._state.document(self.config.rules, self._clock.now_ns())
 
@@ -211,22 +213,6 @@ class Daemon:
     def _records(self) -> int:
         """Env and shock records in the journal; counted once, as a journal of weeks holds millions."""
         return self._records_before + self.parts.intake.records
-
-    def _consumers(self) -> dict[str, dict[str, float]]:
-        head, now_ns = self.parts.journal.pos, self._clock.now_ns()
-        document = {}
-        for name, part in (("watch", self.parts.watch), ("store", self.parts.store)):
-            backlog = max(head - part.pos, 0)
-            lag_s = max(now_ns - part.last_received_ns, 0) / NS_PER_S if backlog and part.last_received_ns else 0.0
-            document[name] = {"pos": part.pos, "backlog": backlog, "lag_s": round(lag_s, 3)}
-        document["watch"]["unreadable"] = self.parts.watch.judge.unreadable
-        last = self._state.watch.book.last_transition()
-        document["notify"] = {
-            "pos": self.parts.notify.pos,
-            "backlog": max(last - self.parts.notify.pos, 0),
-            "lag_s": 0.0,
-        }
-        return document
 
 
 def _session_problem(session: Session) -> str:

@@ -14,7 +14,7 @@ from monitor.consumers import Notify, Store, Watch, WatchReader
 from monitor.ingest import Desk, Inbox, Intake, Session
 from monitor.ingest.client import Client
 from monitor.journal import Journal, JournalReader, Retention, StateLock
-from monitor.model.clock import Clock
+from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.condition import Condition
 from monitor.model.errors import JournalError, TcmError
 from monitor.model.progress import Progress
@@ -98,6 +98,18 @@ class Parts:
             "store": stored,
             "notify": lambda: Progress(notify.pos, notify.seen),
         }
+
+    def consumers(self, now_ns: int, last_transition: int) -> dict[str, dict[str, float]]:
+        """Of each how far it is, how much there is before it, and the age of that, for the status document."""
+        head, document = self.journal.pos, {}
+        for name, part in (("watch", self.watch), ("store", self.store)):
+            backlog = max(head - part.pos, 0)
+            lag_s = max(now_ns - part.last_received_ns, 0) / NS_PER_S if backlog and part.last_received_ns else 0.0
+            document[name] = {"pos": part.pos, "backlog": backlog, "lag_s": round(lag_s, 3)}
+        document["watch"]["unreadable"] = self.watch.judge.unreadable
+        backlog = max(last_transition - self.notify.pos, 0)
+        document["notify"] = {"pos": self.notify.pos, "backlog": backlog, "lag_s": 0.0}
+        return document
 
     def close_door(self) -> None:
         """Take nothing more; who waits to hand something in is told, and messages stay with the broker."""

@@ -140,6 +140,8 @@ class _Collector:
         yield _labelled("tcm_gap_records", "records in gaps", "state", status["gaps"])
         unreadable = status["consumers"]["watch"]["unreadable"]
         yield _gauge("tcm_unreadable_records", "records that this program cannot decode, passed over", unreadable)
+        is_compiled = float(status["kernel"] == "compiled")
+        yield _gauge("tcm_kernel_compiled", "1 when compiled code works out the spectra of events", is_compiled)
         waiting = float(sum(logger["waiting"] for logger in status["loggers"]))
         yield _gauge("tcm_waiting_records", "records without a set clock that cannot be placed in time yet", waiting)
         yield _labelled("tcm_alerts", "open alerts", "state", status["alerts"])

@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,15 +31,24 @@ CACHE, SEAL = "kernel-cache", "kernel-cache.sha256"  # in the state directory, w
 CACHE_DIR, DISABLED = "NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT"  # numba reads both when it is imported
 SOURCE = Path(spectrum.__file__).with_name("fast.py")
 LOWEST_PRIORITY = 19
+ENDS = (signal.SIGTERM, signal.SIGINT)  # whoever ends the daemon may end the other process by the same signal
 
 log = logging.getLogger("monitor.warming")  # also in the other process, where this is `__main__`
 
 
-def _compile_apart(state_dir: Path) -> None:
-    subprocess.Popen([sys.executable, "-m", "monitor.warming", str(state_dir)])
+def compile_apart(state_dir: Path) -> None:
+    """Have another process compile the kernel; a thread that nobody waits for takes its exit status."""
+    process = subprocess.Popen([sys.executable, "-m", "monitor.warming", str(state_dir)])
+    threading.Thread(target=_take_status, args=[process], name="compile", daemon=True).start()
 
 
-def load_kernel(state_dir: Path, compile_apart: Callable[[Path], None] = _compile_apart) -> None:
+def _take_status(process: subprocess.Popen[bytes]) -> None:
+    status = process.wait()
+    if status not in (0, *(-number for number in ENDS)):
+        _warn(f"the process that compiles it ended with status {status}")
+
+
+def load_kernel(state_dir: Path, have_compiled: Callable[[Path], None] = compile_apart) -> None:
     """Load the kernel that was compiled for this version, or have it compiled for the next start.
 
     Without the extra `fast`, or with NUMBA_DISABLE_JIT=1, nothing is done. A failure is a warning: NumPy does the work.
@@ -50,11 +60,13 @@ def load_kernel(state_dir: Path, compile_apart: Callable[[Path], None] = _compil
         if _is_sealed(state_dir):
             warm_up()
             gc.freeze()  # numba's objects stay: without it each full collection looks through them, 70 ms instead of 27
+            log.info("the compiled kernel of the spectra is loaded")
         else:
             shutil.rmtree(state_dir / CACHE, ignore_errors=True)
-            compile_apart(state_dir)
+            have_compiled(state_dir)
+            log.info("the kernel of the spectra is being compiled: NumPy does the work until the next start")
     except Exception as error:  # noqa: BLE001 - whatever a compiler's installation lacks, the daemon runs without it
-        _warn(error)
+        _warn(f"{type(error).__name__}: {error}")
 
 
 def compile_kernel(state_dir: Path) -> None:
@@ -63,13 +75,12 @@ def compile_kernel(state_dir: Path) -> None:
         warm_up()
         (state_dir / SEAL).write_text(_digest(state_dir / CACHE), encoding="ascii")
     except Exception as error:  # noqa: BLE001 - as above
-        _warn(error)
+        _warn(f"{type(error).__name__}: {error}")
     else:
         log.info("the kernel of the spectra is compiled: the next start loads it")
 
 
-def _warn(error: Exception) -> None:
-    cause = f"{type(error).__name__}: {error}"
+def _warn(cause: str) -> None:
     log.warning("make the kernel of the spectra ready: %s; NumPy does the work, several times as slowly", cause)
 
 
@@ -98,7 +109,7 @@ def _numba() -> str | None:
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGTERM, signal.SIGINT):  # the daemon has them blocked
+    for number in ENDS:  # the daemon has them blocked
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.nice(LOWEST_PRIORITY)

@@ -48,7 +48,7 @@ __all__ = [
     "NaiveThreshold",
     "NaiveTrend",
     "NaiveZScore",
-    "duration_around",
+    "crossings_around",
     "peak",
     "resultant",
     "static_vector",
@@ -134,7 +134,8 @@ def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> list[
         return [float(np.median(axis)) for axis in accel_g]
     if pre <= width:
         mean = [sum(axis[:pre].tolist()) / pre for axis in accel_g]
-        return _rest_behind(accel_g, fs_hz, pre, mean) if math.hypot(*mean) < 0.3 else mean
+        behind = _rest_behind(accel_g, fs_hz, pre, mean) if math.hypot(*mean) < 0.3 else mean
+        return _surer(accel_g, fs_hz, pre, mean) if behind == mean and pre < 0.05 * fs_hz else behind
     windows = []
     for start in range(pre - width + 1):
         pieces = [axis[start : start + width].tolist() for axis in accel_g]
@@ -160,17 +161,34 @@ def _rest_behind(accel_g: NDArray[np.float64], fs_hz: float, pre: int, fall: lis
     return mean if is_steady and abs(math.dist(mean, fall) - 1.0) <= 0.3 else fall
 
 
+def _surer(accel_g: NDArray[np.float64], fs_hz: float, pre: int, mean: list[float]) -> list[float]:
+    """The mean of the record, of four blocks of 25 ms or more, where that of the little before the trigger is worse."""
+    medians, overall = (list(of(accel_g, axis=1)) for of in (np.median, np.mean))
+    error = math.sqrt(sum(float(np.var(axis[:pre])) for axis in accel_g))
+    if pre < 0.01 * fs_hz and accel_g.shape[1] >= 0.1 * fs_hz:
+        error = max(error, math.dist(medians, mean))
+    width = max(round(0.025 * fs_hz), 1)
+    count = accel_g.shape[1] // width
+    if error <= 0.15 or count < 4:
+        return mean
+    blocks = [[float(axis[at * width : (at + 1) * width].mean()) for at in range(count)] for axis in accel_g]
+    swing = math.sqrt(sum(float(np.var(means, ddof=1)) for means in blocks) / count) / 2
+    return overall if max(swing, math.dist(overall, medians)) < error else mean
+
+
 def velocity_change(rows: Sequence[Sequence[float]], fs_hz: float, axis: int, index: int) -> list[float]:
     """Twin of `monitor.shock.pulse`: trapezoids from the peak at `index` out to where the axis comes to zero or rest.
 
     `rows` are the vectors sample by sample. The last trapezoid on each side ends in a vector that lies between the
-    last sample of the pulse and the first outside of it.
+    last sample of the pulse and the first outside of it; or in a sample, as far from 10 % as these points are apart.
     """
     peak = rows[index][axis]
     area = [0.0, 0.0, 0.0]
-    for step in (-1, 1):
+    crossings = crossings_around([math.copysign(1, peak) * row[axis] for row in rows], 0.1 * abs(peak), index)
+    for step, crossing in zip((-1, 1), crossings, strict=True):
         at = index
-        while 0 <= at + step < len(rows):
+        furthest = max(math.ceil(abs(index - crossing) + crossings[1] - crossings[0]), 1)
+        while 0 <= at + step < len(rows) and abs(at - index) < furthest:
             inner, outer = rows[at], rows[at + step]
             height, below = inner[axis] / peak, outer[axis] / peak
             share = reach = 1.0
@@ -200,8 +218,8 @@ def resultant(accel_g: NDArray[np.float64]) -> float:
     return max(math.sqrt(x * x + y * y + z * z) for x, y, z in accel_g.T.tolist())
 
 
-def duration_around(samples: Sequence[float], fs_hz: float, level: float, index: int) -> float:
-    """Twin of `monitor.shock.duration.around_s`: walk out from `index` to the crossings on either side."""
+def crossings_around(samples: Sequence[float], level: float, index: int) -> tuple[float, float]:
+    """Twin of `monitor.shock.duration.around`: walk out from `index` to the crossings on either side."""
 
     def walk(step: int) -> float:
         at = index
@@ -211,7 +229,7 @@ def duration_around(samples: Sequence[float], fs_hz: float, level: float, index:
             return float(at)
         return at + step * (samples[at] - level) / (samples[at] - samples[at + step])
 
-    return (walk(1) - walk(-1)) / fs_hz
+    return walk(-1), walk(1)
 
 
 class NaivePlacing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import floor, log10
 
 DIGITS = 5  # significant ones of a value: more than any sensor has
-LIMIT_DIGITS = 9  # of a limit, which is what somebody wrote: 0.1 after a conversion of units is 0.1 again
+WRITTEN_DIGITS = 9  # of a limit, which is what somebody wrote: 0.1 after a conversion of units is 0.1 again
 EXACT_DIGITS = 17  # with these two float64 that differ are written differently
 HECTO = 100.0
 PASCALS = frozenset({"Pa", "Pa/h", "Pa/d", "Pa h"})
@@ -13,22 +13,24 @@ HECTO_FROM = 1000.0  # Pa: above, people think in hPa
 LEAST, MOST = 1e-6, 1e9  # within, a number is written without exponent
 
 
-def amounts(value: float, limit: float, unit: str, digits: int = DIGITS) -> tuple[str, str]:
+def amounts(
+    value: float, limit: float, unit: str, digits: int = DIGITS, limit_digits: int = WRITTEN_DIGITS
+) -> tuple[str, str]:
     """A value and its limit with their unit, both in Pa or both in hPa.
 
-    The value has `digits` significant digits or as many more as it takes for the two sizes to stand in the order of
-    what is written: a value beyond its limit never looks like it.
+    They have `digits` and `limit_digits` significant digits, or as many more as it takes for the two sizes to stand in
+    the order of what is written: a value beyond its limit never looks like it.
     """
     scale, behind = _unit(max(abs(value), abs(limit)), unit)
     value, limit = value / scale, limit / scale
     for count in range(digits, EXACT_DIGITS + 1):
-        texts = _number(value, count), _number(limit, max(count, LIMIT_DIGITS))
+        texts = _number(value, count), _number(limit, max(count, limit_digits))
         if _order(*(abs(float(text)) for text in texts)) == _order(abs(value), abs(limit)):
             break
     return texts[0] + behind, texts[1] + behind
 
 
-def amount(value: float, unit: str, digits: int = LIMIT_DIGITS) -> str:
+def amount(value: float, unit: str, digits: int = WRITTEN_DIGITS) -> str:
     """A number that somebody wrote, with its unit; or any other with fewer `digits`."""
     scale, behind = _unit(abs(value), unit)
     return _number(value / scale, digits) + behind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from monitor.alerts.struck import limit_of_value, margin_of_value, quantity_of_value
+from monitor.alerts.shock_wording import limit_of_value, margin_of_value, quantity_of_value
 from monitor.alerts.wording import begun
 from monitor.config import Rules
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id

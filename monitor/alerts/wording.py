@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.alerts.amounts import amount, amounts, duration
-from monitor.alerts.struck import struck
+from monitor.alerts.shock_wording import excess, unsure
 from monitor.model.batch import Finding
 from monitor.model.channel import quantity_of, unit_of
 from monitor.model.clock import NS_PER_S, rfc3339
@@ -31,7 +31,7 @@ HEALTH = {
     "invalid": "event is not valid",
     "battery": "is low",
     "memory": "is nearly full",
-    "trigger": "level or range does not fit the limits",
+    "trigger": "level, range or sampling rate does not fit the limits",
     "calibration": "calibration is out of date",
     "silent": "is silent",
 }
@@ -56,14 +56,14 @@ def begun(rule: Rule, finding: Finding, logger: Logger, decision: str) -> str:
     if finding.logger == ALL_LOGGERS:
         where = f"all loggers of {finding.container}"
     what = finding.channel if _is_plain(rule, finding.axis) else f"{finding.channel} {finding.axis}"
-    note = f", {finding.note}" if finding.note else ""
+    notes = [finding.note, unsure(rule, finding, decision) if isinstance(rule, ShockRule) else ""]
     if isinstance(rule, HealthRule) and rule.check in NOTED and finding.note:
-        fact, note = NOTED[rule.check].format(what=what, note=finding.note), ""
+        fact, notes = NOTED[rule.check].format(what=what, note=finding.note), []
     elif isinstance(rule, HealthRule):
         fact = f"{what} {_fault(rule, finding)}"
     else:
         fact = f"{what} {_excess(rule, finding, decision)}"
-    return f"{where}: {fact} since {_moment(finding.channel, finding.start_ns)}{note}"
+    return ", ".join(filter(None, [f"{where}: {fact} since {_moment(finding.channel, finding.start_ns)}", *notes]))
 
 
 def ended(body: dict[str, Any], cleared_ns: int, note: str) -> str:
@@ -96,7 +96,7 @@ def _fault(rule: HealthRule, finding: Finding) -> str:
 def _excess(rule: Rule, finding: Finding, decision: str) -> str:
     """The value and its limit; of one that may yet be within it, how far from it that is to say."""
     if isinstance(rule, ShockRule):
-        return struck(rule, finding, decision)
+        return excess(rule, finding, decision)
     if decision == "within" and finding.uncertainty is not None:
         value, limit = amounts(finding.value, rule.limit, rule.unit, WITHIN_DIGITS)
         within = amount(finding.uncertainty, rule.unit, UNCERTAINTY_DIGITS)

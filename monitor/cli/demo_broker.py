@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.model.errors import TcmError
+from monitor.model.extras import how_to_install
 
 HOST = "127.0.0.1"
 START_S = 15.0
@@ -54,7 +55,7 @@ def start_broker(folder: Path, is_cancelled: Callable[[], bool]) -> Broker:
         config.write_text(_AMQTT.format(host=HOST, port=port))
         command = [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)]
     else:
-        hint = "install mosquitto (Debian: apt-get install mosquitto), or: pip install 'tcm-monitor[demo]'"
+        hint = f"install mosquitto (Debian: apt-get install mosquitto), or {how_to_install('demo')}"
         raise TcmError("start broker", "", "neither mosquitto nor the Python package amqtt is there", hint)
     process = spawn(command, folder / "broker.log")
     end_s = time.monotonic() + START_S

@@ -35,6 +35,9 @@ def replay(
     is_ordered: Annotated[
         bool, typer.Option("--ordered", help="With every late record in its place: the official alerts and totals.")
     ] = False,
+    place: Annotated[
+        str | None, typer.Option("--place", help="Of a recording: where its sensor sat, for rules with a place.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Which alerts would these limits raise? Exit 1 when an alarm fires.
@@ -45,6 +48,7 @@ def replay(
     from rich.progress import Progress
 
     from monitor.cli.alerts import show
+    from monitor.cli.shock_text import unplaced_line
     from monitor.replaying import replay_source
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
@@ -54,11 +58,14 @@ def replay(
             limits,
             lambda done, total: progress.update(task, completed=done, total=total),
             is_ordered=is_ordered,
+            place=place,
         )
     if as_json:
         print_json(result)
     else:
         show(result["alerts"])
+        if result["unplaced"]:
+            print(unplaced_line(len(result["unplaced"]), is_recording=True))
         if is_ordered:
             _show_exposure(result["exposure"])
         print(f"{result['readings']} readings, {result['events']} events in {result['seconds']} s")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -22,6 +22,10 @@ EVENT = (
     "container/logger/boot/seq, logger/boot/seq, or the id of its alert; in a recording the number that list shows, "
     "by default the strongest."
 )
+RESPONSE = (
+    "Response of oscillators: absolute acceleration, or relative to the base; psd: density of the record, g2/Hz, at "
+    "its own frequencies and without oscillators; vrs: Grms of oscillators from that."
+)
 SourceArgument = Annotated[Path | None, typer.Argument(help=SOURCE)]
 EventArgument = Annotated[str | None, typer.Argument(help=EVENT)]
 LimitsOption = Annotated[
@@ -31,7 +35,18 @@ LevelOption = Annotated[
     str | None, typer.Option("--level", help='In a recording, how far from rest an event is: "2 g".')
 ]
 PlotOption = Annotated[Path | None, typer.Option("--plot", help="Draw it too: FILE.svg or FILE.png.")]
-Response = Literal["acceleration", "displacement", "pseudo-velocity"]
+Response = Literal["acceleration", "displacement", "pseudo-velocity", "psd", "vrs"]
+PlaceOption = Annotated[
+    str | None, typer.Option("--place", help="Of a recording: where its sensor sat, for rules with a place.")
+]
+
+
+class Against(NamedTuple):
+    """What events are held against: a limits file, and of a recording the level of an event and the sensor's place."""
+
+    limits: Path | None
+    level: str | None
+    place: str | None
 
 
 @app.callback()
@@ -51,19 +66,20 @@ def list_events(
     to: Annotated[str | None, typer.Option("--to", help="Only events before this time, RFC 3339.")] = None,
     limits: LimitsOption = None,
     level: LevelOption = None,
+    place: PlaceOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """List events in order of arrival.
+    """List events in order of arrival, with the rules that each is beyond.
 
-    The damage margin is that to the damage boundary of the rules, above 1 is safe; - where they have none.
+    The damage margin is that to the damage boundary of the rules, above 1 is within; - where they have none.
 
     Example: tcm shock list --kind impact --from 2026-11-23T06:00:00Z
     """
     from monitor.examine import Wanted
 
     wanted = Wanted(container, logger, _kind(kind), _time_ns("--from", from_), _time_ns("--to", to))
-    with _open(source, config, limits, level) as events:
+    with _open(source, config, Against(limits, level, place)) as events:
         (_list_json if as_json else _list_table)(events, wanted)
 
 
@@ -73,6 +89,7 @@ def show(
     source: SourceArgument = None,
     limits: LimitsOption = None,
     level: LevelOption = None,
+    place: PlaceOption = None,
     plot: PlotOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
@@ -85,7 +102,7 @@ def show(
     from monitor.examine.document import report
 
     _require_plot(plot)
-    with _open_event(event, source, config, limits, level) as found:
+    with _open_event(event, source, config, Against(limits, level, place)) as found:
         if plot is not None:
             from monitor.cli.shock_plot import plot_event
 
@@ -106,16 +123,15 @@ def srs(
     to_hz: Annotated[
         float | None, typer.Option("--to-hz", help="The last; default: 2 kHz, or half the sampling rate.")
     ] = None,
-    response: Annotated[Response, typer.Option(help="Of what: absolute acceleration, or relative to the base.")] = (
-        "acceleration"
-    ),
+    response: Annotated[Response, typer.Option(help=RESPONSE)] = "acceleration",
     limits: LimitsOption = None,
     level: LevelOption = None,
+    place: PlaceOption = None,
     plot: PlotOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """One event's shock response spectrum. A path alone is taken as SOURCE.
+    """One event's shock response spectrum, or that of vibration. A path alone is taken as SOURCE.
 
     Example: tcm shock srs 1 drop.csv.gz --q 25 --to-hz 1000 --plot srs.png
     """
@@ -124,7 +140,7 @@ def srs(
 
     asked = Asked(q, per_octave, from_hz, to_hz, response)
     _require_plot(plot)
-    with _open_event(event, source, config, limits, level) as found:
+    with _open_event(event, source, config, Against(limits, level, place)) as found:
         spectrum = spectrum_of(found, asked)
         if plot is not None:
             from monitor.cli.shock_plot import plot_spectrum
@@ -133,7 +149,7 @@ def srs(
         if as_json:
             print_json(spectrum.document())
         else:
-            print("\n".join(spectrum_lines(found, spectrum)))
+            print("\n".join(spectrum_lines(spectrum)))
 
 
 def _list_table(events: Events, wanted: Wanted) -> None:
@@ -164,7 +180,9 @@ def _list_json(events: Events, wanted: Wanted) -> None:
 
 
 @contextmanager
-def _open(source: Path | None, config: Path, limits: Path | None, level: str | None) -> Iterator[Events]:
+def _open(source: Path | None, config: Path, against: Against) -> Iterator[Events]:
+    import numpy as np
+
     from monitor.examine import open_events
     from monitor.model.errors import TcmError
 
@@ -172,18 +190,17 @@ def _open(source: Path | None, config: Path, limits: Path | None, level: str | N
         source = load(config).state_dir
         if not (source / "journal.db").exists():
             raise TcmError("read state", str(source), "there is no journal yet", "start the daemon with: tcm run")
-    with closing(open_events(source, limits, _level_g(level))) as events:
+    opened = open_events(source, against.limits, _level_g(against.level), against.place)
+    with closing(opened) as events, np.errstate(all="ignore"):  # absurd samples are shown for what they say
         yield events
 
 
 @contextmanager
-def _open_event(
-    event: str | None, source: Path | None, config: Path, limits: Path | None, level: str | None
-) -> Iterator[Examined]:
+def _open_event(event: str | None, source: Path | None, config: Path, against: Against) -> Iterator[Examined]:
     path = None if event is None or source is not None else Path(event)
     if path is not None and path.exists():
         event, source = None, path
-    with _open(source, config, limits, level) as events:
+    with _open(source, config, against) as events:
         yield events.event(event)
 
 

@@ -38,7 +38,7 @@ CHECKS = {
     "invalid": "the record of a shock is not what the hardware felt: clipped, drop-out, spikes, truncated, ...",
     "battery": "the charge is low",
     "memory": "the logger's memory is nearly full",
-    "trigger": "trigger or range of the accelerometer do not fit the shock rules",
+    "trigger": "trigger, range or sampling rate of the accelerometer do not fit the shock rules",
     "calibration": "the calibration of a channel is past its due date",
     "silent": "nothing has come from the logger for as long as `for`",
 }

@@ -40,7 +40,7 @@ def base_at(reader: JournalReader, pos: int, judge: Judge, state: bytes) -> Base
     """What `judge` with its snapshot `state` is as a base, having come to `pos`; each of its forks has a state."""
     forks = [judge.forks[container] for container in judge.forks]
     came_to = [turn_of(reader, fork.since_pos) - 1 if fork.since_pos else fork.after_pos for fork in forks]
-    return Base(pos, needed_from(reader, min([pos, *came_to])), judge.steady.ns, state)
+    return Base(pos, needed_from(reader, min([pos, *came_to])), judge.steady_ns, state)
 
 
 def find_root(fork: Fork, container: str, base: Base, at_base: Judge) -> None:

@@ -24,7 +24,7 @@ from monitor.model.condition import GATEWAY, STORE_REFUSED, Condition
 from monitor.model.errors import SinkError
 from monitor.sinks.sink import RefusedLines, Sink
 
-MAX_SINGLE = 100  # refusals a minute with a row and a log line of their own: of 15 tries each, 25 a second
+MAX_SINGLE = 100  # refusals a minute with a row of their own, and their log lines: of 15 tries each, 25 a second
 MINUTE_NS = 60 * NS_PER_S
 TOLD_NS = 600 * NS_PER_S  # for so long a refusal is told after the last one
 # InfluxDB keeps a field's type for each shard. Shards begin and end at whole hours: where a field was refused it is
@@ -85,7 +85,7 @@ class Bodies:
         if self._is_conflict(points, error):
             write.rest.append(points)
         elif count <= 1 or (is_refused and (count <= _dropped(error) or not self._has_room())):
-            self._refuse(write, points, error)
+            self._refuse(write, points, error.cause)
         else:
             write.rest += reversed(halves(points))
 
@@ -106,22 +106,25 @@ class Bodies:
         try:
             return functools.partial(self._sink.write, self._sink.prepare(points))
         except RefusedLines as error:
-            left = [part for one in points for part in self._able(write, one)]
-            if [id(one) for one in left] == [id(one) for one in points]:
-                self._refuse(write, points, error)  # each by itself could be sent
+            refused: dict[str, list[Points]] = {}
+            left = [part for one in points for part in self._able(one, refused)]
+            if not refused:  # each by itself could be sent
+                self._refuse(write, points, error.cause)
                 return None
+            for cause, parts in refused.items():
+                self._refuse(write, parts, cause)
             return self._sending(write, left)
 
-    def _able(self, write: Write, one: Points | Table) -> Iterator[Points | Table]:
-        """What a store can hold of `one`, as it is or in parts; the rest is added to the refusals."""
+    def _able(self, one: Points | Table, refused: dict[str, list[Points]]) -> Iterator[Points | Table]:
+        """What a store can hold of `one`, as it is or in parts; the rest is added to what is refused, by its cause."""
         try:
             self._sink.prepare([one])
             yield one
         except RefusedLines as error:
             if isinstance(one, Table):
-                yield from (left for part in one.split() for left in self._able(write, part))
+                yield from (left for part in one.split() for left in self._able(part, refused))
             else:
-                self._refuse(write, [one], error)
+                refused.setdefault(error.cause, []).append(one)
 
     def _is_conflict(self, points: Sequence[Points | Table], error: SinkError) -> bool:
         """Whether a field of these points has another type at the server, which is remembered."""
@@ -146,32 +149,37 @@ class Bodies:
                 if times_ns.size:
                     first_ns, last_ns = int(times_ns.min()), int(times_ns.max())
                     row = (measurement, "", name, 0, first_ns, last_ns, int(times_ns.size), conflict.reason)
-                    self._add(write, Refusal(*row))
+                    self._add(write, [Refusal(*row)])
                 one = replace(one, fields={key: column for key, column in one.fields.items() if key != name})
         if one.fields:
             yield one
 
-    def _refuse(self, write: Write, points: Sequence[Points | Table], error: SinkError) -> None:
+    def _refuse(self, write: Write, points: Sequence[Points | Table], cause: str) -> None:
         """Note points as refused: each record's of a series for itself while there is room, else those of a series."""
+        refusals: dict[str, list[Refusal]] = {}
         for one in points:
             for part in one.split() if isinstance(one, Table) else (one,):
                 first_ns, last_ns = int(part.times_ns.min()), int(part.times_ns.max())
                 key = part.key if self._has_room() else 0
                 row = (part.measurement, tags_text(part.tags), "", key, first_ns, last_ns, len(part.times_ns))
-                self._add(write, Refusal(*row, error.cause[:MAX_REASON]))
+                refusals.setdefault(part.measurement, []).append(Refusal(*row, cause[:MAX_REASON]))
                 self._singles += 1
+        for each in refusals.values():
+            self._add(write, each)
 
-    def _add(self, write: Write, refusal: Refusal) -> None:
-        write.refusals.append(refusal)
+    def _add(self, write: Write, refusals: Sequence[Refusal]) -> None:
+        """Note refusals of one measurement and field for one reason, and say so once."""
+        write.refusals += refusals
+        refusal, count = refusals[0], sum(each.points for each in refusals)
         kind, now_ns = (refusal.measurement, refusal.field), self._clock.mono_ns()
         before = self._told.pop(kind, None)
         is_new = before is None or before.last_ns <= now_ns - TOLD_NS
-        points = refusal.points + (0 if before is None or is_new else before.points)
+        points = count + (0 if before is None or is_new else before.points)
         if len(self._told) >= MAX_KINDS:
             del self._told[next(iter(self._told))]
         self._told[kind] = _Told(points, now_ns, refusal.reason)
         if is_new or refusal.key:
-            log.error("store refuses %d points of %s: %s", refusal.points, _name(kind), refusal.reason)
+            log.error("store refuses %d points of %s: %s", count, _name(kind), refusal.reason)
 
     def _has_room(self) -> bool:
         """Whether another refusal may have a row of its own."""

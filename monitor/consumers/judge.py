@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from monitor.alerts import Origin
 from monitor.config import Rules
 from monitor.consumers import saved
-from monitor.consumers.conditions import Conditions
+from monitor.consumers.event_tables import event_results
 from monitor.consumers.firing import Exceedance, Firing
 from monitor.consumers.forks import Forks
-from monitor.consumers.judged import Judged, Passed, ends_of, tick_of
+from monitor.consumers.in_force import Adapt, InForce
+from monitor.consumers.judged import Judged, ends_of
 from monitor.consumers.placing import Placing
 from monitor.consumers.points import Anchors
 from monitor.consumers.reading import read_phase
-from monitor.consumers.struck import event_results
+from monitor.consumers.ticks import Ticks
 from monitor.consumers.totals import DerivedResults, exposure_results
-from monitor.detect.arrivals.steady import Steady
 from monitor.detect.engine import Engine, Judges
-from monitor.detect.rules import started_anew
 from monitor.journal.succession import MAX_LOGGERS
 from monitor.model.batch import Batch, Detected
-from monitor.model.condition import Condition
-from monitor.model.errors import TcmError
 from monitor.model.phase import PhaseBook
 from monitor.model.record import Record
-
-log = logging.getLogger(__name__)
 
 OWN_KINDS = ("config", "tick", "operator")
 
@@ -49,7 +42,7 @@ class Judge:
         self,
         rules: Rules | None,
         anchors: Anchors,
-        adapt: Callable[[Rules], Rules] = _as_journalled,
+        adapt: Adapt = _as_journalled,
         phases: PhaseBook | None = None,
         judges: Judges = "both",
         *,
@@ -61,19 +54,24 @@ class Judge:
         given records in official order: none is late, nothing is provisional. Without `wants_events` there are no
         results of events: their spectra cost more than everything else.
         """
-        self._anchors, self._adapt = anchors, adapt
-        self._phases = phases or PhaseBook()
-        self._rules = rules.with_phases(self._phases) if rules else None
-        self._judges, self.wants_events = judges, wants_events
-        self._engine = Engine(self._rules, judges=judges) if self._rules else None
+        self._anchors, self._judges, self.wants_events = anchors, judges, wants_events
+        self.in_force = InForce(rules, adapt, phases or PhaseBook())
+        self._engine = Engine(self.rules, judges=judges) if rules else None
         self._placing = Placing(anchors, is_in_order=judges != "both")
-        self.forks, self._firing, self._conditions = Forks(), Firing(), Conditions()
+        self.forks, self._firing, self._ticks = Forks(), Firing(), Ticks()
         self._newest_ns: dict[str, int] = {}  # by container, the time of its newest reading or event
         self._derived = DerivedResults()
-        self._quarantine_pos = self._tick_pos = 0  # as of the last tick, and its own
-        self.steady = Steady()
-        self.started_anew: dict[str, list[str]] = {}  # by profile, the rules that its last change concerned
         self.latest: dict[tuple[str, str], dict[str, float]] = {}
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force, what operators set included."""
+        return self.in_force.rules
+
+    @property
+    def steady_ns(self) -> int:
+        """The time since the journal began, as the ticks' steady clock counts it."""
+        return self._ticks.steady.ns
 
     @property
     def unreadable(self) -> int:
@@ -112,7 +110,7 @@ class Judge:
             if self._judges == "both" and self._placing.order.hear(owner, record):
                 yield self._finish(batch, judged)  # provisional is what comes from here on, however batches are cut
                 batch, judged = Batch(), Judged(self.rules)
-                self.forks.begin_anew(record.container, self.steady.ns)
+                self.forks.begin_anew(record.container, self.steady_ns)
             if self._placing.take(record, owner, batch, judged):
                 self.forks.mark(record.container)
         yield self._finish(batch, judged)
@@ -125,9 +123,9 @@ class Judge:
     def _fork(self, record: Record, owner: tuple[str, str]) -> None:
         """Keep the container's state just before a record; none is of use where that belongs further back."""
         if self.forks.has_room and not self._placing.order.precedes(owner, record):
-            self.forks.begin(owner[0], record.pos, self.steady.ns, self.snapshot(owner[0]))
+            self.forks.begin(owner[0], record.pos, self.steady_ns, self.snapshot(owner[0]))
         else:
-            self.forks.begin_anew(owner[0], self.steady.ns)
+            self.forks.begin_anew(owner[0], self.steady_ns)
 
     def _finish(self, batch: Batch, judged: Judged) -> Judged:
         assert self._engine is not None  # made with the rules
@@ -145,66 +143,44 @@ class Judge:
 
     def _reconfigure(self, record: Record) -> Judged:
         """Go on under other rules; exceedances of rules that are gone end."""
-        before, after = self._rules, self._adapt(Rules.from_json(record.payload))
-        known = before.profiles if before is not None else {}
-        for name, profile in after.profiles.items():
-            if name not in known or known[name] == profile:
-                continue
-            self.started_anew[name] = started_anew(known[name], profile)
-            log.warning(
-                "limits %s changed (record %d); rules that start anew: %s; all others go on with what they know",
-                *(name, record.pos, ", ".join(self.started_anew[name]) or "none"),
-            )
-        return self._go_on(after)
+        self.in_force.configure(record)
+        return self._go_on()
 
     def _take_operators(self, records: Iterable[Record]) -> Judged:
         """Operators set phases: what is judged from here on obeys them, each reading by its own time."""
+        phases = self.in_force.phases
         for record in records:
             said = read_phase(record)
             if said is None:
                 self._placing.unreadable += 1
             else:
-                self._phases = self._phases.add(record.pos, said)
+                phases = phases.add(record.pos, said)
                 if self._judges == "both" and said.effective_ns <= self._newest_ns.get(said.container, -1):
                     # Readings that were judged lie in another phase.
-                    self.forks.begin_anew(said.container, self.steady.ns)
-        return self._go_on(self.rules)
+                    self.forks.begin_anew(said.container, self.steady_ns)
+        return self.learn(phases)
 
-    def _go_on(self, rules: Rules) -> Judged:
-        self._rules = rules.with_phases(self._phases)
+    def learn(self, phases: PhaseBook) -> Judged:
+        """Go on under phases, which are all that operators set, and what that changes at once."""
+        self.in_force.set_phases(phases)
+        return self._go_on()
+
+    def _go_on(self) -> Judged:
         if self._engine is None:
-            self._engine = Engine(self._rules, judges=self._judges)
-            return Judged(self._rules)
-        findings = self._engine.reconfigure(self._rules)
-        self._firing.take(findings, self._rules)
-        return Judged(self._rules, findings)
+            self._engine = Engine(self.rules, judges=self._judges)
+            return Judged(self.rules)
+        findings = self._engine.reconfigure(self.rules)
+        self._firing.take(findings, self.rules)
+        return Judged(self.rules, findings)
 
     def _tick(self, record: Record) -> Judged:
         """Time has passed; what went to quarantine meanwhile is to be looked at."""
         judged = Judged(self.rules)
-        content = json.loads(record.payload)
-        quarantined = content.get("quarantined", 0)
-        if quarantined > self._quarantine_pos:
-            judged.quarantine = (self._quarantine_pos, quarantined)
-        self._quarantine_pos = quarantined  # after a recovery it may be lower than before
-        assert self._engine is not None  # made with the rules
         judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
-        tick = tick_of(record, content)
+        tick = self._ticks.take(record, judged, with_conditions=self._judges != "readings")
+        assert self._engine is not None  # made with the rules
         self._take_up(judged, self._engine.tick(tick))
-        if self._judges != "readings":
-            named = (Condition(*each) for each in content.get("conditions", ()))
-            judged.conditions = self._conditions.take(record.pos, record.received_ns, named)
-        self.steady.tick(tick.mono_ns, tick.now_ns)
-        open_containers = content.get("open")  # of an earlier version's ticks nobody knows
-        may_come = None if open_containers is None else frozenset(open_containers)
-        judged.passed = Passed(record.pos, self._tick_pos, record.received_ns, self.steady.ns, may_come)
-        self._tick_pos = record.pos
         return judged
-
-    def learn(self, phases: PhaseBook) -> None:
-        """What operators set is known beforehand."""
-        self._phases = phases
-        self._go_on(self.rules)
 
     def firing(self, container: str) -> dict[Exceedance, float]:
         """What fires in a container by its readings, with its peak."""
@@ -216,13 +192,13 @@ class Judge:
         Without configuration its first record is one. It does not tell of events again: what they are follows from
         record, mounting and rules, whatever came before.
         """
-        rules = None if config is None else self._adapt(Rules.from_json(config))
-        return Judge(rules, self._anchors, self._adapt, phases, "readings")
+        rules = None if config is None else self.in_force.read(config)
+        return Judge(rules, self._anchors, self.in_force.adapt, phases, "readings")
 
     def at_base(self, config: bytes, state: bytes) -> Judge:
         """A judge as it was saved under a configuration; SnapshotError when that cannot be taken up."""
         judge = Judge(
-            *(self._adapt(Rules.from_json(config)), self._anchors, self._adapt),
+            *(self.in_force.read(config), self._anchors, self.in_force.adapt),
             judges=self._judges,
             wants_events=self.wants_events,
         )
@@ -249,14 +225,6 @@ class Judge:
         judged.results += exposure_results(detected.totals, judged.provisional)
         judged.results += event_results(detected.events)
 
-    @property
-    def rules(self) -> Rules:
-        """The rules in force, what operators set included."""
-        if self._rules is None:
-            hint = "start the daemon on it once: it journals its own"
-            raise TcmError("judge", "journal", "there is no configuration", hint)
-        return self._rules
-
     def snapshot(self, container: str | None = None) -> bytes:
         """The state as bytes for `restore`, or that of one container for a judge of its own."""
         assert self._engine is not None  # nothing is saved before something was judged
@@ -265,12 +233,9 @@ class Judge:
             "firing": self._firing.snapshot(container),
             "newest": {} if container else self._newest_ns,
             "forks": (Forks() if container else self.forks).snapshot(),
-            "conditions": [] if container else self._conditions.snapshot(),
-            "steady": self.steady.snapshot(),
-            "quarantine": self._quarantine_pos,
-            "tick": self._tick_pos,
+            **self._ticks.snapshot(with_conditions=not container),
             "unreadable": self.unreadable,
-            "phases": self._phases.rows(),
+            "phases": self.in_force.phases.rows(),
             "derived": self._derived.snapshot(container),
             "engine": self._engine.snapshot(container),
         }
@@ -288,10 +253,7 @@ class Judge:
         self.forks.restore(content["forks"])
         self._newest_ns = content["newest"]
         self._derived.adopt(content["derived"])
-        self._conditions.restore(content["conditions"])
-        self._quarantine_pos, self._tick_pos = content["quarantine"], content["tick"]
-        self.steady = Steady(*content["steady"])
-        self._phases = PhaseBook.from_rows(content["phases"])
-        self._go_on(self.rules)  # those at the snapshot; nothing has fired yet
+        self._ticks.restore(content)
+        self.learn(PhaseBook.from_rows(content["phases"]))  # those at the snapshot; nothing has fired yet
         assert self._engine is not None  # made with the rules
         self._engine.restore(content["engine"])

@@ -75,7 +75,7 @@ class Engine:
         if self._judges != "arrival":
             found += self._judge(self._grid.step(batch.blocks), phases, detected)
             found += self._clocks.step(batch.blocks, phases)
-            of_events, totals, detected.events = self._shocks.step(batch.events, wants_events=wants_events)
+            of_events, totals, detected.events = self._shocks.step(batch.events, batch.heard, wants_events=wants_events)
             found += of_events
             detected.totals += totals
         if self._judges != "readings":

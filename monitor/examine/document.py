@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from monitor.detect.events.summary import damage_margin
+from monitor.detect.events.summary import figures
 from monitor.examine.event import Examined
 from monitor.examine.margins import Margin
 from monitor.model.clock import rfc3339
+from monitor.model.rules import ShockRule
+from monitor.model.single import number
 from monitor.shock.boundary import margin_db
-from monitor.shock.report import number
+from monitor.shock.report import report as analysis_report
 from monitor.shock.waveform import AXES
+
+OTHERS = ("kind", "faults", "axis_peak_g", "spectrum")  # of an event's figures those that are not plain numbers
 
 
 def row(event: Examined) -> dict[str, Any]:
-    """An event of `tcm shock list`: the fields of measurement `shock`, and which event it is."""
-    analysis = event.analysis
-    peaks, pulse, spectrum = analysis.peaks, analysis.pulse(), analysis.responses.acceleration
-    strongest_hz, strongest_g = largest(spectrum.frequencies_hz, spectrum.maximax.max(axis=0))
-    numbers = {
-        "peak_g": peaks.peak_g,
-        **{f"peak_{axis}_g": float(peak_g) for axis, peak_g in zip(AXES, peaks.axis_g, strict=True)},
-        "peak_raw_g": peaks.peak_raw_g,
-        "resultant_g": peaks.resultant_g,
-        "duration_ms": pulse.duration_ms,
-        "delta_v_m_s": pulse.delta_v_m_s,
-        "drop_height_m": analysis.drop.height_m,
-        "srs_peak_g": strongest_g,
-        "srs_peak_hz": strongest_hz,
-        "damage_margin": damage_margin(analysis, event.rules),
-    }
+    """An event of `tcm shock list`: which it is, its figures as in measurement `shock`, and the rules it is not within.
+
+    `lower_bound`: the peak is at least, the damage margin at most what it reads; `drop_at_least`: so is the drop. The
+    spectrum is not sure above `reliable_hz`. `beyond` are the rules whose level the event exceeds, `not_known` those of
+    which its record cannot say so: id, margin, and whether that is at most what it reads.
+    """
+    analysis, told = event.analysis, figures(event.analysis, event.rules)
+    axes = zip(AXES, told["axis_peak_g"], strict=True)
     return {
         **title(event),
-        "kind": analysis.kind,
+        "kind": told["kind"],
         "valid": analysis.validity.is_valid,
-        "faults": analysis.validity.reason,
+        "faults": told["faults"],
         "lower_bound": analysis.validity.is_lower_bound,
-        "peak_axis": AXES[pulse.axis],
-        **{name: number(value) for name, value in numbers.items()},
+        "peak_axis": AXES[analysis.pulse().axis],
+        **{name: value for name, value in told.items() if name not in OTHERS},
+        **{f"peak_{axis}_g": peak_g for axis, peak_g in axes},
+        "drop_at_least": not analysis.drop.is_whole,
+        "reliable_hz": number(analysis.reliable_hz),
+        "beyond": [_short(each, event.phase) for each in event.margins if each.verdict == "beyond"],
+        "not_known": [
+            _short(each, event.phase) for each in event.margins if each.verdict == "not known" and each.measured
+        ],
     }
 
 
@@ -57,30 +57,26 @@ def title(event: Examined) -> dict[str, Any]:
 
 
 def report(event: Examined) -> dict[str, Any]:
-    """The answer of `tcm shock show --json`."""
+    """The answer of `tcm shock show --json`; `unplaced` are rules left out as nobody says where the sensor sat."""
     return {
         **row(event),
         "place": event.place,
         "phase": event.phase,
-        "analysis": event.analysis.report(),
+        "analysis": analysis_report(event.analysis),
         "margins": [margin_row(margin, event.phase) for margin in event.margins],
+        "unplaced": list(event.unplaced),
     }
 
 
-def largest(frequencies_hz: NDArray[np.float64], size: NDArray[np.float64]) -> tuple[float | None, float | None]:
-    """Frequency and value of a spectrum's largest, (None, None) where no value is a number."""
-    if np.isnan(size).all():
-        return None, None
-    at = int(np.nanargmax(size))
-    return float(frequencies_hz[at]), float(size[at])
-
-
 def margin_row(margin: Margin, phase: str | None) -> dict[str, Any]:
-    """How far an event is from a rule, as its alert says it; `in_phase`: the rule watched at the time of the event."""
+    """How far an event is from a rule, as its alert says it; `in_phase`: the rule watched at the time of the event.
+
+    `at_most`: so is the margin, and the value at least what it reads. Where `value` is null, `reason` says why.
+    """
     rule, measured = margin.rule, margin.measured
     numbers = {
         "value": measured and measured.value,
-        "limit": measured and measured.limit,
+        "limit": _level(rule) if measured is None else measured.limit,
         "margin": measured and measured.margin,
         "margin_db": measured and margin_db(measured.margin),
         "peak_g": measured and measured.peak_g,
@@ -95,6 +91,30 @@ def margin_row(margin: Margin, phase: str | None) -> dict[str, Any]:
         "axis": rule.axis,
         **{name: number(value) for name, value in numbers.items()},
         "unjudged_hz": margin.unjudged_hz and [number(hz) for hz in margin.unjudged_hz],
-        "beyond": margin.is_beyond,
-        "in_phase": phase is None or rule.phases is None or phase in rule.phases,
+        "verdict": margin.verdict,
+        "at_most": margin.is_bound,
+        "doubtful": margin.is_doubtful,
+        "reason": margin.reason or None,
+        "in_phase": _in_phase(rule, phase),
     }
+
+
+def _short(margin: Margin, phase: str | None) -> dict[str, Any]:
+    """A rule in a row of the list."""
+    assert margin.measured is not None  # of a rule that the event is beyond, or may be
+    return {
+        "rule": margin.rule.id,
+        "severity": margin.rule.severity,
+        "margin": number(margin.measured.margin),
+        "at_most": margin.is_bound,
+        "in_phase": _in_phase(margin.rule, phase),
+    }
+
+
+def _in_phase(rule: ShockRule, phase: str | None) -> bool:
+    return phase is None or rule.phases is None or phase in rule.phases
+
+
+def _level(rule: ShockRule) -> float:
+    """What the rule limits at its lowest, whatever the event."""
+    return rule.level if rule.srs is None else min(level_g for _, level_g in rule.srs)

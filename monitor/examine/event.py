@@ -20,7 +20,8 @@ class Examined:
 
     `name` is how it is asked for. `at_ns` is the time of its trigger, None where nobody says; `offset_s` the trigger's
     distance from the beginning of a recording. `rules` are those that apply to the logger's place, in any phase;
-    `phase` is the one it fell into, None in a recording.
+    `unplaced` the ids of those that are left out because nobody says the place. `phase` is the one it fell into, None
+    in a recording.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Examined:
     rules: tuple[ShockRule, ...] = ()
     phase: str | None = None
     place: str | None = None
+    unplaced: tuple[str, ...] = ()
     offset_s: float | None = None
 
     @cached_property

@@ -14,7 +14,7 @@ from monitor.consumers import WatchReader
 from monitor.consumers.points import anchor_of, placed_ns
 from monitor.consumers.reading import phases_of, read
 from monitor.examine.event import Examined, Progress, Wanted
-from monitor.examine.rules import rules_at
+from monitor.examine.rules import rules_at, unplaced
 from monitor.journal import JournalReader
 from monitor.journal.events import find_shock, lowpass_hz, shock_records
 from monitor.model.batch import Event
@@ -74,7 +74,7 @@ class JournalEvents:
 
     def _named(self, name: str) -> tuple[str | None, str, int, int]:
         *container, logger, boot, seq = name.split("/") if name.count("/") in (2, 3) else ("", "", "", "")
-        if not (boot.isdecimal() and seq.isdecimal() and len(boot + seq) < 40):
+        if not ((boot + seq).isascii() and boot.isdecimal() and seq.isdecimal() and len(boot + seq) < 40):
             raise self._no_event(name, "expected container/logger/boot/seq, logger/boot/seq or the id of an alert")
         return (container[0] if container else None), logger, int(boot), int(seq)
 
@@ -124,6 +124,7 @@ class JournalEvents:
             rules=rules_at(limits, registered.place),
             phase=rules.phase_at(container, event.trigger_ns),
             place=registered.place,
+            unplaced=unplaced(limits, registered.place),
         )
 
     def _rules(self, pos: int) -> Rules:

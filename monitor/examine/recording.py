@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from monitor.examine.event import Examined, Progress, Wanted
-from monitor.examine.rules import rules_at
-from monitor.ingest.acceleration import Acceleration
+from monitor.examine.rules import rules_at, unplaced
+from monitor.ingest.acceleration import Acceleration, logger_of
 from monitor.model.errors import TcmError
 from monitor.model.limit import Profile
 from monitor.shock.analysis import Analysis
@@ -22,7 +22,8 @@ CONTAINER = "recording"
 class RecordedEvents:
     """Events numbered from 1 through all accelerometers of a recording, in order of their names and then of time.
 
-    Axes are the sensors' own, and a logger's place is not known: of `profile` the rules for every place apply.
+    Axes are the sensors' own. Where nobody says the `place` of the logger, of `profile` only the rules for every place
+    apply.
     """
 
     def __init__(
@@ -31,10 +32,12 @@ class RecordedEvents:
         read: Callable[[Path], Iterator[Acceleration]],
         profile: Profile | None,
         level_g: float | None,
+        place: str | None,
     ) -> None:
-        self._path, self._read, self._level_g = path, read, level_g
-        self._rules = rules_at(profile, None) if profile else ()
-        self._logger = path.resolve().name.partition(".")[0]
+        self._path, self._read, self._level_g, self._place = path, read, level_g, place
+        self._rules = rules_at(profile, place) if profile else ()
+        self._unplaced = unplaced(profile, place) if profile else ()
+        self._logger = logger_of(path)
         self.dropped = self.unreadable = 0
 
     def events(self, wanted: Wanted, progress: Progress) -> Iterator[Examined]:
@@ -49,7 +52,7 @@ class RecordedEvents:
             if strongest is None:
                 raise self._no_event("nothing departs from rest by the level of an event", "try a lower --level")
             return strongest
-        if not name.isdecimal():
+        if not (name.isascii() and name.isdecimal()):
             raise self._no_event(f"expected the number of an event such as 1, got {name!r}")
         for event in self._events():
             if event.name == name.lstrip("0"):
@@ -61,8 +64,9 @@ class RecordedEvents:
 
     def _events(self) -> Iterator[Examined]:
         number = 0
-        for acceleration in self._read(self._path):
-            for found in self._find(acceleration):
+        # All of it at once: what cannot be read is told before any event, not amid them.
+        for acceleration, events in [(each, self._find(each)) for each in self._read(self._path)]:
+            for found in events:
                 number += 1
                 yield self._examined(number, acceleration, found)
 
@@ -81,8 +85,10 @@ class RecordedEvents:
             logger=self._logger,
             sensor=of.sensor,
             at_ns=at_ns,
-            analysis=Analysis(waveform_of(of, found)),
+            analysis=Analysis(cut_out(of, found)),
             rules=self._rules,
+            place=self._place,
+            unplaced=self._unplaced,
             offset_s=offset_s,
         )
 
@@ -90,7 +96,7 @@ class RecordedEvents:
         return TcmError("examine shock", str(self._path), cause, hint)
 
 
-def waveform_of(of: Acceleration, found: Found) -> Waveform:
+def cut_out(of: Acceleration, found: Found) -> Waveform:
     """A stretch of a recording as one event."""
     accel_g = of.accel_g[:, found.start : found.stop]
     at_rail = np.zeros(accel_g.shape, dtype=np.bool_) if of.range_g is None else np.abs(accel_g) >= of.range_g

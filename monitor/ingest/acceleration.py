@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from monitor.ingest.csv_text import text_of
 from monitor.model.errors import TcmError
+from monitor.model.record import MAX_RATE_HZ
 
+MAX_ACCEL_G = 1e6  # no accelerometer reaches a tenth of that
 MAX_TIME_S = 1e9  # 31 years; a time beyond is a calendar time or damage
-MAX_RATE_HZ = 1e7
 RATE_TOLERANCE = 0.05  # of the stated rate; the crystals of real loggers differ from nominal by less than a hundredth
+STEP_SAMPLES = 0.5  # a shorter step between two samples goes back in time, or is one of another rate
 PAUSE_SAMPLES = 1.5  # a longer step between two samples has lost one
 COLUMNS = "t_s,x_g,y_g,z_g"
 
@@ -56,6 +58,7 @@ def read_accelerations(path: Path) -> Iterator[Acceleration]:
             raise TcmError("read recording", str(file), error.strerror or str(error)) from None
         fs_hz, table = parse_acceleration(file.name, text_of(file.name, content).splitlines())
         _require_rate(file.name, fs_hz, table[:, 0])
+        _require_forward(file.name, fs_hz, table[:, 0])
         yield from stretches(sensor_of(file.name), fs_hz, table)
 
 
@@ -67,6 +70,11 @@ def is_acceleration(name: str) -> bool:
 def sensor_of(name: str) -> str:
     """The accelerometer that a file's name says."""
     return re.sub(r"^accel_|\.csv(\.gz)?$", "", name).lower()
+
+
+def logger_of(path: Path) -> str:
+    """The logger that a recording is of: the name of its file without the ending, or of its folder."""
+    return re.sub(r"\.(csv|csv\.gz|ide)$", "", path.resolve().name, flags=re.IGNORECASE)
 
 
 def parse_acceleration(name: str, lines: list[str]) -> tuple[float, NDArray[np.float64]]:
@@ -98,6 +106,16 @@ def _require_rate(name: str, fs_hz: float, times_s: NDArray[np.float64]) -> None
         raise TcmError("read recording", f"{name}:1", cause, f"expected 1 / rate = {1 / fs_hz:g} s")
 
 
+def _require_forward(name: str, fs_hz: float, times_s: NDArray[np.float64]) -> None:
+    """Samples that are not in order of time are no waveform."""
+    backward = np.flatnonzero(np.diff(times_s) * fs_hz < STEP_SAMPLES)
+    if backward.size == 0:
+        return
+    at = int(backward[0]) + 1
+    cause = f"expected times that grow by 1 / rate = {1 / fs_hz:g} s, got {times_s[at]:g} s after {times_s[at - 1]:g} s"
+    raise TcmError("read recording", f"{name}:{at + 3}", cause)
+
+
 def _rate_hz(name: str, text: str) -> float:
     try:
         fs_hz = float(text)
@@ -111,12 +129,13 @@ def _rate_hz(name: str, text: str) -> float:
 def _samples(name: str, lines: list[str]) -> NDArray[np.float64]:
     try:
         table = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
-        if table.shape[1] == 4 and np.isfinite(table).all() and 0 <= table[0, 0] <= MAX_TIME_S:
+        is_known = table.shape[1] == 4 and bool((np.abs(table[:, 1:]) <= MAX_ACCEL_G).all())
+        if is_known and np.isfinite(table).all() and 0 <= table[0, 0] <= MAX_TIME_S:
             return table
     except ValueError:
         pass  # the search below says which line it was
     number, line = next(((n, line) for n, line in enumerate(lines, start=3) if not _is_sample(line)), (3, lines[0]))
-    cause = f"expected four finite numbers {COLUMNS}, got {line[:80]!r}"
+    cause = f"expected four finite numbers {COLUMNS}, accelerations up to {MAX_ACCEL_G:g} g, got {line[:80]!r}"
     raise TcmError("read recording", f"{name}:{number}", cause)
 
 
@@ -125,4 +144,6 @@ def _is_sample(line: str) -> bool:
         numbers = [float(text) for text in line.split(",")]
     except ValueError:
         return not line.strip()
-    return len(numbers) == 4 and all(map(math.isfinite, numbers)) and 0 <= numbers[0] <= MAX_TIME_S
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        return False
+    return 0 <= numbers[0] <= MAX_TIME_S and max(map(abs, numbers[1:])) <= MAX_ACCEL_G

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from monitor.ingest.acceleration import PAUSE_SAMPLES, Acceleration, stretches
 from monitor.model.clock import NS_PER_S
 from monitor.model.errors import TcmError
+from monitor.model.extras import how_to_install
 
 SUFFIX = ".ide"
 MAX_SAMPLES = 10_000_000  # of an accelerometer: 320 MB while they are read; half an hour at 5 kHz
@@ -32,7 +33,7 @@ def read_ide(path: Path) -> Iterator[Acceleration]:
     try:
         import idelib
     except ModuleNotFoundError:
-        raise TcmError(_OPERATION, str(path), NO_LIBRARY, "pip install tcm-monitor[ide]") from None
+        raise TcmError(_OPERATION, str(path), NO_LIBRARY, how_to_install("ide")) from None
     try:
         recording = idelib.importFile(str(path), quiet=True)
     except OSError as error:

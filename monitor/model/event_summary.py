@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+Q = 10.0  # of the oscillators of a spectrum: 5 % of critical damping, customary where nothing better is known
+
 
 @dataclass(frozen=True, slots=True)
 class EventSummary:

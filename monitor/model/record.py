@@ -13,6 +13,7 @@ SYNCHRONISED = 2  # `clk`: 0 unset, 1 free running, 2 synchronised
 CLOCK_DRIFT = 20e-6  # 20 ppm, a plain crystal: 17 s in 10 days without synchronisation
 LIVE_DELAY_S = 1.0  # of a live message through radio and broker, and how long its logger took to make it
 NATIVE_TOPICS = "tcm/v1/"
+MAX_RATE_HZ = 1e7  # no accelerometer is sampled faster, so such a rate is a wrong one
 SEQ_LIMIT = 2**53  # boot and seq stay below, so that JSON and floats carry them exactly
 
 

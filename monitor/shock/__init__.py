@@ -2,21 +2,22 @@
 
     Shock, recording ─► waveform ─► static ─► samples without offset and gravity, on container axes
                                                  │
-         ┌───────────────┬──────────────────┬────┴──────────────────┐ (or behind `filter`)
-         ▼               ▼                  ▼                       ▼
-    is it sound?    how strong?        what was it?            what did it excite?
-      validity        peak, pulse ──────► fall, character ─┐     spectrum/, psd ─► vibration
-                         │                  drop ◄─────────┘        │
-                         └───────────┬──────────────────────────────┘
-                                     ▼
-                          how far from the limits?
-                            boundary, envelope
+             ┌──────────────────┬────────────────┴───────┬───────────────────────┐
+             ▼                  ▼ (or behind `filter`)   ▼                       ▼
+           fall ────────────► pulse                    peak             spectrum/, psd ─► vibration
+             │    it ends       │                        │                       │
+             │    a pulse       ├──► validity            │                       │
+             │                  │       │ is it sound?   │                       │
+             └──────┬───────────┴───────┘                │                       │
+                    ▼                                    ▼                       ▼
+          character ─► drop                          boundary                envelope
+               what was it?                               how far from the limits?
 
 `analysis` asks each of them once, when it is first asked; `report` tells all of it as plain numbers.
 
 `waveform`   an event's samples, and what is known of its sensor
 `trigger`    the events of a recording that was made without one
-`static`     offset and gravity, from the quietest stretch before the trigger
+`static`     offset and gravity, from the quietest stretch before the trigger, and how sure they are
 `filter`     zero-phase low-pass
 `duration`   stretches beyond a level and how long they last
 `peak`       extremes of axes and vector, raw and with the static part removed
@@ -29,6 +30,6 @@
 `spectrum`   shock response spectra
 `psd`        power spectral density
 `vibration`  Grms, Miles' equation, vibration response spectrum, fatigue-equivalent time
-`boundary`   margin to a damage boundary
+`boundary`   margin to a damage boundary, of the peak and the pulse's velocity change
 `envelope`   margin of a spectrum to its limits
 """

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.shock.boundary import damage_margin
+from monitor.model.event_summary import Q
 from monitor.shock.character import Kind, character
 from monitor.shock.drop import Drop, drop
-from monitor.shock.envelope import Closest, Points, closest, frequencies_of
 from monitor.shock.fall import Fall, find_fall, weightless
 from monitor.shock.filter import lowpass
-from monitor.shock.peak import Peaks, peaks
+from monitor.shock.peak import Peaks, peaks, vector_length
 from monitor.shock.psd import psd
 from monitor.shock.pulse import Pulse, dominant_hz, main_pulse
-from monitor.shock.report import report
 from monitor.shock.spectrum.octave import STANDARD_HZ, below_nyquist
-from monitor.shock.spectrum.srs import Q, Responses, Spectrum, responses, srs
+from monitor.shock.spectrum.srs import Responses, Spectrum, responses, srs
 from monitor.shock.static import Static, static_vector
 from monitor.shock.validity import Validity, validity
 from monitor.shock.vibration import grms, measured, vrs
@@ -48,19 +45,24 @@ class Analysis:
         return self.waveform.raw_g - self.static.vector_g[:, None]
 
     @cached_property
+    def length_g(self) -> NDArray[np.float64]:
+        """Length of the vector without static part at each sample, float64 [n]."""
+        return vector_length(self.dynamic_g)
+
+    @cached_property
     def validity(self) -> Validity:
         """What is wrong with the record."""
-        return validity(self.waveform, self.static, self.dynamic_g, self.pulse())
+        return validity(self.waveform, self.static, self.dynamic_g, self.length_g, self.pulse())
 
     @cached_property
     def peaks(self) -> Peaks:
         """Extremes of axes and vector."""
-        return peaks(self.waveform.raw_g, self.dynamic_g)
+        return peaks(self.waveform.raw_g, self.dynamic_g, self.length_g)
 
     @cached_property
     def fall(self) -> Fall | None:
         """The free fall before the main pulse, None where there is none to be seen."""
-        return find_fall(self.waveform, self.static, self.dynamic_g)
+        return find_fall(self.waveform, self.static, self.dynamic_g, self.length_g)
 
     @cached_property
     def kind(self) -> Kind:
@@ -70,7 +72,7 @@ class Analysis:
     @cached_property
     def drop(self) -> Drop:
         """What height it fell from, by the fall and by the impact."""
-        return drop(self.waveform, self.fall, self.pulse(), self.kind)
+        return drop(self.waveform, self.fall, self.pulse(), self.kind, self.validity.is_lower_bound)
 
     @cached_property
     def responses(self) -> Responses:
@@ -131,21 +133,3 @@ class Analysis:
     def vrs(self, frequencies_hz: NDArray[np.float64], q: float = Q) -> NDArray[np.float64]:
         """Vibration response spectrum, Grms of each axis: [3, f]. ValueError for a record of one sample."""
         return vrs(measured(*self.psd), frequencies_hz, q)
-
-    def closest(self, points: Points, q: float = Q) -> Closest | None:
-        """Where the largest of the three axes' spectra is closest to an envelope of (Hz, g) points.
-
-        None where the sampling rate shows no frequency of it, or the record holds NaN.
-        """
-        frequencies_hz = frequencies_of(points, self.waveform.fs_hz)
-        if frequencies_hz.size == 0:
-            return None
-        return closest(points, frequencies_hz, self.srs(frequencies_hz, q).maximax.max(axis=0))
-
-    def damage_margin(self, critical_g: float, critical_m_s: float) -> float:
-        """How many times stronger the event could be before it reached a damage boundary; above 1 is safe."""
-        return damage_margin(self.peaks.resultant_g, self.pulse().delta_v_m_s, critical_g, critical_m_s)
-
-    def report(self) -> dict[str, Any]:
-        """All of it as plain numbers and texts, as JSON can hold them: see `monitor.shock.report`."""
-        return report(self)

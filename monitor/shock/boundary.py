@@ -14,8 +14,10 @@ def damage_margin(peak_g: float, delta_v_m_s: float, critical_g: float, critical
     """max(Ac / A, dVc / dV): how many times stronger the event could be before it reached the boundary.
 
     Above 1 is safe, infinite for an event of nothing, below 1 only where both are beyond. Either sign of the event's
-    values, g and m/s; critical values above 0. NaN in, NaN out.
+    values, g and m/s, NaN of NaN. ValueError: critical values that are not above 0.
     """
+    if not (critical_g > 0 and critical_m_s > 0):
+        raise ValueError(f"damage boundary: expected critical values above 0, got {critical_g:g} and {critical_m_s:g}")
     if math.isnan(peak_g) or math.isnan(delta_v_m_s):
         return math.nan
     return max(margin(critical_g, peak_g), margin(critical_m_s, delta_v_m_s))
@@ -27,5 +29,10 @@ def margin(limit: float, value: float) -> float:
 
 
 def margin_db(ratio: float) -> float:
-    """A margin in dB, 20 log10: negative beyond the limit, -inf for a margin of 0. NaN in, NaN out."""
+    """A margin in dB, 20 log10: negative beyond the limit, -inf for a margin of 0. NaN in, NaN out.
+
+    ValueError: a margin below 0, which no event has.
+    """
+    if ratio < 0:
+        raise ValueError(f"margin: expected a ratio of 0 or above, got {ratio:g}")
     return 20 * math.log10(ratio) if ratio != 0 else -math.inf

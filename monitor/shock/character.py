@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from monitor.shock.fall import Fall
 from monitor.shock.peak import vector_length
-from monitor.shock.pulse import Pulse
+from monitor.shock.pulse import STEADY_SHARE, Pulse
+from monitor.shock.static import BEHIND_S
 from monitor.shock.waveform import Waveform
 
 Kind = Literal["impact", "rattle", "vibration", "free-fall", "quiet", "unknown"]
@@ -50,17 +51,47 @@ def character(
     """The kind of an event; `dynamic_g` float64 [3, n] is free of its static part, NaN counts as nothing felt.
 
     A fall that ended in an impact is an impact, one that the record cuts short a free fall. "quiet", nothing but noise,
-    is said of valid events only; of others that look so nobody knows: "unknown".
+    is said of valid events only, and of none whose trigger the record does not show; of others that look so nobody
+    knows: "unknown".
     """
-    size_g = np.nan_to_num(vector_length(dynamic_g), posinf=np.finfo(np.float64).max)
+    size_g = _size_g(dynamic_g)
     peak_g = float(size_g.max())
     if fall is None and peak_g <= max(QUIET_G, QUIET_SHARE * (waveform.rail_g or 0.0)):
-        return "quiet" if is_valid else "unknown"
+        return "quiet" if is_valid and _shows_trigger(waveform, peak_g) else "unknown"
     if fall is not None:
         return "impact" if fall.is_landed else "free-fall"
     if pulse.duration_ms > 1e3 * MAX_IMPACT_S:
         return "vibration"
+    if _is_turned(dynamic_g, NEAR_PEAK * peak_g, round(BEHIND_S * waveform.fs_hz)):
+        size_g = _size_g(dynamic_g - _lying_g(dynamic_g, max(round(MAX_IMPACT_S * waveform.fs_hz), 1)))
+        peak_g = float(size_g.max())
+        if peak_g == 0:
+            return "vibration"
     return _pulsed(size_g / peak_g, _block(pulse, waveform.fs_hz))
+
+
+def _shows_trigger(waveform: Waveform, peak_g: float) -> bool:
+    """Whether anything, gravity included, is as strong as the trigger level, where that is known."""
+    return waveform.level_g is None or max(peak_g, float(vector_length(waveform.raw_g).max())) >= waveform.level_g
+
+
+def _size_g(dynamic_g: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Length of the vector, finite; 0 where it is NaN."""
+    return np.fmin(np.fmax(vector_length(dynamic_g), 0.0), np.finfo(np.float64).max)
+
+
+def _is_turned(dynamic_g: NDArray[np.float64], enough_g: float, width: int) -> bool:
+    """Whether the last `width` samples rest elsewhere, by as much as would be taken for motion."""
+    last_g = dynamic_g[:, -max(width, 2) :]
+    away_g = float(np.linalg.norm(last_g.mean(axis=1)))
+    return away_g > enough_g and float(np.sqrt(last_g.var(axis=1).sum())) < STEADY_SHARE * away_g
+
+
+def _lying_g(dynamic_g: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """What the sensor reads of how it lies, [3, n]: medians of blocks that are longer than two impacts, as steps."""
+    starts = range(0, dynamic_g.shape[1], width)
+    medians = [np.median(dynamic_g[:, start : start + width], axis=1, keepdims=True) for start in starts]
+    return np.repeat(np.concatenate(medians, axis=1), width, axis=1)[:, : dynamic_g.shape[1]]
 
 
 def _block(pulse: Pulse, fs_hz: float) -> int:

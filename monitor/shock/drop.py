@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from monitor.model.unit import G_M_S2
 from monitor.shock.character import Kind
 from monitor.shock.fall import MIN_FALL_S, Fall
-from monitor.shock.pulse import G_M_S2, Pulse
+from monitor.shock.pulse import Pulse
 from monitor.shock.waveform import Waveform
 
 RESTITUTIONS = (0.2, 0.6)  # speed after over speed before, from a dead to a lively impact: `domain` of the ranges
@@ -21,9 +22,9 @@ class Drop(NamedTuple):
 
     `fall_s` is the time of free fall, 0 where none was seen; `is_whole` says that the record holds its beginning, else
     it lasted at least so long. `by_fall_m` is the range of heights that this admits: of a fall that is not whole from
-    the height of what was seen to what the impact admits at most, infinite where that says nothing; None without a
-    fall. `by_impact_m` is that of the velocity change over RESTITUTIONS, None without an impact, or where it is all
-    below what counts as a fall.
+    the height of what was seen, or what the impact admits at least, to what that admits at most, infinite where it says
+    nothing; None without a fall. `by_impact_m` is that of the velocity change over RESTITUTIONS, its end infinite where
+    more of the impact may be missing; None without an impact, or where it is all below what counts as a fall.
     """
 
     fall_s: float
@@ -33,17 +34,28 @@ class Drop(NamedTuple):
 
     @property
     def height_m(self) -> float | None:
-        """The height: by the fall's time, "at least" where that is not whole; without a fall the impact's low end."""
-        if self.by_fall_m is not None:
-            return fallen_m(self.fall_s) if self.is_whole else self.by_fall_m[0]
-        return None if self.by_impact_m is None else self.by_impact_m[0]
+        """The height by the time of a whole fall; else, "at least", the low end of what fall and impact admit."""
+        if self.is_whole:
+            return fallen_m(self.fall_s)
+        known_m = self.by_fall_m or self.by_impact_m
+        return None if known_m is None else known_m[0]
+
+    @property
+    def is_contradictory(self) -> bool:
+        """Whether the impact was harder than the fall explains: it was thrown, or is not the fall that was seen."""
+        return bool(self.by_fall_m and self.by_impact_m and self.by_fall_m[1] < self.by_impact_m[0])
 
 
-def drop(waveform: Waveform, fall: Fall | None, pulse: Pulse, kind: Kind) -> Drop:
-    """The drop that ended in the main pulse, or in an impact before it; a fall that the record cuts short as well."""
+def drop(waveform: Waveform, fall: Fall | None, pulse: Pulse, kind: Kind, is_lower_bound: bool) -> Drop:
+    """The drop that ended in the main pulse, or in an impact before it; a fall that the record cuts short as well.
+
+    `is_lower_bound`: the velocity change is at least what it reads.
+    """
     by_impact_m = struck_m(pulse.delta_v_m_s) if kind in ("impact", "rattle") else None
     if by_impact_m and by_impact_m[1] < fallen_m(MIN_FALL_S):
         by_impact_m = None
+    if by_impact_m and (is_lower_bound or pulse.is_cut or waveform.is_at_rail.any()):
+        by_impact_m = (by_impact_m[0], math.inf)
     if fall is None:
         return Drop(0.0, False, None, by_impact_m)
     fall_s = (fall.end - fall.begin) / waveform.fs_hz
@@ -51,8 +63,8 @@ def drop(waveform: Waveform, fall: Fall | None, pulse: Pulse, kind: Kind) -> Dro
     low_m, high_m = fallen_m(max(fall_s - error_s, 0.0)), fallen_m(fall_s + error_s)
     is_whole = fall.is_whole and fall.is_landed
     if not is_whole:
-        is_clipped = bool(waveform.is_at_rail.any())
-        high_m = math.inf if by_impact_m is None or is_clipped else max(high_m, by_impact_m[1])
+        least_m, most_m = by_impact_m or (0.0, math.inf)
+        low_m, high_m = max(low_m, least_m), max(high_m, most_m)
     return Drop(fall_s, is_whole, (low_m, high_m), by_impact_m)
 
 

@@ -16,9 +16,9 @@ def stretches(signal: NDArray[np.float64], level: float) -> NDArray[np.int64]:
 
 def runs(is_so: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Index ranges [start, stop) of samples that are so, of one or more: int64 [runs, 2]."""
-    flanks = np.flatnonzero(is_so[1:] != is_so[:-1]) + 1
-    ends = np.array([0, len(is_so)])
-    return np.concatenate((ends[:1][is_so[:1]], flanks, ends[1:][is_so[-1:]])).reshape(-1, 2)
+    bordered = np.zeros(len(is_so) + 2, dtype=np.bool_)
+    bordered[1:-1] = is_so
+    return np.flatnonzero(bordered[1:] != bordered[:-1]).reshape(-1, 2)
 
 
 def bounds(signal: NDArray[np.float64], level: float) -> NDArray[np.float64]:
@@ -35,12 +35,6 @@ def longest_s(signal: NDArray[np.float64], fs_hz: float, level: float) -> float:
     return float((crossings[:, 1] - crossings[:, 0]).max(initial=0.0)) / fs_hz
 
 
-def around_s(signal: NDArray[np.float64], fs_hz: float, level: float, index: int) -> float:
-    """Length in s of the stretch beyond `level` that holds sample `index`, 0.0 when that is not beyond."""
-    begin, end = around(signal, level, index)
-    return (end - begin) / fs_hz
-
-
 def around(signal: NDArray[np.float64], level: float, index: int) -> tuple[float, float]:
     """Where the stretch beyond `level` that holds sample `index` crosses it, in samples: twice `index` without one."""
     is_beyond = _is_beyond(signal, level)
@@ -49,8 +43,9 @@ def around(signal: NDArray[np.float64], level: float, index: int) -> tuple[float
     before, behind = is_beyond[index::-1], is_beyond[index:]
     start = index + 1 - (int(before.argmin()) or len(before))  # argmin: the first that is not; 0 where all are
     stop = index + (int(behind.argmin()) or len(behind))
-    begin, end = _crossings(signal, level, np.array([[start, stop]]))[0].tolist()
-    return begin, end
+    begin = start - _share(signal, start, start - 1, level) if start > 0 else start
+    end = stop - 1 + _share(signal, stop - 1, stop, level) if stop < len(signal) else stop - 1
+    return float(begin), float(end)
 
 
 def _is_beyond(signal: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
@@ -68,9 +63,8 @@ def _crossings(signal: NDArray[np.float64], level: float, ranges: NDArray[np.int
 
 
 def _share(
-    signal: NDArray[np.float64], inside: NDArray[np.int64], outside: NDArray[np.int64], level: float
+    signal: NDArray[np.float64], inside: NDArray[np.int64] | int, outside: NDArray[np.int64] | int, level: float
 ) -> NDArray[np.float64]:
-    """How far from the sample inside towards the one outside the level is crossed, 0..1."""
-    above, drop = signal[inside] - level, signal[inside] - signal[outside]
-    share = np.clip(above / drop, 0.0, 1.0)  # float32 rounding may put a sample on the level's other side
-    return np.where(np.isnan(drop), 0.0, share)
+    """How far from the sample inside towards the one outside the level is crossed, 0..1; 0 towards NaN."""
+    share = (signal[inside] - level) / (signal[inside] - signal[outside])
+    return np.fmin(np.fmax(share, 0.0), 1.0)  # float32 rounding may put a sample on the level's other side

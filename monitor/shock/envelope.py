@@ -31,9 +31,17 @@ class Closest(NamedTuple):
         return margin_db(self.margin)
 
 
+def check(points: Points) -> NDArray[np.float64]:
+    """The points as [2, points]; ValueError where they are none, not above 0, or frequencies do not ascend."""
+    curve = np.array(points, np.float64).reshape(-1, 2).T
+    if curve.size == 0 or not ((curve > 0) & (curve < np.inf)).all() or not (np.diff(curve[0]) > 0).all():
+        raise ValueError(f"envelope: expected points (Hz, level) above 0, frequencies ascending, got {points}")
+    return curve
+
+
 def limit_g(points: Points, frequencies_hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The envelope at frequencies above 0, float64 [f]; NaN outside its first and last point."""
-    hz, level_g = np.array(points).T
+    """The envelope at frequencies above 0, float64 [f]; NaN outside its first and last point. Errors as `check`."""
+    hz, level_g = check(points)
     inside = (frequencies_hz >= hz[0]) & (frequencies_hz <= hz[-1])
     limits = np.exp(np.interp(np.log(frequencies_hz), np.log(hz), np.log(level_g)))
     return np.where(inside, limits, np.nan)

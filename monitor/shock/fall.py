@@ -13,15 +13,16 @@ back to where it was, so it shows no fall.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.shock.duration import bounds, stretches
+from monitor.shock.duration import bounds, runs
 from monitor.shock.peak import vector_length
-from monitor.shock.static import Static
+from monitor.shock.static import REST_G, Static
 from monitor.shock.waveform import Waveform
 
 MIN_FALL_S = 0.05  # 12 mm, less than what one calls a drop; a container that is shaken loses its weight as long as that
@@ -30,15 +31,14 @@ MAX_SPREAD_G = 0.15  # rms about the mean, of the vector: three axes of 0.05 g n
 STEP_G = 1.0  # gravity: what a falling sensor reads less than one at rest
 TOLERANCE_G = 0.3  # of that step: a body that turns about 0.3 m once in two seconds feels 0.3 g
 MAX_OFFSET_G = 0.6  # of a sensor whose readings at rest say where up is; a fall reads but this
-REST_G = (
-    0.5,
-    1.5,
-)  # size of such a sensor's vector at rest; below are AC-coupled ones, above ones of large offset
 EDGE_S = 0.02  # of the record's first and last samples, looked at where the static vector is not one of rest
 EDGE_TOLERANCE_G = 0.1  # offsets cancel in a difference: only residual motion is left
 LANDING_S = 0.05  # a fall that ends in an impact does so at once ...
 LANDING_G = 2.0  # ... and beyond what lifting and swinging by hand do: 12 mm onto 30 ms of foam are 3 g
-MAX_FALLS = 16  # looked at in a record, in turn
+MAX_FALLS = 16  # looked at in a record, the last ones before its peak
+# A bounce comes off an impact like that at its end, and flies up no faster than it came down: at most twice as long.
+COMPARABLE = 0.4  # of the event's peak; an edge is struck half as hard as the side that comes after it
+BOUNCE_TIMES = 2.0
 
 
 class Fall(NamedTuple):
@@ -55,13 +55,15 @@ class Fall(NamedTuple):
     offset_g: NDArray[np.float64]
 
 
-def find_fall(waveform: Waveform, static: Static, dynamic_g: NDArray[np.float64]) -> Fall | None:
-    """The first fall that begins before the event's peak and ends in an impact, or with the record.
+def find_fall(
+    waveform: Waveform, static: Static, dynamic_g: NDArray[np.float64], length_g: NDArray[np.float64]
+) -> Fall | None:
+    """The last fall that begins before the event's peak and ends in an impact, or with the record.
 
-    `dynamic_g` float64 [3, n] is without the static part.
+    `dynamic_g` float64 [3, n] is without the static part, `length_g` [n] the length of that vector.
 
-    The first, as a fall after an impact is the flight of a bounce, which tells of no height: with a restitution above
-    0.5 it even lasts longer. None also where samples are missing, or too few for a fall of MIN_FALL_S.
+    If that is the flight of a bounce, which tells of no height (with a restitution above 0.5 it even lasts longer), the
+    fall before it. None also where samples are missing, or too few for a fall of MIN_FALL_S.
     """
     raw_g = waveform.raw_g
     width = max(round(MIN_FALL_S / 2 * waveform.fs_hz), MIN_BLOCK)  # so a fall holds a whole block wherever it begins
@@ -70,15 +72,22 @@ def find_fall(waveform: Waveform, static: Static, dynamic_g: NDArray[np.float64]
         return None
     cut_g = raw_g[:, : blocks * width].reshape(3, blocks, width)
     means_g = cut_g.mean(axis=2)
-    spread_g = np.sqrt(cut_g.var(axis=2).sum(axis=0))
-    peak = int(vector_length(dynamic_g).argmax())
-    for is_step in _steps_from_rest(means_g, waveform, static, dynamic_g[:, peak]):
-        is_fall = is_step & (spread_g <= MAX_SPREAD_G)
-        for start, stop in stretches(is_fall.astype(np.float64), 0.5)[:MAX_FALLS]:
+    away_g = cut_g - means_g[..., None]
+    spread_g = np.sqrt(np.einsum("abn,abn->b", away_g, away_g) / width)
+    is_quiet = spread_g <= MAX_SPREAD_G
+    peak = int(length_g.argmax())
+    for is_step in _steps_from_rest(means_g, is_quiet, waveform, static, dynamic_g[:, peak]):
+        found = None
+        for start, stop in reversed(runs(is_step[: peak // width + 1])[-MAX_FALLS:]):
             block = int(start + spread_g[start:stop].argmin())
             fall = _extent(waveform, means_g[:, block], slice(block * width, (block + 1) * width))
-            if fall.begin < peak and _is_drop(waveform, fall):
-                return fall
+            if fall.begin >= peak or not _is_drop(waveform, fall):
+                continue
+            if found is not None and not _is_bounce(found, fall, length_g, peak):
+                break
+            found = fall
+        if found is not None:
+            return found
     return None
 
 
@@ -88,26 +97,41 @@ def weightless(waveform: Waveform, fall: Fall) -> NDArray[np.bool_]:
     return is_weightless
 
 
+def _is_bounce(flight: Fall, fall: Fall, length_g: NDArray[np.float64], peak: int) -> bool:
+    """Whether the flight came off the impact that ended the fall before it, or is the same."""
+    if fall.end >= flight.begin:
+        return True
+    between_g = length_g[math.floor(fall.end) : math.ceil(flight.begin) + 1].max()
+    is_brief = flight.end - flight.begin <= BOUNCE_TIMES * (fall.end - fall.begin)
+    return bool(is_brief and between_g >= COMPARABLE * length_g[peak])
+
+
 def _steps_from_rest(
-    means_g: NDArray[np.float64], waveform: Waveform, static: Static, peak_g: NDArray[np.float64]
+    means_g: NDArray[np.float64],
+    is_quiet: NDArray[np.bool_],
+    waveform: Waveform,
+    static: Static,
+    peak_g: NDArray[np.float64],
 ) -> Iterator[NDArray[np.bool_]]:
-    """Which of the means [3, blocks] differ from rest as a fall does, for each vector that may be that of rest.
+    """Which blocks, of means [3, blocks], differ from rest as a fall does, for each vector that may be that of rest.
 
     First the static vector. Where nothing told rest from fall, or there was too little of it, the record's ends may
     show it: what a sensor reads there beyond its offset is up, and so is the push of an impact; the droop of an
     AC-coupled one that was pushed is down.
     """
-    is_small = vector_length(means_g) <= MAX_OFFSET_G
+    is_small = is_quiet & (vector_length(means_g) <= MAX_OFFSET_G)
     static_g = float(np.linalg.norm(static.vector_g))
-    is_large = static_g > REST_G[1]
+    is_admitted = is_quiet if static_g > REST_G[1] else is_small
+    if not is_admitted.any():
+        return
     if static_g >= REST_G[0]:
-        yield _is_step(static.vector_g[:, None] - means_g, TOLERANCE_G) & (is_small | is_large)
+        yield _is_step(static.vector_g[:, None] - means_g, TOLERANCE_G) & is_admitted
     edge = max(round(EDGE_S * waveform.fs_hz), 1)
     first_g, last_g = waveform.raw_g[:, :edge], waveform.raw_g[:, -edge:]
-    for end_g, is_admitted in ((first_g, is_small | is_large), (last_g, is_small)):
+    for end_g, is_candidate in ((first_g, is_admitted), (last_g, is_small)):
         if end_g.var(axis=1).sum() <= MAX_SPREAD_G**2:
             up_g = end_g.mean(axis=1)[:, None] - means_g
-            yield _is_step(up_g, EDGE_TOLERANCE_G) & is_admitted & (peak_g @ up_g > 0)
+            yield _is_step(up_g, EDGE_TOLERANCE_G) & is_candidate & (peak_g @ up_g > 0)
 
 
 def _is_step(difference_g: NDArray[np.float64], tolerance_g: float) -> NDArray[np.bool_]:

@@ -24,8 +24,11 @@ def lowpass(accel_g: NDArray[np.float64], fs_hz: float, corner_hz: float) -> NDA
     Both passes together have no phase and the gain 1 / (1 + (tan(pi f / fs) / tan(pi corner / fs))^8), the square of
     the Butterworth response after the bilinear transform (Oppenheim and Schafer, Discrete-Time Signal Processing,
     7.1): so they are one multiplication of the spectrum. The ends are continued by odd reflection. Unchanged when the
-    corner is not below fs / 2, nor above fs / 1e6. NaN is bridged by a straight line and stays NaN.
+    corner is not below fs / 2, nor above fs / 1e6. NaN is bridged by a straight line and stays NaN. ValueError: a rate
+    or a corner that is not above 0.
     """
+    if not (fs_hz > 0 and corner_hz > 0):
+        raise ValueError(f"low-pass: expected rate and corner above 0 Hz, got {fs_hz:g} and {corner_hz:g}")
     if not MIN_CORNER_PER_FS < corner_hz / fs_hz < 0.5:
         return accel_g
     is_nan = np.isnan(accel_g)
@@ -38,7 +41,8 @@ def lowpass(accel_g: NDArray[np.float64], fs_hz: float, corner_hz: float) -> NDA
     after = 2 * accel_g[..., -1:] - accel_g[..., -2 : -pad_behind - 2 : -1]
     continued = np.concatenate((before, accel_g, after), axis=-1)
     total = continued.shape[-1]
-    spectrum = np.fft.rfft(continued) * _gain(total, corner_hz / fs_hz)
+    spectrum = np.fft.rfft(continued)
+    spectrum *= _gain(total, corner_hz / fs_hz)
     filtered: NDArray[np.float64] = np.fft.irfft(spectrum, total)[..., pad : pad + samples]
     return filtered
 

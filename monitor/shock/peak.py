@@ -22,9 +22,12 @@ class Peaks(NamedTuple):
     resultant_g: float
 
 
-def peaks(raw_g: NDArray[np.float64], dynamic_g: NDArray[np.float64]) -> Peaks:
-    """Peaks of the samples as measured and with the static part removed, both float64 [3, n], n > 0."""
-    axis_g, axis_raw_g, length_g = _extremes(dynamic_g), _extremes(raw_g), vector_length(dynamic_g)
+def peaks(raw_g: NDArray[np.float64], dynamic_g: NDArray[np.float64], length_g: NDArray[np.float64]) -> Peaks:
+    """Peaks of the samples as measured and with the static part removed, both float64 [3, n], n > 0.
+
+    `length_g` float64 [n] is the length of the vector without static part.
+    """
+    axis_g, axis_raw_g = _extremes(dynamic_g), _extremes(raw_g)
     return Peaks(
         axis_g,
         axis_raw_g,
@@ -46,7 +49,7 @@ def vector_length(accel_g: NDArray[np.float64]) -> NDArray[np.float64]:
 
     An axis that is NaN adds nothing to it; where all are NaN there is no vector, and the length is NaN.
     """
-    length: NDArray[np.float64] = np.sqrt((accel_g * accel_g).sum(axis=0))
+    length: NDArray[np.float64] = np.sqrt(np.einsum("an,an->n", accel_g, accel_g))
     if np.isnan(length).any():
         is_known = ~np.isnan(accel_g)
         known_g = np.where(is_known, accel_g, 0.0)

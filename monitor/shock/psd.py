@@ -32,14 +32,15 @@ def psd(accel_g: NDArray[np.float64], fs_hz: float) -> tuple[NDArray[np.float64]
     the last whole segment are left out. ValueError: no sample, a rate that is not positive. A record with NaN is NaN.
     """
     samples = accel_g.shape[-1]
-    if samples == 0 or not fs_hz > 0:
+    if samples == 0 or not 0 < fs_hz < np.inf:
         raise ValueError(f"psd: expected samples and a positive sampling rate in Hz, got {samples} at {fs_hz:g}")
     length = segment_samples(samples)
     window = _hann(length)
-    segments = np.lib.stride_tricks.sliding_window_view(accel_g, length, axis=-1)[..., :: length - length // 2, :]
-    tapered = segments - segments.mean(axis=-1, keepdims=True)
-    tapered *= window
-    spectrum = np.fft.rfft(tapered)
+    starts = range(0, samples - length + 1, length - length // 2)
+    segments = np.stack([accel_g[..., start : start + length] for start in starts], axis=-2)
+    segments -= segments.mean(axis=-1, keepdims=True)
+    segments *= window
+    spectrum = np.fft.rfft(segments)
     power = spectrum.real**2 + spectrum.imag**2
     density = power.mean(axis=-2) / (fs_hz * (window @ window))
     density[..., 1 : (length + 1) // 2] *= 2  # the negative frequencies; 0 and half the rate have none

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.model.unit import G_M_S2
 from monitor.shock.duration import around
 from monitor.shock.peak import strongest
+from monitor.shock.static import BEHIND_S
 
-G_M_S2 = 9.80665  # standard gravity, exact by definition
 DURATION_SHARE = 0.1  # a pulse lasts between the points at 10 % of its peak
 # Rest that the static vector leaves a little above zero is no part of a pulse: it ends where it has come down to 0.1 %
 # of its peak. Of a sawtooth that cuts off 1e-6 of the velocity change, of a half-sine less.
 REST_SHARE = 0.001
+# It also ends where it has been below 10 % for as long as it was above: what goes on then is a tilt, or a brake. A
+# half-sine, a haversine and a sawtooth are over long before; of an exponential that cuts off 1 %.
+
+STEADY_SHARE = 0.25  # of the difference that lying in another position makes: what spreads as much is no rest
 
 
 class Pulse(NamedTuple):
     """The pulse of `axis` (0..2) that holds the peak `peak_g` (signed) at sample `peak_index`.
 
     `limits` are the zero crossings around it, in samples from the first, between samples as interpolated: the limits of
-    integration of the velocity change. `velocity_change_m_s` float64 [3] is the integral over all axes between them;
-    `direction` float64 [3] the unit vector of the acceleration at the peak. `duration_ms` lies between the points at
-    10 % of the peak, `rise_ms` from the first of them to the peak. `is_cut`: it reaches an end of the record, or NaN,
-    so that more of it may be missing. All zeros of a signal of zeros, all NaN of NaN.
+    integration of the velocity change. Where it does not come to zero they are no further beyond the points at 10 % of
+    the peak than these from each other; where the axis rests elsewhere behind it, zero and peak are taken from there.
+    `velocity_change_m_s` float64 [3] is the integral over all axes between them; `direction` float64 [3] the unit
+    vector of the acceleration at the peak. `duration_ms` lies between the points at 10 %, `rise_ms` from the first of
+    them to the peak. `is_cut`: it reaches an end of the record, or NaN, so that more of it may be missing. All zeros of
+    a signal of zeros, all NaN of NaN.
     """
 
     axis: int
@@ -63,22 +71,23 @@ def main_pulse(
     `dynamic_g` float64 [3, n], n > 0. NaN ends a pulse, so what is told of it is a lower bound. Free fall (bool [n])
     ends it too: without the static part it reads -1 g, which on a tilted axis has the sign of the pulse.
     """
+    indices = [strongest(row) for row in dynamic_g]
     if axis is None:
-        axis = strongest(np.array([row[strongest(row)] for row in dynamic_g]))
-    signal_g = dynamic_g[axis]
-    index = strongest(signal_g)
-    peak_g = float(signal_g[index])
+        axis = strongest(dynamic_g[range(len(indices)), indices])
+    index = indices[axis]
+    peak_g = float(dynamic_g[axis, index])
     if peak_g == 0 or np.isnan(peak_g):
         nothing = np.full(3, peak_g)
         return Pulse(axis, index, peak_g, (float(index), float(index)), peak_g, peak_g, nothing, nothing, False)
-    is_nan = np.isnan(dynamic_g)
-    known_g = np.where(is_nan, 0.0, dynamic_g) if is_nan.any() else dynamic_g
-    signal_g = signal_g * np.sign(peak_g)
+    known_g = _known(dynamic_g)
+    signal_g = dynamic_g[axis] * np.sign(peak_g)
     if is_weightless is not None and not is_weightless[index]:
         signal_g[is_weightless & (signal_g > 0)] = 0.0
-    first, last = _edge(known_g, signal_g, index, -1), _edge(known_g, signal_g, index, 1)
+    signal_g -= _rest_behind_g(signal_g, index, round(BEHIND_S * fs_hz))
+    begin, end = around(signal_g, DURATION_SHARE * float(signal_g[index]), index)
+    first = _edge(known_g, signal_g, index, -1, index - begin + (end - begin))
+    last = _edge(known_g, signal_g, index, 1, end - index + (end - begin))
     area_g = np.trapezoid(known_g[:, first.sample : last.sample + 1], axis=1) + first.area_g + last.area_g
-    begin, end = around(signal_g, DURATION_SHARE * abs(peak_g), index)
     return Pulse(
         axis,
         index,
@@ -102,7 +111,7 @@ def dominant_hz(dynamic_g: NDArray[np.float64], fs_hz: float) -> float:
     if np.isnan(dynamic_g).all():
         return float("nan")
     period: int = 1 << (dynamic_g.shape[1] - 1).bit_length()
-    spectrum = np.fft.rfft(np.nan_to_num(dynamic_g), period)
+    spectrum = np.fft.rfft(_known(dynamic_g), period)
     power = (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
     energy: NDArray[np.float64] = power * np.arange(period // 2 + 1)
     line = int(energy.argmax())
@@ -111,13 +120,37 @@ def dominant_hz(dynamic_g: NDArray[np.float64], fs_hz: float) -> float:
     return (line + _top(energy[line - 1 : line + 2])) * fs_hz / period
 
 
-def _edge(known_g: NDArray[np.float64], signal_g: NDArray[np.float64], index: int, step: int) -> _Edge:
-    """The pulse's end from the peak at `index` on backward (step -1) or forward (1); `signal_g` > 0 at the peak."""
-    side = signal_g[index::step]
+def _known(accel_g: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The samples, 0 where they are NaN; themselves where none is."""
+    is_nan = np.isnan(accel_g)
+    return np.where(is_nan, 0.0, accel_g) if is_nan.any() else accel_g
+
+
+def _rest_behind_g(signal_g: NDArray[np.float64], index: int, width: int) -> float:
+    """What the axis rests at, over the last `width` samples, behind a pulse that does not come down to zero; else 0.0.
+
+    It then lies differently from before, or its zero was shifted.
+    """
+    last_g = signal_g[max(len(signal_g) - width, index + 1) :]
+    if len(last_g) < max(width, 2) or not (signal_g[index:] > REST_SHARE * signal_g[index]).all():
+        return 0.0
+    rest_g = float(last_g.mean())
+    return rest_g if last_g.std() < STEADY_SHARE * rest_g else 0.0
+
+
+def _edge(known_g: NDArray[np.float64], signal_g: NDArray[np.float64], index: int, step: int, furthest: float) -> _Edge:
+    """The pulse's end from the peak at `index` on backward (step -1) or forward (1), `signal_g` > 0 there.
+
+    At most `furthest` samples from it, to the next whole one.
+    """
+    steps = max(math.ceil(furthest), 1)
+    side = signal_g[index::step][: steps + 1]
     is_off = ~(side > REST_SHARE * side[0])  # NaN is off too
     count = int(is_off.argmax())
     inside = index + step * ((count or len(side)) - 1)
-    if count == 0 or np.isnan(side[count]):
+    if count == 0:
+        return _Edge(inside, float(inside), np.zeros(3), len(side) <= steps)
+    if np.isnan(side[count]):
         return _Edge(inside, float(inside), np.zeros(3), True)
     height, below = side[count - 1], side[count]
     # At a true crossing the signal goes straight from above to below zero. Where it only comes to rest, it did so on

@@ -6,17 +6,15 @@ trigger; a vector is a list over the container's axes x, y, z.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from monitor.model.single import number
+from monitor.shock.analysis import Analysis
 from monitor.shock.drop import RESTITUTIONS
 from monitor.shock.waveform import AXES
-
-if TYPE_CHECKING:
-    from monitor.shock.analysis import Analysis
 
 
 def report(analysis: Analysis) -> dict[str, Any]:
@@ -33,15 +31,6 @@ def report(analysis: Analysis) -> dict[str, Any]:
         "drop": _drop(analysis),
         "reliable_hz": number(analysis.reliable_hz),
     }
-
-
-def number(value: float | None) -> float | None:
-    """The float32 next to it, with the fewest digits that say it; None for what is no finite number."""
-    if value is None or not math.isfinite(value):
-        return None
-    with np.errstate(over="ignore"):
-        single = float(str(np.float32(value)))
-    return single if math.isfinite(single) else None
 
 
 def numbers(values: Iterable[float]) -> list[float | None]:
@@ -68,7 +57,7 @@ def _validity(analysis: Analysis) -> dict[str, Any]:
     return {
         "is_valid": validity.is_valid,
         "is_lower_bound": validity.is_lower_bound,
-        "faults": [fault._asdict() for fault in validity.faults],
+        "faults": [{"name": fault.name, "reason": fault.reason} for fault in validity.faults],
     }
 
 
@@ -113,7 +102,7 @@ def _pulse(analysis: Analysis) -> dict[str, Any]:
 
 
 def _drop(analysis: Analysis) -> dict[str, Any]:
-    """Ranges of heights, by the impact for restitutions from the first to the last; None without."""
+    """Ranges of heights, by the impact for restitutions from the first to the last; None without, or without end."""
     drop = analysis.drop
     return {
         "height_m": number(drop.height_m),
@@ -122,4 +111,5 @@ def _drop(analysis: Analysis) -> dict[str, Any]:
         "by_fall_m": None if drop.by_fall_m is None else numbers(drop.by_fall_m),
         "by_impact_m": None if drop.by_impact_m is None else numbers(drop.by_impact_m),
         "restitutions": list(RESTITUTIONS),
+        "is_contradictory": drop.is_contradictory,
     }

@@ -20,15 +20,25 @@ BEHIND_S = 0.05
 STEADY_G = 0.03
 
 
-class Static(NamedTuple):
-    """`vector_g` float64 [3]; `is_estimated` when nothing before the trigger was there to measure it from.
+# Rest that is shorter than half of its window may be motion: its spread shows it, above what the noise of three axes of
+# 0.05 g each has. What is shorter than 10 ms cannot show that: then it must not be far from the median of a record of
+# 0.1 s and more, most of which is rest.
+BRIEF_S = 0.01
+NOISE_G = 0.15
+MIN_BLOCKS = 4  # of a quarter of a window: so many means have a spread
 
-    `span` are the samples [start, stop) that it is the mean of, None where it is the median of the record.
+
+class Static(NamedTuple):
+    """`vector_g` float64 [3]; `is_estimated` when there was no rest before the trigger to measure it from.
+
+    `span` are the samples [start, stop) that it is the mean of, None where it is the median of the record. It may be
+    wrong by `error_g`, as far as these show: that of a window of rest is not worth telling, so 0.
     """
 
     vector_g: NDArray[np.float64]
     is_estimated: bool
     span: tuple[int, int] | None = None
+    error_g: float = 0.0
 
 
 def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> Static:
@@ -37,7 +47,8 @@ def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> Stati
     Quietest is the window of round(0.1 fs) samples with the least variance summed over the axes, the earliest of
     equals. The whole pre-trigger when it is shorter; the median of the record, flagged, when there is none. Free fall
     is no baseline: see `_is_candidate`; where all before the trigger is free fall the quietest 0.05 s of rest behind it
-    are taken, flagged. Windows with NaN are passed over; an axis of NaN only has NaN.
+    are taken, flagged. So is the mean of the record where there is little before the trigger, and in motion, and that
+    is surer: vibration. Windows with NaN are passed over; an axis of NaN only has NaN.
     """
     before = accel_g[:, : max(pre, 0)]
     if not np.isfinite(before).any():
@@ -48,7 +59,11 @@ def static_vector(accel_g: NDArray[np.float64], fs_hz: float, pre: int) -> Stati
         behind = _rest_behind(accel_g, fs_hz, before.shape[1], vector_g)
         if behind is not None:
             return behind
-    return Static(vector_g, False, span)
+    if before.shape[1] >= WINDOW_S / 2 * fs_hz:
+        return Static(vector_g, False, span)
+    brief = Static(vector_g, False, span, _error_g(accel_g, fs_hz, before, vector_g))
+    whole = None if brief.error_g <= NOISE_G else _overall(accel_g, fs_hz)
+    return brief if whole is None or whole.error_g >= brief.error_g else whole
 
 
 def quietest(accel_g: NDArray[np.float64], width: int, *, is_baseline: bool = False) -> tuple[int, int]:
@@ -90,6 +105,40 @@ def known_mean(accel_g: NDArray[np.float64]) -> NDArray[np.float64]:
         known = accel_g[axis][np.isfinite(accel_g[axis])]
         mean_g[axis] = known.mean() if known.size else np.nan
     return mean_g
+
+
+def spread_g(accel_g: NDArray[np.float64]) -> float:
+    """Root of the variance summed over the axes."""
+    away_g = accel_g - accel_g.mean(axis=1, keepdims=True)
+    variance: NDArray[np.float64] = np.einsum("an,an->a", away_g, away_g) / accel_g.shape[1]
+    return float(np.sqrt(np.fmax(variance, 0.0).sum()))  # an axis with NaN adds nothing
+
+
+def _error_g(
+    accel_g: NDArray[np.float64], fs_hz: float, before: NDArray[np.float64], vector_g: NDArray[np.float64]
+) -> float:
+    """How far from rest the mean of the little `before` the trigger may be."""
+    error_g = spread_g(before)
+    if before.shape[1] < BRIEF_S * fs_hz and accel_g.shape[1] >= WINDOW_S * fs_hz:
+        error_g = max(error_g, _size_g(np.nan_to_num(_known_median(accel_g) - vector_g)))
+    return error_g
+
+
+def _overall(accel_g: NDArray[np.float64], fs_hz: float) -> Static | None:
+    """The mean of the record, and by how much it may be wrong.
+
+    By half of the standard error of the means of its blocks, as vibration swings back and so from block to block; but
+    what a pulse adds to the mean it does not add to the median.
+    """
+    width = _width(WINDOW_S / MIN_BLOCKS, fs_hz)
+    blocks = accel_g.shape[1] // width
+    if blocks < MIN_BLOCKS or not np.isfinite(accel_g).all():
+        return None
+    means_g = accel_g[:, : blocks * width].reshape(len(accel_g), blocks, width).mean(axis=2)
+    swing_g = float(np.sqrt(means_g.var(axis=1, ddof=1).sum() / blocks)) / 2
+    vector_g = accel_g.mean(axis=1)
+    error_g = max(swing_g, _size_g(vector_g - np.median(accel_g, axis=1)))
+    return Static(vector_g, True, (0, accel_g.shape[1]), error_g)
 
 
 def _known_median(accel_g: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,21 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.shock.coverage import late, truncated
-from monitor.shock.fault import STEADY_SHARE, TURNED_G, Fault, Record, spread_g
+from monitor.shock.fault import TURNED_G, Fault, Look
 from monitor.shock.peak import vector_length
-from monitor.shock.pulse import DURATION_SHARE, Pulse
+from monitor.shock.pulse import DURATION_SHARE, STEADY_SHARE, Pulse
 from monitor.shock.spike import REACH, spikes
-from monitor.shock.static import WINDOW_S, Static, known_mean
-from monitor.shock.still import standstills
+from monitor.shock.static import GRAVITY_G, WINDOW_S, Static, known_mean, spread_g
+from monitor.shock.still import Standstill, standstills
 from monitor.shock.waveform import AXES, Waveform
 
 # Gravity takes 1 g of a sensor's range and its offset up to a quarter; a piezo sensor of 100 g has several g of it.
 OFFSET_SHARE = 0.25
-GRAVITY_G = 1.0
 # An AC-coupled sensor of 0.5 Hz droops by 2 pi 0.5 Hz x 2 / pi x 25 ms = 5 % of a half-sine of 25 ms.
 DROOP_SHARE = 0.05
-CUTTING = frozenset({"clipped", "drop-out", "truncated"})  # there may have been more
-INVENTING = frozenset({"offset", "spikes"})  # there may have been less
 
 
 class Validity(NamedTuple):
@@ -49,51 +46,52 @@ class Validity(NamedTuple):
         return "; ".join(fault.reason for fault in self.faults)
 
 
-def validity(waveform: Waveform, static: Static, dynamic_g: NDArray[np.float64], pulse: Pulse) -> Validity:
-    """What is wrong with a record, whose main pulse is `pulse`; `dynamic_g` [3, n] is without its static part."""
+def validity(
+    waveform: Waveform, static: Static, dynamic_g: NDArray[np.float64], length_g: NDArray[np.float64], pulse: Pulse
+) -> Validity:
+    """What is wrong with a record, whose main pulse is `pulse`.
+
+    `dynamic_g` [3, n] is without its static part, `length_g` [n] the length of that vector.
+    """
     noise_g = 0.0 if static.span is None else spread_g(waveform.raw_g[:, slice(*static.span)])
-    length_g = np.fmax(vector_length(dynamic_g), 0.0)  # NaN is nothing felt
+    length_g = np.fmax(length_g, 0.0)  # NaN is nothing felt
     peak_g = float(length_g.max())
     moving = np.flatnonzero(length_g > DURATION_SHARE * peak_g)
     motion = (int(moving[0]), int(moving[-1]) + 1) if moving.size else (0, 0)
-    record = Record(waveform, static, dynamic_g, pulse, length_g, peak_g, noise_g, motion)
-    found = [check(record) for check in (CHECKS if math.isfinite(pulse.peak_g) else CHECKS[:2])]
+    look = Look(waveform, static, dynamic_g, pulse, length_g, peak_g, noise_g, motion)
+    found = [check(look) for check in (CHECKS if math.isfinite(pulse.peak_g) else CHECKS[:2])]
     faults = tuple(fault for fault in found if fault is not None)
-    names = {fault.name for fault in faults}
-    is_cut = bool(names & CUTTING) or ("late-trigger" in names and pulse.is_cut)
-    return Validity(faults, is_cut and not names & INVENTING)
+    holds = {fault.holds for fault in faults}
+    return Validity(faults, "at least" in holds and "nothing" not in holds)
 
 
-def _clipped(record: Record) -> Fault | None:
-    waveform = record.waveform
+def _clipped(look: Look) -> Fault | None:
+    waveform = look.waveform
     if not waveform.is_at_rail.any():
         return None
     at = np.flatnonzero(waveform.is_at_rail.any(axis=0))
     rail_g = float(np.abs(waveform.own_g[waveform.is_at_rail]).max())
     where = f"{_names(waveform.is_at_rail)} at +-{rail_g:.4g} g {_span(waveform, int(at[0]), int(at[-1]))}"
-    return Fault("clipped", f"clipped: {where}; the peak is at least {abs(record.pulse.peak_g):.4g} g")
+    return Fault("clipped", f"clipped: {where}; the peak is at least {abs(look.pulse.peak_g):.4g} g", "at least")
 
 
-def _dropped_out(record: Record) -> Fault | None:
-    waveform = record.waveform
+def _dropped_out(look: Look) -> Fault | None:
+    waveform = look.waveform
     is_hole = ~np.isfinite(waveform.own_g)
     if is_hole.any():
         at = np.flatnonzero(is_hole.any(axis=0))
         when = "" if len(at) == waveform.samples else f" {_span(waveform, int(at[0]), int(at[-1]))}"
-        return Fault("drop-out", f"drop-out: {_names(is_hole)} gave nothing for {len(at)} samples{when}")
-    found = standstills(waveform.own_g, waveform.samples_before, record.motion, waveform.is_at_rail)
+        return Fault("drop-out", f"drop-out: {_names(is_hole)} gave nothing for {len(at)} samples{when}", "at least")
+    span, is_triggered = look.static.span or (0, 0), waveform.level_g is not None
+    found = standstills(waveform.own_g, span, look.motion, waveform.is_at_rail, is_triggered=is_triggered)
     if not found:
         return None
-    told = (
-        f"{AXES[each.axis]} stands still at {waveform.own_g[each.axis, each.start]:.4g} g "
-        f"{_span(waveform, each.start, each.stop - 1)}"
-        for each in found
-    )
-    return Fault("drop-out", f"drop-out: {', '.join(told)}")
+    told = ", ".join(_stillness(waveform, each) for each in found)
+    return Fault("drop-out", f"drop-out: {told}", "nothing")  # a value that is held adds to what was felt
 
 
-def _offset(record: Record) -> Fault | None:
-    waveform, static = record.waveform, record.static
+def _offset(look: Look) -> Fault | None:
+    waveform, static = look.waveform, look.static
     rail_g = waveform.rail_g
     rest_g = known_mean(waveform.own_g[:, slice(*(static.span or (None, None)))])
     axis = int(np.abs(rest_g).argmax())
@@ -102,18 +100,19 @@ def _offset(record: Record) -> Fault | None:
         return Fault(
             "offset",
             f"offset: {AXES[axis]} rests at {rest_g[axis]:.4g} g of +-{rail_g:.4g} g, which leaves {left_g:.4g} g",
+            "nothing",
         )
-    return None if static.is_estimated else _shifted(record)
+    return None if static.is_estimated else _shifted(look)
 
 
-def _shifted(record: Record) -> Fault | None:
+def _shifted(look: Look) -> Fault | None:
     """Rest behind the event that is not where it was before it."""
-    width = max(round(WINDOW_S * record.waveform.fs_hz), 2)
-    behind = record.dynamic_g[:, record.waveform.samples_before :]  # a pulse that comes back to another rest has no end
+    width = max(round(WINDOW_S * look.waveform.fs_hz), 2)
+    behind = look.dynamic_g[:, look.waveform.samples_before :]  # a pulse that comes back to another rest has no end
     blocks = behind.shape[1] // width
     cut_g = behind[:, : blocks * width].reshape(len(AXES), blocks, width)
     shift_g = vector_length(cut_g.mean(axis=2))
-    allowed_g = TURNED_G + DROOP_SHARE * abs(record.pulse.peak_g)
+    allowed_g = TURNED_G + DROOP_SHARE * abs(look.pulse.peak_g)
     if not (shift_g > allowed_g).any():
         return None
     spread_g = np.sqrt(cut_g.var(axis=2).sum(axis=0))
@@ -124,29 +123,37 @@ def _shifted(record: Record) -> Fault | None:
         "offset",
         f"offset: at rest behind the event the sensor reads {shift_g[rest]:.3g} g differently from before it, "
         f"and turning over explains at most {allowed_g:.3g} g",
+        "nothing",
     )
 
 
-def _spikes(record: Record) -> Fault | None:
-    first = max(record.motion[0] - REACH - 1, 0)  # outside of the motion none is high enough to matter
-    found = spikes(record.waveform.own_g[:, first : record.motion[1] + REACH + 1], abs(record.pulse.peak_g))
+def _spikes(look: Look) -> Fault | None:
+    first = max(look.motion[0] - REACH - 1, 0)  # outside of the motion none is high enough to matter
+    found = spikes(look.waveform.own_g[:, first : look.motion[1] + REACH + 1], abs(look.pulse.peak_g))
     if not found:
         return None
     highest = max(found, key=lambda spike: spike.height_g)
-    when = f"{record.waveform.from_trigger_ms(first + highest.sample):.1f} ms"
+    when = f"{look.waveform.from_trigger_ms(first + highest.sample):.1f} ms"
     return Fault(
         "spikes",
         f"spikes: {len(found)} of one sample, the highest {highest.height_g:.3g} g on {AXES[highest.axis]} at {when}; "
         "the peak may be too high",
+        "nothing",
     )
 
 
-CHECKS: tuple[Callable[[Record], Fault | None], ...] = (_clipped, _dropped_out, _offset, _spikes, truncated, late)
+CHECKS: tuple[Callable[[Look], Fault | None], ...] = (_clipped, _dropped_out, _offset, _spikes, truncated, late)
 
 
 def _names(marks: NDArray[np.bool_]) -> str:
     """The axes of [3, n] with any mark."""
     return ", ".join(name for name, row in zip(AXES, marks, strict=True) if row.any())
+
+
+def _stillness(waveform: Waveform, still: Standstill) -> str:
+    axes, verb = [AXES[axis] for axis in still.axes], "stands" if len(still.axes) == 1 else "stand"
+    at_g = [f"{waveform.own_g[axis, still.start]:.4g}" for axis in still.axes]
+    return f"{', '.join(axes)} {verb} still at {', '.join(at_g)} g {_span(waveform, still.start, still.stop - 1)}"
 
 
 def _span(waveform: Waveform, first: int, last: int) -> str:

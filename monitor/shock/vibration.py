@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.shock.envelope import Points, limit_g
+from monitor.shock.envelope import Points, check, limit_g
 
 BAND = 0.005  # width over frequency of a specification's bands: a tenth of a resonance's width at Q 20
 
@@ -37,8 +37,13 @@ def measured(frequencies_hz: NDArray[np.float64], density: NDArray[np.float64]) 
 
 
 def specified(points: Points) -> Bands:
-    """Bands of a specification, (Hz, g2/Hz) points with log-log lines between them; what each holds is exact."""
-    corners_hz = np.array([hz for hz, _ in points])
+    """Bands of a specification, (Hz, g2/Hz) points with log-log lines between them; what each holds is exact.
+
+    ValueError: fewer than two points, or such as `limit_g` does not take.
+    """
+    if len(points) < 2:
+        raise ValueError(f"specification: expected two points (Hz, g2/Hz) or more, got {len(points)}")
+    corners_hz = check(points)[0]
     steps = np.ceil(np.log(corners_hz[1:] / corners_hz[:-1]) / BAND).astype(int) + 1
     segments = [
         np.geomspace(first, last, count) for (first, last), count in zip(pairwise(corners_hz), steps, strict=True)
@@ -70,7 +75,10 @@ def miles_grms(natural_hz: float, q: float, density: float) -> float:
 
     J. W. Miles, "On structural fatigue under random loading", J. Aeronaut. Sci. 21 (1954): sqrt(pi / 2 fn Q W). A good
     guess where the density is flat around the natural frequency; it leaves out what the damper passes on, 1 / Q^2.
+    ValueError: frequency or Q not above 0, a density below.
     """
+    if not (natural_hz > 0 and q > 0 and density >= 0):
+        raise ValueError(f"Miles: expected frequency, Q and density above 0, got {natural_hz:g}, {q:g}, {density:g}")
     return math.sqrt(math.pi / 2 * natural_hz * q * density)
 
 
@@ -79,17 +87,20 @@ def vrs(bands: Bands, natural_hz: NDArray[np.float64], q: float) -> NDArray[np.f
 
     Root of the integral of |H|^2 times the density; |H|^2 = (1 + (r / Q)^2) / ((1 - r^2)^2 + (r / Q)^2), r = f / fn, is
     the transmissibility from a moving base. Exact for the bands; those of a measurement hide what is narrower, so a
-    resonance (fn / Q) should be wider than they are. Frequencies above 0, Q above 0.5.
+    resonance (fn / Q) should be wider than they are. ValueError: frequencies that are not above 0 and finite, Q not
+    above 0.5.
     """
-    passed = _passed(tuple(bands.edges_hz.tolist()), tuple(natural_hz.tolist()), q)
+    if not (0.5 < q < np.inf and ((natural_hz > 0) & (natural_hz < np.inf)).all()):
+        raise ValueError("vrs: expected frequencies above 0 and a Q above 0.5, as of oscillators that swing")
+    passed = _passed(bands.edges_hz.tobytes(), natural_hz.astype(np.float64).tobytes(), q)
     level: NDArray[np.float64] = np.sqrt(np.maximum(bands.density @ passed.T, 0))  # rounding around nothing
     return level
 
 
 @lru_cache(maxsize=4)  # of 104 oscillators and 2 049 bands 1.7 MB; a logger's events have one rate and length
-def _passed(edges_hz: tuple[float, ...], natural_hz: tuple[float, ...], q: float) -> NDArray[np.float64]:
-    """How much of each band an oscillator lets through, in Hz: [f, b]."""
-    edges, natural = np.array(edges_hz), np.array(natural_hz)[:, None]
+def _passed(edges_hz: bytes, natural_hz: bytes, q: float) -> NDArray[np.float64]:
+    """How much of each band an oscillator lets through, in Hz: [f, b]; arguments as bytes of float64, to be hashed."""
+    edges, natural = np.frombuffer(edges_hz), np.frombuffer(natural_hz)[:, None]
     passed: NDArray[np.float64] = np.diff(_transmitted(edges / natural, q), axis=-1) * natural
     return passed
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model.errors import WireError
-from monitor.model.record import SEQ_LIMIT, Env, Message, Shock, Stamp
+from monitor.model.record import MAX_RATE_HZ, SEQ_LIMIT, Env, Message, Shock, Stamp
 from monitor.wire.fields import (
     MAX_TEXT,
     TIME_LIMIT_NS,
@@ -106,8 +106,8 @@ def _shock(content: Content) -> Shock:
     if shape[0] != 3 or not 1 <= shape[1] <= MAX_SAMPLES:
         raise WireError(f"a: expected [3, 1..{MAX_SAMPLES}] counts, got {list(shape)}")
     fs_hz = number(content, "fs")
-    if fs_hz <= 0 or shape[1] * 1e9 / fs_hz >= SPAN_LIMIT_NS:
-        raise WireError(f"fs: expected a positive sampling rate in Hz, got {fs_hz:g}")
+    if not 0 < fs_hz <= MAX_RATE_HZ or shape[1] * 1e9 / fs_hz >= SPAN_LIMIT_NS:
+        raise WireError(f"fs: expected a sampling rate above 0 and up to {MAX_RATE_HZ:g} Hz, got {fs_hz:g}")
     pre = integer(content, "pre", MAX_SAMPLES + 1)
     if pre > shape[1]:
         raise WireError(f"pre: expected at most the {shape[1]} samples of the record, got {pre}")

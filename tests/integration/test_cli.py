@@ -188,7 +188,7 @@ def test_replay_equals_live_in_all_fields(journey: DaemonProcess, tmp_path: Path
     assert replayed["totals"] == {"hot": 2, "knock": 1}
     assert replayed["from_pos"] == 1
     keys = ("source", "from_pos", "limits", "readings", "events", "alerts", "totals", "exposure", "seconds")
-    assert set(replayed) == {*keys}
+    assert set(replayed) == {*keys, "unplaced"}
     lenient = tmp_path / "lenient.toml"
     lenient.write_text(LENIENT)
     done = tcm("replay", str(journey.state_dir), "--limits", str(lenient), "--json")

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -239,15 +240,24 @@ def test_what_a_library_leaves_running_does_not_hold_the_end(tmp_path: Path) -> 
         assert time.monotonic() - start_s < END_S / 2
 
 
+def has_no_child(pid: int) -> bool:
+    """Of those that its main thread started; zombies count."""
+    return not Path(f"/proc/{pid}/task/{pid}/children").read_text()
+
+
 def test_the_kernel_is_compiled_beside_the_daemon_and_loaded_by_the_next(tmp_path: Path) -> None:
     """The first start neither compiles nor waits; what was compiled for it the second has loaded before it is ready."""
     with DaemonProcess(tmp_path, NOBODY, prefix=("env", "-u", "NUMBA_DISABLE_JIT")) as daemon:
         for is_loaded in (False, True):
             daemon.start("/healthz")
             assert daemon.process is not None
-            maps = Path(f"/proc/{daemon.process.pid}/maps").read_text()
+            pid = daemon.process.pid
+            maps = Path(f"/proc/{pid}/maps").read_text()
             assert ("llvmlite" in maps) == is_loaded
+            assert daemon.status()["kernel"] == ("compiled" if is_loaded else "numpy")
+            assert daemon.metric("tcm_kernel_compiled") == is_loaded
             wait_until((daemon.state_dir / SEAL).exists, COMPILE_S, "the kernel to be compiled")
+            wait_until(partial(has_no_child, pid), END_S, "the process that compiled it to be gone, not a zombie")
             assert daemon.stop() == 0
     assert "WARNING monitor.warming" not in daemon.log.read_text()
 

@@ -232,10 +232,11 @@ def test_only_peaks_that_apply_to_the_logger_are_held_against_its_settings() -> 
         {"kind": "shock", "id": "speed", "velocity_change": "1 mm/s"},
         {"kind": "shock", "id": "srs", "srs": [["10 Hz", "0.01 g"], ["100 Hz", "0.01 g"]]},
         {"kind": "shock", "id": "there", "peak": "0.01 g", "place": "somewhere else"},
+        {"kind": "shock", "id": "fast", "srs": [["10 Hz", "1 g"], ["9 kHz", "1 g"]], "place": "somewhere else"},
         {"kind": "shock", "id": "dose", "dose": 1.0, "floor": "0.01 g", "ref": "1 g", "exponent": 2},
     )
     boundary = {"damage_boundary": {"acceleration": "3 g", "velocity_change": "1 m/s"}}
-    settings = {"a": {"level_g": 2.5, "range_g": 4.0}}
+    settings = {"a": {"level_g": 2.5, "range_g": 4.0, "fs": 200.0}}
     silent = Story(View(health("trigger"), *others)).hear(status=status(accelerometers=settings))
     assert silent.found == []
     story = Story(View(health("trigger"), *others, {"kind": "shock", "id": "box"} | boundary))
@@ -244,6 +245,23 @@ def test_only_peaks_that_apply_to_the_logger_are_held_against_its_settings() -> 
         "triggers at 2.5 g, above 0.7 of the lowest limit of 3 g, "
         "ranges to 4 g, below 1.5 times the highest limit of 3 g"
     )
+
+
+@pytest.mark.parametrize(("fs_hz", "is_told"), [(3200.0, True), (3999.0, True), (4000.0, False)])
+@pytest.mark.parametrize("counted", [{}, {"count": 2, "within": "1 h"}])
+def test_a_sampling_rate_that_does_not_show_a_limit_on_spectra(
+    fs_hz: float, is_told: bool, counted: dict[str, Any]
+) -> None:
+    """Above half the rate nothing is judged: that is told before an event comes, and ends with a rate that does."""
+    envelopes = [
+        {"kind": "shock", "id": name, "srs": [["10 Hz", "5 g"], [last, "20 g"]]} | counted
+        for name, last in (("wide", "2 kHz"), ("narrow", "100 Hz"))
+    ]
+    story = Story(View(health("trigger"), *envelopes)).hear(status=status(accelerometers={"a": {"fs": fs_hz}}))
+    note = f"samples at {fs_hz:g} Hz, below 2 times the last frequency limited, 2000 Hz"
+    assert [(f.change, f.channel, f.note) for f in story.found] == ([("fired", "shock.a", note)] if is_told else [])
+    story.hear(status=status(accelerometers={"a": {"fs": 6400.0}}))
+    assert [f.change for f in story.found] == (["fired", "cleared"] if is_told else [])
 
 
 def test_a_calibration_is_out_of_date_after_its_day() -> None:

@@ -46,3 +46,14 @@ def test_nothing_is_infinitely_safe_and_the_unknown_unknown() -> None:
         assert math.isnan(damage_margin(*values, 15.0, 1.5))
     assert margin_db(math.inf) == math.inf and margin_db(0.0) == -math.inf and math.isnan(margin_db(math.nan))
     assert damage_margin(math.inf, math.inf, 15.0, 1.5) == 0.0  # an absurd scale is beyond, not safe
+
+
+@pytest.mark.parametrize("critical", [(0.0, 1.5), (15.0, 0.0), (-15.0, 1.5), (math.nan, 1.5), (15.0, math.nan)])
+def test_a_boundary_that_is_none_is_an_error(critical: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="critical values above 0"):
+        damage_margin(20.0, 1.0, *critical)
+
+
+def test_a_margin_below_zero_is_an_error() -> None:
+    with pytest.raises(ValueError, match="0 or above"):
+        margin_db(-1.0)

@@ -181,6 +181,21 @@ def test_an_impact_and_its_bounce_are_no_rattle(count: int) -> None:
     assert kind == ("rattle" if count == 3 else "impact")
 
 
+@pytest.mark.parametrize("landing_g", [2.0, 3.0, 10.0])
+@pytest.mark.parametrize("degrees", [90, 180])
+def test_what_tips_over_and_lands_is_struck(degrees: int, landing_g: float) -> None:
+    """Turned within 0.4 s: it comes to rest 1 or 2 g away, which is no vibration."""
+    t_s = np.arange(8192) / 5000 - 0.2
+    angle = np.radians(degrees) * np.clip(t_s / 0.4, 0, 1)
+    down = np.array([math.sin(math.radians(degrees)), 0.0, math.cos(math.radians(degrees))])
+    raw_g = np.array([np.sin(angle), 0 * t_s, np.cos(angle)]) + np.outer(down, pulse(t_s, 0.4, landing_g, 0.02))
+    raw_g += 0.01 * np.random.default_rng(1).standard_normal(raw_g.shape)
+    analysis = Analysis(waveform(raw_g, 5000.0, 1000))
+    assert analysis.kind == "impact"
+    felt_m_s = 2 / math.pi * landing_g * 9.80665 * 0.02
+    assert analysis.pulse().delta_v_m_s == pytest.approx(felt_m_s, abs=2.1 * 9.80665 * 0.02)  # and what gravity changed
+
+
 @pytest.mark.parametrize("samples", [1, 2, 50])
 def test_a_record_of_nothing(samples: int) -> None:
     """Of samples that are missing nobody knows what they would have shown."""

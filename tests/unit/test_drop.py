@@ -99,7 +99,10 @@ def test_the_velocity_change_is_that_of_the_impact_alone(
     speed_m_s = (1 + restitution) * math.sqrt(2 * G_M_S2 * height_m)
     assert pulse.delta_v_m_s == pytest.approx(speed_m_s, abs=0.01 * speed_m_s + G_M_S2 * length_s)
     assert pulse.duration_ms == pytest.approx(936 * length_s, rel=0.1)  # 2 asin(0.1) / pi of a half-sine are below 10 %
-    assert drop.by_impact_m == struck_m(pulse.delta_v_m_s)
+    assert drop.by_impact_m is not None
+    assert drop.by_impact_m[0] == struck_m(pulse.delta_v_m_s)[0]
+    if analysis.validity.is_valid:  # some records end in another bounce
+        assert drop.by_impact_m[1] == struck_m(pulse.delta_v_m_s)[1]
 
 
 @given(heights_m, restitutions)
@@ -122,7 +125,10 @@ def test_a_fall_that_began_before_the_record_is_at_least(
     share: float,
     seed: int,
 ) -> None:
-    """A lower bound that is true, and no better than what was seen; rest is to be seen behind the impact."""
+    """A lower bound that is true, by what was seen or by the impact; rest is to be seen behind the impact.
+
+    The impact's low end holds as its velocity change does: to a sample in its length, and to what gravity does in it.
+    """
     random = np.random.default_rng(seed)
     length_s = max(length_s, 4 / fs_hz)
     seen_s = 0.06 + share * (fall_s(height_m) - 0.06)
@@ -130,9 +136,11 @@ def test_a_fall_that_began_before_the_record_is_at_least(
     drop = Analysis(dropped(height_m, restitution, shape, length_s, fs_hz, seen_s, 0.2, offset, noise_g, random)).drop
     assert not drop.is_whole
     assert drop.by_fall_m is not None
-    assert drop.height_m == drop.by_fall_m[0] <= height_m
+    error = 0.01 + 1 / (length_s * fs_hz) + length_s / (1 + restitution) / fall_s(height_m)
+    assert drop.height_m == drop.by_fall_m[0] <= height_m * (1 + error) ** 2
     assert drop.fall_s == pytest.approx(seen_s, abs=2 / fs_hz + 2e-3)
-    assert drop.by_fall_m[0] == pytest.approx(fallen_m(seen_s), rel=0.35)
+    assert drop.by_fall_m[0] >= 0.65 * fallen_m(seen_s)
+    assert drop.by_impact_m is None or drop.by_fall_m[0] >= drop.by_impact_m[0]
 
 
 @pytest.mark.parametrize("fs_hz", [500.0, 3200.0, 20_000.0])
@@ -146,12 +154,15 @@ def test_a_simulated_logger_whose_record_holds_the_fall(fs_hz: float, height_m: 
 
 @pytest.mark.parametrize(("height_m", "surface"), DROPS)
 def test_a_simulated_logger_with_an_eighth_of_a_second_before_the_trigger(height_m: float, surface: str) -> None:
-    """It sees 0.077 m of any fall; only that it lay still behind it tells the fall from an AC-coupled sensor's rest."""
+    """It sees 0.077 m of any fall; only that it lay still behind it tells the fall from an AC-coupled sensor's rest.
+
+    What it does not see the impact proves: at 0.3 of restitution 0.66 of the height.
+    """
     acc = Accelerometer(range_g=500.0, record_s=0.35, level_g=1.2)
     drop = Analysis(recorded(acc, height_m, surface)).drop
     assert (drop.is_whole, drop.by_fall_m is not None) == (False, True)
     assert drop.height_m is not None
-    assert 0.06 < drop.height_m < 0.08
+    assert max(0.06, 0.45 * height_m) < drop.height_m < height_m
 
 
 @pytest.mark.parametrize("hp_hz", [0.5, 2.0])
@@ -184,6 +195,33 @@ def test_the_flight_of_a_bounce_tells_no_height() -> None:
     assert drop.is_whole
 
 
+@pytest.mark.parametrize("between_s", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("landing_g", [2.5, 8.0, 40.0])
+def test_a_hop_before_a_drop_is_not_the_drop(between_s: float, landing_g: float) -> None:
+    """18 mm, landed softly or hard, and then 0.5 m: no bounce flies so much longer than it fell."""
+    raw_g = felt((0.5, UP), (0.06, 0 * UP), (between_s, UP), (fall_s(0.5), 0 * UP), (0.3, UP))
+    hopped = struck(raw_g, 0.56, landing_g).raw_g
+    drop = Analysis(struck(hopped, 0.56 + between_s + fall_s(0.5), 60.0)).drop
+    assert drop.is_whole
+    assert drop.height_m == pytest.approx(0.5, rel=0.02)
+    assert not drop.is_contradictory
+
+
+def test_an_impact_harder_than_the_fall_before_it_is_a_contradiction() -> None:
+    """0.2 m by its fall, and 6 m/s: it was thrown."""
+    drop = Analysis(struck(felt((0.3, UP), (0.2, 0 * UP), (0.3, UP)), 0.5, 96.0)).drop
+    assert drop.is_whole
+    assert drop.is_contradictory
+
+
+@pytest.mark.parametrize("seen_s", [0.02, 0.06, 0.2, 0.35])
+def test_an_impact_proves_more_than_the_fall_that_was_seen(seen_s: float) -> None:
+    """1 m and a restitution of 0.3: 0.66 m at least, however little of its 0.45 s the record holds."""
+    peak_g = 1.3 * math.sqrt(2 * G_M_S2) / (0.01 * 2 / math.pi * G_M_S2)
+    drop = Analysis(struck(felt((seen_s, 0 * UP), (0.3, UP)), seen_s, peak_g)).drop
+    assert drop.height_m == pytest.approx((1.3 / 1.6) ** 2, rel=0.01)
+
+
 def test_a_fall_without_an_impact_in_the_record() -> None:
     """It fell at least so far; nothing bounds the height from above."""
     analysis = Analysis(waveform(felt((0.3, UP), (0.25, 0 * UP)), 2000.0, 610))
@@ -211,8 +249,12 @@ def test_a_clipped_impact_bounds_no_height_from_above() -> None:
     drop = Analysis(event).drop
     assert drop.by_fall_m is not None
     assert drop.by_fall_m[1] < 1.0
-    clipped = replace(event, raw_g=np.minimum(event.raw_g, 16.0), is_at_rail=event.raw_g >= 16.0)
-    assert Analysis(clipped).drop.by_fall_m == (drop.by_fall_m[0], math.inf)
+    clipped = Analysis(replace(event, raw_g=np.minimum(event.raw_g, 16.0), is_at_rail=event.raw_g >= 16.0)).drop
+    assert clipped.by_fall_m is not None
+    assert clipped.by_fall_m[0] < drop.by_fall_m[0]
+    assert clipped.by_fall_m[1] == math.inf
+    assert clipped.by_impact_m is not None
+    assert clipped.by_impact_m[1] == math.inf
 
 
 def test_the_sensors_low_pass_widens_the_range() -> None:

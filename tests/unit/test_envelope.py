@@ -83,3 +83,12 @@ def test_what_nobody_measured_is_not_judged() -> None:
     assert absurd is not None and absurd.margin == 0 and absurd.margin_db == -math.inf
     still = closest(points, frequencies_hz, np.zeros(4))
     assert still is not None and still.margin == still.margin_db == math.inf
+
+
+@pytest.mark.parametrize(
+    "points",
+    [(), ((0.0, 1.0),), ((10.0, 0.0), (20.0, 1.0)), ((20.0, 1.0), (10.0, 1.0)), ((10.0, 1.0), (math.nan, 1.0))],
+)
+def test_an_envelope_that_is_none_is_an_error(points: tuple[tuple[float, float], ...]) -> None:
+    with pytest.raises(ValueError, match="frequencies ascending"):
+        limit_g(points, np.array([15.0]))

@@ -15,7 +15,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from monitor.model.record import Shock, Stamp
 from monitor.shock.analysis import Analysis
-from monitor.shock.duration import around_s, longest_s, stretches
+from monitor.shock.duration import around, longest_s, stretches
 from monitor.shock.filter import lowpass
 from monitor.shock.static import static_vector
 from monitor.shock.waveform import waveform_of
@@ -95,8 +95,8 @@ def test_stretches_compare_as_float32_and_end_with_the_record() -> None:
     assert stretches(signal, 25.1).tolist() == [[0, 1], [3, 5]]
     assert longest_s(np.array([2.0, 2.0, 0.0]), 1.0, 1.0) == 1.5
     assert longest_s(np.zeros(3), 1.0, 1.0) == 0.0
-    assert around_s(np.array([np.nan, 2.0, 2.0, 0.0]), 1.0, 1.0, 1) == 1.5  # bounded by NaN too
-    assert around_s(np.zeros(3), 1.0, 1.0, 1) == 0.0
+    assert around(np.array([np.nan, 2.0, 2.0, 0.0]), 1.0, 1) == (1.0, 2.5)  # bounded by NaN too
+    assert around(np.zeros(3), 1.0, 1) == (1.0, 1.0)
 
 
 def test_peaks_of_a_real_recording() -> None:
@@ -255,11 +255,18 @@ def test_analysis_equals_its_plain_twins(seed: int, samples: int, fs_hz: float) 
     assert peaks.resultant_g == pytest.approx(naive.resultant(dynamic_g))
     assert pulse.axis == int(np.abs(peaks.axis_g).argmax())
     pulse_g = (dynamic_g[pulse.axis] * np.sign(peaks.peak_g)).tolist()
-    if peaks.peak_g != 0 and analysis.fall is None:  # a fall ends a pulse before it comes to zero
-        expected_s = naive.duration_around(pulse_g, fs_hz, 0.1 * abs(peaks.peak_g), pulse.peak_index)
-        assert pulse.duration_ms == pytest.approx(1e3 * expected_s, abs=1e-6)
+    has_end = min(pulse_g[pulse.peak_index :]) <= 0.001 * abs(peaks.peak_g)  # else it is measured from the rest behind
+    if peaks.peak_g != 0 and analysis.fall is None and has_end:  # a fall ends a pulse before it comes to zero
+        begin, end = naive.crossings_around(pulse_g, 0.1 * abs(peaks.peak_g), pulse.peak_index)
+        assert pulse.duration_ms == pytest.approx(1e3 * (end - begin) / fs_hz, abs=1e-6)
         expected_m_s = naive.velocity_change(dynamic_g.T.tolist(), fs_hz, pulse.axis, pulse.peak_index)
         assert pulse.velocity_change_m_s == pytest.approx(np.array(expected_m_s), abs=1e-9)
+
+
+@pytest.mark.parametrize(("fs_hz", "corner_hz"), [(5000.0, 0.0), (5000.0, -5.0), (5000.0, math.nan), (0.0, 100.0)])
+def test_a_low_pass_that_is_none_is_an_error(fs_hz: float, corner_hz: float) -> None:
+    with pytest.raises(ValueError, match="rate and corner above 0"):
+        lowpass(np.ones((3, 9)), fs_hz, corner_hz)
 
 
 @given(st.integers(1200, 3000), st.sampled_from([40.0, 100.0, 250.0]), st.integers(0, 2**32 - 1))

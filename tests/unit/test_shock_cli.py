@@ -16,10 +16,11 @@ import pytest
 from numpy.typing import NDArray
 
 from monitor.cli import main
-from monitor.ingest.acceleration import read_accelerations
+from monitor.ingest.acceleration import logger_of, read_accelerations
 from monitor.ingest.ide import read_ide
 from monitor.journal import Usable
 from monitor.model.clock import parse_rfc3339, rfc3339
+from monitor.replaying import replay_source
 from tests.ide import BEGAN_S, write_ide
 from tests.unit.test_journal import arrival
 from tests.unit.test_watch import Station, rules
@@ -139,7 +140,7 @@ def test_what_is_shown_of_an_event_is_what_its_alert_and_the_store_say(tcm: Tcm,
     margins = {margin["rule"]: margin for margin in shown["margins"]}
     for alert in alerts:
         margin = margins[alert["rule"]]
-        assert margin["beyond"]
+        assert margin["verdict"] == "beyond"
         for key in ("value", "limit", "margin"):
             assert margin[key] == pytest.approx(alert[key], rel=1e-6), (alert["rule"], key)
     stored = {key: float(value.split("(")[-1].rstrip(")")) for key, value in _stored(station, 2).items()}
@@ -186,7 +187,7 @@ def test_other_limits_may_be_held_against_an_event(tcm: Tcm, station: Station, t
     assert code == 0
     (margin,) = json.loads(out)["margins"]
     assert margin["margin"] == pytest.approx(0.4, rel=0.01)
-    assert (margin["beyond"], margin["in_phase"]) == (True, False)
+    assert (margin["verdict"], margin["in_phase"]) == ("beyond", False)
 
 
 def test_an_event_whose_time_nobody_knows_yet_is_listed_without_one(tcm: Tcm, tmp_path: Path) -> None:
@@ -231,7 +232,7 @@ def test_the_spectrum_is_flagged_where_it_is_not_sure(tcm: Tcm, station: Station
     rows = [line for line in out.splitlines()[3:] if not line.startswith("*")]
     assert all(row.endswith("*") == (float(row.split()[0]) > 60) for row in rows)
     assert max(map(len, out.splitlines())) <= 80
-    assert json.loads(tcm("srs", "M/1/0", station.folder, "--json")[1])["reliable_hz"] == 200.0
+    assert json.loads(tcm("srs", "M/1/0", station.folder, "--json")[1])["sure_hz"] == [0.0, 200.0]
 
 
 def test_the_spectrum_of_a_half_sine_has_its_known_largest_response(tcm: Tcm, station: Station) -> None:
@@ -263,6 +264,7 @@ def test_pseudo_velocity_is_displacement_times_angular_frequency(tcm: Tcm, stati
         (("show", "D/L/1/0", "VAR"), "there is no such event"),
         (("show", "C/L/1/1", "VAR"), "there is no such event"),  # a block of readings
         (("show", "C/L/1", "VAR", "--json"), "C/L/1: expected container/logger/boot/seq"),
+        (("show", "L/\u0667/\u0660", "VAR"), "expected container/logger/boot/seq"),
         (("show", "L/one/0", "VAR"), "expected container/logger/boot/seq"),
         (("show", "L/9999999999999999999/0", "VAR"), "there is no such event"),
         (("show", "nosuchalert", "VAR"), "there is no such alert"),
@@ -423,7 +425,7 @@ def test_a_missing_library_names_its_extra(
     plot = ("show", "L/1/0", station.folder, "--plot", tmp_path / "a.svg")
     code, out, err = tcm(*(("list", tmp_path / "a.ide") if extra == "ide" else plot))
     assert (code, out) == (2, "")
-    assert f"pip install tcm-monitor[{extra}]" in err
+    assert f"in the source folder: pip install '.[{extra}]'" in err
 
 
 @pytest.mark.parametrize("ending", ["svg", "png"])
@@ -449,3 +451,103 @@ def test_help_shows_an_example(tcm: Tcm) -> None:
         code, out, _ = tcm(command, "--help")
         assert code == 0
         assert f"Example: tcm shock {command}" in " ".join(out.split())
+
+
+def limits_file(folder: Path, *rules: str) -> Path:
+    """A limits file of shock rules, each given by its keys."""
+    file = folder / "limits.toml"
+    named = (f'[[rule]]\nid = "r{n}"\nkind = "shock"\nseverity = "alarm"\n{keys}\n' for n, keys in enumerate(rules))
+    file.write_text('name = "tried"\n' + "".join(named), encoding="utf-8")
+    return file
+
+
+BOUNDARY_KEYS = 'damage_boundary = { acceleration = "25 g", velocity_change = "0.1 m/s" }'
+
+
+def test_a_clipped_event_that_reads_as_within_is_not_told_to_be(tcm: Tcm, tmp_path: Path) -> None:
+    """Margins at most, velocity change at least; and no figure in dB that looks like room."""
+    station = Station(tmp_path / "var", rules(JOLT))
+    station.run(
+        event(
+            0,
+            90.0,
+            a=matrix(np.round(np.clip(half_sine(90.0), -20, 20) / 0.005).astype("<i2"), "<i2", 77),
+            range_g=20.0,
+        )
+    )
+    limits = limits_file(tmp_path, BOUNDARY_KEYS, 'peak = "25 g"\nlowpass = "100 Hz"')
+    (row,) = listed(tcm, station.folder, "--limits", limits)
+    assert row["beyond"] == []
+    assert [(said["rule"], said["at_most"]) for said in row["not_known"]] == [("r0", True), ("r1", False)]
+    text = tcm("list", station.folder, "--limits", limits)[1]
+    assert "not known to be within: r0 <= 1.3" in text
+    said = tcm("show", "L/1/0", station.folder, "--limits", limits)[1]
+    (line,) = [line for line in said.splitlines() if line.startswith("r0")]
+    assert "<= 1.3" in line and "dB" not in line
+    assert "velocity   change >= " in said
+
+
+def test_the_list_names_the_rules_that_an_event_is_beyond(tcm: Tcm, station: Station, tmp_path: Path) -> None:
+    """Of any quantity, with their margins."""
+    limits = limits_file(tmp_path, 'peak = "10 g"', 'srs = [["10 Hz", "1 g"], ["400 Hz", "1 g"]]', 'peak = "40 g"')
+    small, strong, _ = listed(tcm, station.folder, "--limits", limits)
+    assert [said["rule"] for said in small["beyond"]] == ["r1"]
+    assert {said["rule"]: said["margin"] for said in strong["beyond"]}["r0"] == pytest.approx(0.5, rel=0.01)
+    assert "beyond: r0 0." in tcm("list", station.folder, "--limits", limits)[1]
+
+
+def test_a_drop_rule_without_a_drop_says_limit_and_reason(tcm: Tcm, tmp_path: Path) -> None:
+    """Never dashes only."""
+    limits = limits_file(tmp_path, 'drop_height = "0.2 m"')
+    out = tcm("show", RECORDING, "--limits", limits)[1]
+    assert "0.2 m" in out and "no fall seen" in out
+
+
+def test_rules_with_a_place_need_the_place_of_a_recording(tcm: Tcm, tmp_path: Path) -> None:
+    """What is not judged is said."""
+    limits = limits_file(tmp_path, 'peak = "1 g"\nplace = "hardware*"', 'peak = "1 g"')
+    out = tcm("show", RECORDING, "--limits", limits)[1]
+    assert "1 rule on shocks not judged: the place of a recording is not known (--place)" in out
+    for place, judged in (("hardware, aft", ["r0", "r1"]), ("skin", ["r1"])):
+        said = json.loads(tcm("show", RECORDING, "--limits", limits, "--place", place, "--json")[1])
+        assert ([margin["rule"] for margin in said["margins"]], said["unplaced"]) == (judged, [])
+        replayed = replay_source(RECORDING, limits, lambda *_: None, place=place)
+        assert sorted({alert["rule"] for alert in replayed["alerts"]}) == judged
+    assert replay_source(RECORDING, limits, lambda *_: None)["unplaced"] == ["r0"]
+
+
+def test_density_and_vibration_response_agree_with_grms(tcm: Tcm, station: Station) -> None:
+    """The density's area is the mean square; a stiff oscillator feels what its base does."""
+    density = json.loads(tcm("srs", RECORDING, "--response", "psd", "--from-hz", "0.5", "--to-hz", "1535", "--json")[1])
+    step_hz = density["frequencies_hz"][1] - density["frequencies_hz"][0]
+    assert density["unit"] == "g2/Hz"
+    assert np.sqrt(sum(density["axes"]["y"]["psd"]) * step_hz) == pytest.approx(density["grms_g"]["y"], rel=0.05)
+    felt = json.loads(tcm("srs", RECORDING, "--response", "vrs", "--from-hz", "1500", "--to-hz", "1500", "--json")[1])
+    assert felt["axes"]["y"]["vrs"][0] == pytest.approx(density["grms_g"]["y"], rel=0.1)
+
+
+def test_a_recording_keeps_the_dots_of_its_name(tcm: Tcm, tmp_path: Path) -> None:
+    """Only the ending goes."""
+    for name, logger in (("accel_drop-0.25.csv", "accel_drop-0.25"), ("a.b.IDE", "a.b"), ("run-1.5", "run-1.5")):
+        assert logger_of(tmp_path / name) == logger
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda table: table[0].__setitem__(300, 0.0), "expected times that grow"),
+        (lambda table: table[1].__setitem__(300, 2e6), "accelerations up to 1e+06 g"),
+    ],
+)
+def test_a_sample_that_cannot_be_is_refused_before_anything_is_printed(
+    tcm: Tcm, tmp_path: Path, spoil: Callable[[NDArray[np.float64]], None], message: str
+) -> None:
+    """Also where another file of the folder is sound: half a list is none, and half a JSON document neither."""
+    write_csv(tmp_path / "accel_a.csv", half_sine(5.0))
+    table = np.vstack((np.arange(600) / FS_HZ, half_sine(5.0)))
+    spoil(table)
+    write_csv(tmp_path / "accel_b.csv", table[1:], times_s=table[0])
+    for form in ((), ("--json",)):
+        code, out, err = tcm("list", tmp_path, *form)
+        assert (code, out) == (2, "")
+        assert message in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,13 +17,17 @@ from numpy.typing import NDArray
 from monitor.detect.events.judge import ShockJudge
 from monitor.detect.events.measured import measure
 from monitor.detect.events.signals import Signals
+from monitor.detect.events.summary import figures
 from monitor.detect.lane import LIMITS_CHANGED
 from monitor.model.batch import Event, Finding, Tick
 from monitor.model.leg import IDENTITY, Container, Logger
 from monitor.model.limit import Profile, ShockRule
 from monitor.model.record import Shock, Stamp
+from monitor.model.single import single
 from monitor.shock import analysis as shock_analysis
+from monitor.shock.analysis import Analysis
 from monitor.shock.drop import Drop
+from monitor.shock.waveform import Waveform
 from tests.naive_shock import NaiveRule, NaiveTally
 
 S = 1_000_000_000
@@ -193,7 +198,7 @@ def test_a_velocity_change_is_that_of_the_main_pulse() -> None:
     """A half-sine of 10 g and 10 ms has 2/pi x 10 g x 10 ms = 0.624 m/s, from the start of the pulse on; signed."""
     fired, cleared = only({"axis": "x", "velocity_change": "0.6 m/s"}, event(half_sine(-10)))
     assert (fired.start_ns, cleared.time_ns) == (0, (SAMPLES - 1 - PRE) * 1_000_000)
-    assert fired.value == pytest.approx(-0.624, rel=0.01) and fired.value == float(np.float32(fired.value))
+    assert fired.value == pytest.approx(-0.624, rel=0.01) and fired.value == single(fired.value)
     assert (fired.uncertainty, fired.limit, cleared.note) == (None, None, "")
     assert only({"axis": "x", "velocity_change": "0.65 m/s"}, event(half_sine(-10))) == []
     assert only({"axis": "y", "velocity_change": "1 mm/s"}, event(half_sine(-10))) == []
@@ -244,6 +249,24 @@ def test_a_spectrum_is_told_where_it_is_furthest_beyond() -> None:
     assert above.note.startswith("above fs/10 = 100 Hz, where peak picking may miss up to ")
 
 
+def test_a_missing_sample_of_a_quiet_axis_hides_no_spectrum() -> None:
+    """What the other axes say is "at least"; nothing is known of the axis itself."""
+    accel_g = half_sine(20.0) * STEP_G
+    holed_g = accel_g.copy()
+    holed_g[2, 50] = np.nan
+    whole, holed = (Analysis(Waveform(each, FS_HZ, PRE, np.zeros(each.shape, np.bool_))) for each in (accel_g, holed_g))
+    table: dict[str, Any] = {
+        "id": "r",
+        "kind": "shock",
+        "severity": "alarm",
+        "srs": [["10 Hz", "5 g"], ["100 Hz", "9 g"]],
+    }
+    resultant, of_z = ShockRule.model_validate(table), ShockRule.model_validate(table | {"axis": "z"})
+    assert measure(holed, resultant) == measure(whole, resultant)
+    assert measure(holed, of_z) is None
+    assert figures(holed, [])["spectrum"] == figures(whole, [])["spectrum"]
+
+
 def test_an_envelope_above_half_the_rate_judges_nothing() -> None:
     """No frequency of it can be seen."""
     assert only({"srs": [["600 Hz", "1 g"], ["700 Hz", "1 g"]]}, event(half_sine(10))) == []
@@ -275,6 +298,8 @@ BY_FALL = Drop(0.3, is_whole=True, by_fall_m=(0.375, 0.5), by_impact_m=(0.125, 0
 
 
 CUT_FALL = BY_FALL._replace(is_whole=False, by_fall_m=(0.375, float("inf")))
+BY_IMPACT = Drop(0.0, is_whole=False, by_fall_m=None, by_impact_m=(0.125, 0.25))
+HARD = BY_FALL._replace(is_whole=False, by_fall_m=(0.5, 0.75), by_impact_m=(0.5, 0.75))  # it fell longer than was seen
 
 
 @pytest.mark.parametrize(
@@ -286,9 +311,10 @@ CUT_FALL = BY_FALL._replace(is_whole=False, by_fall_m=(0.375, float("inf")))
         (BY_FALL, {"guard": "accuracy"}, "0.5 m", None),
         (BY_FALL._replace(is_whole=False), {}, "0.3 m", (0.375, 0.0, "0.375 to 0.5", CUT)),
         (CUT_FALL, {}, "0.3 m", (0.375, 0.0, "0.375 or more", CUT)),
-        (BY_FALL._replace(by_fall_m=None), {}, "0.1 m", (0.125, 2 * 0.125 * 0.5 / 10, "0.125 to 0.25", "")),
-        (BY_FALL._replace(by_fall_m=None), {}, "0.2 m", None),
-        (BY_FALL._replace(by_fall_m=None), {"guard": "accuracy"}, "0.2 m", (0.125, 0.0125, "0.125 to 0.25", "")),
+        (BY_IMPACT, {}, "0.1 m", (0.125, 2 * 0.125 * 0.5 / 10, "0.125 to 0.25", "")),
+        (BY_IMPACT, {}, "0.2 m", None),
+        (BY_IMPACT, {"guard": "accuracy"}, "0.2 m", (0.125, 0.0125, "0.125 to 0.25", "")),
+        (HARD, {}, "0.4 m", (0.5, 2 * 0.5 * 0.5 / 10, "0.5 to 0.75", CUT)),
         (Drop(0.0, is_whole=False, by_fall_m=None, by_impact_m=None), {}, "1 mm", None),
     ],
 )  # fmt: skip
@@ -302,6 +328,25 @@ def test_a_drop_height_is_a_range(
     if told is not None:
         assert (found[0].value, found[0].uncertainty) == pytest.approx(told[:2], rel=1e-3)
         assert (found[0].detail, found[0].note) == told[2:]
+
+
+@pytest.mark.parametrize(
+    ("fall", "expected"),
+    [
+        (BY_FALL, "by the time of the fall: clipped: "),
+        (CUT_FALL, f"{CUT}; at least: clipped: "),
+        (BY_IMPACT, "at least: clipped: "),
+    ],
+)
+def test_a_clipped_impact_bounds_what_it_says_of_the_height(
+    fall: Drop, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of a whole fall is no bound: a stronger impact would not change it."""
+    drop_of(monkeypatch, fall)
+    given = event(half_sine(20))
+    given = replace(given, shock=given.shock._replace(range_g=15.0))
+    fired, _ = only({"drop_height": "0.1 m"}, given)
+    assert fired.note.startswith(expected) and not fired.is_doubtful
 
 
 @pytest.mark.parametrize("quantity", range(len(LEVELS) - 1))

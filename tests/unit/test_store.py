@@ -7,6 +7,7 @@ import sqlite3
 import struct
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
@@ -602,8 +603,11 @@ def test_a_body_that_is_too_large_goes_in_halves(bench: Bench) -> None:
     assert len(sink.kept) == 40
 
 
-def test_what_no_store_can_hold_is_refused_before_it_is_sent(bench: Bench) -> None:
-    """An accelerometer's name with a line break would change the series: that event goes, its neighbours stay."""
+def test_what_no_store_can_hold_is_refused_before_it_is_sent(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """An accelerometer's name with a line break would change the series: that event goes, its neighbours stay.
+
+    Its spectrum alone are up to 26 points: of each measurement the log says it once.
+    """
     bench.append(arrival("env", env(0)), arrival("shock", shock(1, acc="a\nb")), arrival("env", env(2)))
     sink = Ledger()
     store = bench.store(sink)
@@ -612,6 +616,9 @@ def test_what_no_store_can_hold_is_refused_before_it_is_sent(bench: Bench) -> No
     refused = {tuple(row[:2]) for row in bench.refused()}
     assert refused == {("alert", 1), ("alert", 2), ("shock", 3), ("srs", 3), ("shock_wave", 3)}
     assert len(of("env", sink.kept)) == 4
+    said = [record.getMessage().partition(":")[0] for record in caplog.records]
+    points = Counter(row[0] for row in bench.refused()) | Counter(shock_wave=3)
+    assert sorted(said) == sorted(f"store refuses {count} points of {name}" for name, count in points.items())
 
 
 def test_of_events_judged_together_only_the_refused_one_is_left_out(bench: Bench) -> None:

@@ -94,7 +94,7 @@ def test_metrics_tell_the_number() -> None:
     journal = {"pos": 1, "bytes": 2, "used_bytes": 2}
     document = {"ingest": ingest, "journal": journal, "problems": {}, "quarantined": 0, "gaps": {}, "budget_bytes": 9}
     lists: dict[str, Any] = {"loggers": [], "alerts": {}, "conditions": [], "stalled": {}}
-    text = metrics(document | lists | {"consumers": consumers})
+    text = metrics(document | lists | {"consumers": consumers, "kernel": "numpy"})
     assert b"\ntcm_unreadable_records 3.0\n" in text
 
 

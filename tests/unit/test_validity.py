@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
 import pytest
+import scipy.signal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -135,24 +137,26 @@ def test_events_of_the_scenarios_are_valid(name: str) -> None:
     assert set(reasons) == {""}
 
 
-def test_a_sensor_that_wakes_up_in_motion_has_no_rest_to_measure() -> None:
-    """On a rough road loggers wake, or become ready, amid vibration; with half a window of rest it is valid.
+def test_a_sensor_that_wakes_up_amid_vibration_takes_the_mean_of_the_record_for_rest() -> None:
+    """On a rough road loggers wake, or become ready, amid vibration, with up to 50 ms before the trigger, or none.
 
-    With less their static vector is wrong by more than a tenth of the level nearly always.
+    Fewer than 1 of 20 events are not valid; where the rest is sure it is right to a fifth of the level, mostly.
     """
-    wrong_g: dict[bool, list[float]] = {True: [], False: []}
-    for found, rotation in captures("rough-road", 3, 60):
+    count = invalid = 0
+    wrong: list[float] = []
+    for found, rotation in captures("rough-road", 4, 100):
         analysis = simulated(found, rotation)
-        wave = analysis.waveform
-        is_short = wave.samples_before < 0.05 * wave.fs_hz
-        if not wave.is_at_rail.any():
-            assert is_short or analysis.validity.is_valid, analysis.validity.reason
-            assert not is_short or "late-trigger" in analysis.validity.names
-            if is_short and wave.level_g and abs(rotation).max() == 1 and wave.samples_before:
-                error_g = np.linalg.norm(analysis.static.vector_g - np.array(REST_G))
-                wrong_g[analysis.validity.is_valid].append(float(error_g) / wave.level_g)
-    assert len(wrong_g[False]) >= 10
-    assert np.quantile(wrong_g[False], 0.2) > 0.1
+        wave, static = analysis.waveform, analysis.static
+        count += 1
+        invalid += not analysis.validity.is_valid
+        if analysis.validity.is_valid and static.is_estimated and abs(rotation).max() == 1 and wave.level_g:
+            wrong.append(float(np.linalg.norm(static.vector_g - np.array(REST_G))) / wave.level_g)
+        if not analysis.validity.is_valid and not wave.is_at_rail.any():
+            assert wave.samples_before < 0.05 * wave.fs_hz, analysis.validity.reason
+            assert not analysis.validity.is_lower_bound or wave.samples_before == 0
+    assert invalid < 0.05 * count
+    assert len(wrong) >= 10
+    assert np.quantile(wrong, 0.9) < 0.2
 
 
 @settings(max_examples=40, deadline=None)
@@ -312,9 +316,9 @@ def test_a_spike_is_found_and_makes_the_peak_too_high(seed: int, times: float, s
 
 @given(seeds)
 def test_a_spike_is_found_amid_vibration(seed: int) -> None:
-    """It has to stand out from its neighbours, not from rest: 4 g of it above 0.2 g rms do, 1 g does not."""
+    """It has to stand out from its neighbours, not from rest: 4 g of it above 0.2 g rms do, 0.6 g does not."""
     rng = np.random.default_rng(seed)
-    for height_g, names in ((1.0, ()), (4.0, ("spikes",))):
+    for height_g, names in ((0.6, ()), (4.0, ("spikes",))):
         accel_g = 0.2 * rng.standard_normal((3, SAMPLES))
         accel_g[1, 1500] = height_g
         assert analysed(accel_g).validity.names == names
@@ -391,3 +395,152 @@ def test_the_names_are_those_that_are_told() -> None:
     assert set(found.names) <= set(FAULTS)
     assert found.reason == "; ".join(fault.reason for fault in found.faults)
     assert not found.is_valid
+
+
+# What an adversary found.
+
+
+def impact(seed: int, noise_g: float = 0.01) -> Signal:
+    """A half-sine of 30 g and 17 ms along one direction from the trigger on, over rest."""
+    rng = np.random.default_rng(seed)
+    place = (np.arange(SAMPLES) - PRE) / 55
+    pulse_g = np.where((place >= 0) & (place <= 1), 30 * np.sin(np.pi * place), 0.0)
+    accel_g = np.outer((0.2, 0.1, 1.0), pulse_g) + rest_g(rng)[:, None]
+    return np.asarray(accel_g + noise_g * rng.standard_normal(accel_g.shape))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds, st.integers(10, 300), st.integers(3, 30), st.booleans())
+def test_a_sensor_that_stands_still_in_the_pulse_is_a_drop_out(seed: int, gap: int, at: int, holds: bool) -> None:
+    """All axes, even with a noise below a count; what it holds may be more than was felt, so nothing is at least it."""
+    accel_g = impact(seed)
+    hole = slice(PRE + at, PRE + at + (max(gap, 20) if holds else gap))
+    accel_g[:, hole] = accel_g[:, [PRE + at]] if holds else 0.0
+    found = analysed(accel_g, range_g=400.0).validity  # a count is 0.0122 g
+    assert "drop-out" in found.names
+    assert "stand still at" in found.reason
+    assert not found.is_lower_bound
+
+
+@given(seeds)
+def test_a_held_value_is_no_bound(seed: int) -> None:
+    """It adds to the velocity change that was felt; with missing samples there is only less of it."""
+    whole, held, missing = impact(seed), impact(seed), impact(seed)
+    hole = slice(PRE + 25, PRE + 100)
+    held[:, hole] = held[:, [PRE + 25]]
+    missing[:, hole] = np.nan
+    none = np.zeros(whole.shape, dtype=np.bool_)
+    told = [Analysis(Waveform(each, FS_HZ, PRE, none, 100.0, 1.0)) for each in (whole, held, missing)]
+    felt_m_s, held_m_s, missing_m_s = (each.pulse().delta_v_m_s for each in told)
+    assert [each.validity.is_lower_bound for each in told] == [False, False, True]
+    assert missing_m_s < felt_m_s < held_m_s
+
+
+@pytest.mark.parametrize("at_g", [(0.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.1, -0.2, 0.9)])
+def test_a_dead_sensor_that_was_triggered_is_a_drop_out(at_g: tuple[float, float, float]) -> None:
+    """Something triggered it, so something is not in the record; without a trigger it may have been at rest."""
+    accel_g = np.tile(np.array(at_g)[:, None], 500)
+    none = np.zeros(accel_g.shape, dtype=np.bool_)
+    triggered = Analysis(Waveform(accel_g, FS_HZ, 100, none, 100.0, 2.0))
+    assert (triggered.validity.names, triggered.kind) == (("drop-out",), "unknown")
+    assert triggered.validity.reason.startswith("drop-out: x, y, z stand still at")
+    assert Analysis(Waveform(accel_g, FS_HZ, 100, none, 100.0)).kind == "quiet"
+
+
+@given(seeds)
+def test_nothing_but_noise_is_quiet_only_where_nothing_triggered(seed: int) -> None:
+    """At 5 g something did that the record does not show; at 0.5 g gravity shows it."""
+    accel_g = 0.01 * np.random.default_rng(seed).standard_normal((3, SAMPLES)) + np.array([[0.0], [0.0], [1.0]])
+    none = np.zeros(accel_g.shape, dtype=np.bool_)
+    kinds = [Analysis(Waveform(accel_g, FS_HZ, PRE, none, 16.0, level_g)).kind for level_g in (None, 0.5, 5.0)]
+    assert kinds == ["quiet", "quiet", "unknown"]
+
+
+@pytest.mark.parametrize("samples", [1, 500])
+def test_a_record_that_ends_before_its_trigger_is_late(samples: int) -> None:
+    """What triggered it is not in it."""
+    accel_g = 0.01 * np.random.default_rng(0).standard_normal((3, samples))
+    assert "late-trigger: the record ends before its trigger" in analysed(accel_g, pre=samples).validity.reason
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds, st.floats(0.05, 0.5), st.floats(0.3, 1.0))
+def test_a_drop_seen_by_a_coarse_sensor_is_valid(seed: int, noise: float, height_m: float) -> None:
+    """12 bits of +-100 g: a noise below a count shows in neither rest nor fall, though these are many counts apart."""
+    rng, count_g = np.random.default_rng(seed), 100 / 2048
+    fall_samples = round(math.sqrt(2 * height_m / 9.80665) * FS_HZ)
+    accel_g = np.repeat(unit(rng)[:, None], 4000, axis=1)
+    accel_g[:, 1400 - fall_samples : 1400] = 0.0
+    accel_g += np.outer(unit(rng), np.where(np.arange(4000) < 1400, 0, pulse_g(1400, 60, 4000, 8.0)))
+    accel_g = np.rint((accel_g + noise * count_g * rng.standard_normal(accel_g.shape)) / count_g) * count_g
+    none = np.zeros(accel_g.shape, dtype=np.bool_)
+    assert "drop-out" not in Analysis(Waveform(accel_g, FS_HZ, 1405, none, 100.0, 2.0)).validity.names
+
+
+def pulse_g(first: int, length: int, samples: int, peak_g: float) -> Signal:
+    """A half-sine."""
+    place = (np.arange(samples) - first) / length
+    return np.where((place >= 0) & (place <= 1), peak_g * np.sin(np.pi * place), 0.0)
+
+
+@pytest.mark.parametrize("range_g", [32768.0, 1e300, np.inf, np.nan])
+def test_a_range_wider_than_the_counts_reach_says_nothing(range_g: float) -> None:
+    """An event of 60 g is neither quiet nor far below the rail, whatever the range is told to be."""
+    counts = np.rint(impact(0) / 0.01).astype(np.int16) * 2
+    shock = Shock(Stamp(1, 0, 0, 2), 0, 0, 0, FS_HZ, PRE, np.full(3, 0.01), range_g, counts, "a", 1.0, 0)
+    analysis = Analysis(waveform_of(shock, np.eye(3)))
+    assert analysis.waveform.rail_g == pytest.approx(327.67)
+    assert analysis.kind == "impact"
+
+
+@given(seeds, st.sampled_from([0, SAMPLES - 1]), st.integers(0, 2))
+def test_a_corrupt_sample_at_an_end_of_the_record_is_a_spike(seed: int, sample: int, axis: int) -> None:
+    """And so what it reads is not at least what was felt, though the record seems truncated too."""
+    accel_g = felt(seed)
+    accel_g[axis, sample] = 60.0
+    found = analysed(accel_g, range_g=100.0).validity
+    assert "spikes" in found.names
+    assert not found.is_lower_bound
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.floats(0, 1), st.booleans())
+def test_an_impact_shorter_than_a_sample_behind_a_filter_is_no_spike(
+    seed: int, phase: float, is_invented: bool
+) -> None:
+    """0.25 ms at 3200 Hz behind a low-pass at 1280 Hz rings alike on all axes; what a wire invents does not ring."""
+    rng = np.random.default_rng(seed)
+    times = 16
+    fine = np.zeros(SAMPLES * times)
+    first = round((PRE + phase) * times)
+    fine[first : first + 13] = 60 * np.sin(np.pi * np.arange(13) / 12)
+    rung_g = scipy.signal.sosfilt(scipy.signal.butter(4, 0.8 / times, output="sos"), fine)[::times]
+    if is_invented:
+        rung_g = np.where(np.arange(SAMPLES) == PRE + 5, 20.0, 0.0)
+    accel_g = np.outer((0.2, 0.3, 1.0), rung_g) + rest_g(rng)[:, None] + 0.01 * rng.standard_normal((3, SAMPLES))
+    assert ("spikes" in analysed(accel_g, range_g=100.0).validity.names) is is_invented
+
+
+@given(seeds, st.integers(1, 30))
+def test_rest_that_was_measured_in_motion_leaves_no_bound(seed: int, before: int) -> None:
+    """Peaks are wrong by as much, in either direction, even where the record ends in the pulse."""
+    rng = np.random.default_rng(seed)
+    times_s = np.arange(before + 100) / FS_HZ
+    accel_g = rest_g(rng)[:, None] + np.outer(unit(rng), 6 * np.cos(2 * np.pi * 11 * times_s + rng.uniform(0, 6)))
+    found = analysed(accel_g, pre=before).validity
+    if "late-trigger" in found.names:
+        assert not found.is_lower_bound
+
+
+def test_arrays_of_other_shapes_are_no_event() -> None:
+    """Marks or sensor samples that do not belong to the samples, and times that are none."""
+    accel_g = np.zeros((3, 100))
+    none = np.zeros((3, 100), dtype=np.bool_)
+    with pytest.raises(ValueError, match="expected is_at_rail as raw_g"):
+        Waveform(accel_g, FS_HZ, 10, none[:, :5])
+    with pytest.raises(ValueError, match="expected sensor_g as raw_g"):
+        Waveform(accel_g, FS_HZ, 10, none, sensor_g=accel_g[:, :5])
+    with pytest.raises(ValueError, match="expected a whole number of samples before the trigger, got nan"):
+        Waveform(accel_g, FS_HZ, float("nan"), none)  # type: ignore[arg-type]  # what a caller without types may do
+    with pytest.raises(ValueError, match="expected a rate above 0 and up to 1e"):
+        Waveform(accel_g, 1e300, 10, none)

@@ -202,3 +202,30 @@ def test_the_truck_cycle_at_one_level() -> None:
     for values in ((0.0, 1.0, 1.0, 4.0), (1.0, math.nan, 1.0, 4.0), (1.0, 1.0, 0.0, 4.0), (1.0, 1.0, 1.0, -1.0)):
         with pytest.raises(ValueError, match="above 0"):
             equivalent_time_s(*values)
+
+
+@pytest.mark.parametrize(
+    ("hz", "q"), [(-100.0, 10.0), (0.0, 10.0), (math.nan, 10.0), (math.inf, 10.0), (100.0, 0.5), (100.0, 0.0),
+                  (100.0, math.inf), (100.0, math.nan)],
+)  # fmt: skip
+def test_an_oscillator_that_is_none_is_an_error(hz: float, q: float) -> None:
+    with pytest.raises(ValueError, match="oscillators that swing"):
+        vrs(specified(((20.0, 0.01), (2000.0, 0.01))), np.array([hz]), q)
+
+
+@pytest.mark.parametrize("figures", [(-1.0, 10.0, 0.1), (math.nan, 10.0, 0.1), (100.0, 0.0, 0.1), (100.0, 10.0, -0.1)])
+def test_miles_of_what_is_none_is_an_error(figures: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="Miles"):
+        miles_grms(*figures)
+
+
+@pytest.mark.parametrize("points", [(), ((10.0, 1.0),), ((10.0, 0.0), (20.0, 1.0)), ((20.0, 1.0), (10.0, 1.0))])
+def test_a_specification_that_is_none_is_an_error(points: tuple[tuple[float, float], ...]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        specified(points)
+
+
+@pytest.mark.parametrize("fs_hz", [0.0, -1.0, math.nan, math.inf])
+def test_a_density_at_no_rate_is_an_error(fs_hz: float) -> None:
+    with pytest.raises(ValueError, match="positive sampling rate"):
+        psd(np.ones((3, 9)), fs_hz)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from monitor import warming
 from monitor.shock.spectrum import srs
-from monitor.warming import CACHE, CACHE_DIR, DISABLED, SEAL, compile_kernel, load_kernel
+from monitor.warming import CACHE, CACHE_DIR, DISABLED, SEAL, compile_apart, compile_kernel, load_kernel
 from tests.servers import wait_until
 
 FILES = {"srs.nbi": b"index", "srs.1.nbc": b"machine code"}
@@ -141,6 +143,40 @@ def test_a_failure_is_said_once_and_stops_nobody(
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "No space left on device" in record.message
+
+
+def test_each_start_says_which_kernel_it_has(
+    tmp_path: Path, compiler: Compiler, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line a start: who reads the log need not guess."""
+    caplog.set_level(logging.INFO, "monitor.warming")
+    for said in ("NumPy does the work until the next start", "is loaded"):
+        load_kernel(tmp_path, lambda _: None)
+        assert said in caplog.messages[-1]
+        compile_kernel(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"), [("exit 3", ["status 3"]), ("kill -9 $$", ["status -9"]), ("exit 0", []), ("kill $$", [])]
+)
+def test_the_other_process_is_no_zombie_and_its_end_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ends: str, said: list[str]
+) -> None:
+    """Killed for want of memory it cannot say so itself; a signal that ends the daemon too is no failure."""
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\n{ends}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    compile_apart(tmp_path)
+    wait_until(lambda: not _waiters(), COMPILE_S, "the exit status")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(int((tmp_path / "pid").read_text()), os.WNOHANG)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * len(said)
+    assert all(each in record.message for each, record in zip(said, caplog.records, strict=True))
+
+
+def _waiters() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "compile"]
 
 
 def test_the_real_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

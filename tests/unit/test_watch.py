@@ -8,10 +8,12 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cbor2
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ from monitor.config import Rules
 from monitor.consumers import Notify, Watch, WatchReader
 from monitor.consumers.results import ResultBook
 from monitor.consumers.saved import SNAPSHOT_VERSION
-from monitor.consumers.watch import SNAPSHOT_NS
+from monitor.consumers.watch import MAX_STEP_BYTES, SNAPSHOT_NS
 from monitor.journal import Journal, JournalReader, Page, Place, Usable
 from monitor.model.clock import SystemClock, rfc3339
 from monitor.model.errors import DiskFull, JournalError, TcmError
@@ -199,6 +201,19 @@ def test_a_shock_is_an_alert_of_its_accelerometer(station: Station) -> None:
     assert (alert["channel"], alert["axis"], alert["unit"], alert["limit"]) == ("shock.a", "resultant", "g", 3.0)
     assert (alert["evidence"], alert["decision"]) == ({"pos": 2, "boot": 1, "seq": 4}, "exceeded")
     assert alert["value"] == pytest.approx(7.03, abs=0.01)
+
+
+def test_an_alarm_does_not_wait_for_many_large_events_of_others(tmp_path: Path) -> None:
+    """What a step takes is bounded by its bytes too: an alert is told once its whole batch is judged."""
+    station = Station(tmp_path)
+    large = np.tile(np.array([[128], [0], [900]], "<i2"), 4096)
+    others = [arrival("shock", shock(seq, counts=large), T0, "M") for seq in range(60)]
+    station.append(arrival("shock", shock(0)), *others)
+    steps = [station.watch.pos for _ in iter(station.watch.step, False)]
+    sizes = [after - before for before, after in pairwise([0, *steps])]
+    assert station.watch.pos == station.journal.pos
+    assert max(sizes) * large.nbytes <= MAX_STEP_BYTES + 2 * large.nbytes
+    assert station.alerts()
 
 
 def test_a_container_that_is_not_armed_alarms_nobody(tmp_path: Path) -> None:

@@ -108,6 +108,8 @@ BAD_VALUES: list[tuple[str, str, Content]] = [
     ("shock", "fs", {"fs": 0.0}),
     ("shock", "fs", {"fs": -1.0}),
     ("shock", "fs", {"fs": 1e-300}),
+    ("shock", "fs", {"fs": 1.001e7}),
+    ("shock", "fs", {"fs": 1e19}),
     ("shock", "pre", {"pre": 4}),
     ("shock", "scale", {"scale": [1.0, 1.0]}),
     ("shock", "scale", {"scale": 1.0}),

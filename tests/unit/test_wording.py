@@ -175,7 +175,7 @@ def said(rule: dict[str, Any], found: Finding) -> str:
 def test_each_kind_says_what_it_measured(rule: dict[str, Any], channel: str, value: float, expected: str) -> None:
     """Where, the channel once, value and limit in words."""
     since = SINCE if rule["kind"] != "shock" else "since 1970-01-01T00:00:01.234Z"
-    assert said(rule, finding(value, channel)) == f"C base: {channel} {expected} {since}"
+    assert said(rule, finding(value, channel, uncertainty=0.01)) == f"C base: {channel} {expected} {since}"
 
 
 def test_a_note_says_which() -> None:
@@ -237,7 +237,7 @@ def test_an_event_is_told_in_the_terms_of_its_quantity(
     rule: dict[str, Any], value: float, changes: dict[str, Any], expected: str
 ) -> None:
     """No axis where the vector's length goes without saying; a margin where it says more than the numbers."""
-    found = finding(value, "shock.a", **{"axis": "resultant"} | changes)
+    found = finding(value, "shock.a", **{"axis": "resultant", "uncertainty": 0.01} | changes)
     assert said(rule, found) == f"C base: shock.a {expected} since 1970-01-01T00:00:01.234Z"
 
 
@@ -246,8 +246,34 @@ def test_what_is_wrong_with_an_event_is_told() -> None:
     why = "clipped at 16 g"
     invalid = said(HEALTH | {"check": "invalid"}, finding(1, "shock.a", note=why))
     assert invalid == "C base: shock.a event is not valid: clipped at 16 g since 1970-01-01T00:00:01.234Z"
-    at_least = said(SHOCK | {"peak": "3 g"}, finding(7.0, "shock.a", axis="x", note=f"at least: {why}"))
+    peak = finding(7.0, "shock.a", axis="x", uncertainty=0.1)
+    at_least = said(SHOCK | {"peak": "3 g"}, peak._replace(note=f"at least: {why}"))
     assert at_least.endswith("x 7 g, above 3 g since 1970-01-01T00:00:01.234Z, at least: clipped at 16 g")
+
+
+def test_why_nobody_can_say_whether_an_event_is_beyond() -> None:
+    """Without a calibration record; not of counts, which have no U, nor where the event itself is the reason."""
+    since = " since 1970-01-01T00:00:01.234Z"
+    assert said(SPEED, finding(1.8, "shock.a")).endswith(f"(margin -1.6 dB){since}, accuracy not known")
+    clipped = finding(7.0, "shock.a", axis="x", note="at least: clipped")
+    assert said(SHOCK | {"peak": "3 g"}, clipped).endswith(f"{since}, at least: clipped, accuracy not known")
+    doubtful = finding(1.8, "shock.a", is_doubtful=True, note="not to be relied upon: spikes")
+    assert said(SPEED, doubtful).endswith(f"{since}, not to be relied upon: spikes")
+    assert said(SPEED | {"count": 2, "within": "1 h"}, finding(3.0, "shock.a")).endswith(f"limit 2{since}")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "expected"),
+    [
+        (7.4100570678710938, 45.5, "45.5 g at 50 Hz, limit 7.41 g"),
+        (7.4146, 7.4148, "7.4148 g at 50 Hz, limit 7.4146 g"),
+        (0.5, 45.5, "45.5 g at 50 Hz, limit 0.5 g"),
+    ],
+)
+def test_a_limit_between_two_points_has_no_more_digits_than_it_needs(limit: float, value: float, expected: str) -> None:
+    """Nobody wrote it; as many as keep it apart from its value."""
+    found = finding(value, "shock.a", limit=limit, detail="at 50 Hz", axis="resultant", uncertainty=1e-6)
+    assert f"SRS {expected} (margin" in said(SPECTRUM, found)
 
 
 @pytest.mark.parametrize(

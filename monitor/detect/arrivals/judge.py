@@ -1,14 +1,14 @@
 """Health by arrival: what the coming and staying away of records, and the statuses among them, say of a logger.
 
-Alerts stand on these channels: `link` (silent), `battery`, `memory`, `shock.<accelerometer>` (a trigger level or range
-that does not fit the limits) and the calibrated channel whose calibration is out of date. Nothing here looks at
-readings; time is that of the gateway: alerts bear its calendar, durations are counted by its steady clock.
+Alerts stand on these channels: `link` (silent), `battery`, `memory`, `shock.<accelerometer>` (a trigger level, range
+or sampling rate that does not fit the limits) and the calibrated channel whose calibration is out of date. Nothing here
+looks at readings; time is that of the gateway: alerts bear its calendar, durations are counted by its steady clock.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from math import isnan
+from math import inf, isnan
 from typing import Any, NamedTuple
 
 from monitor.detect.arrivals.exceedance import Exceedances, Seen
@@ -26,21 +26,32 @@ LINK, BATTERY, MEMORY = "link", "battery", "memory"
 ARRIVAL_CHECKS = frozenset({"silent", BATTERY, MEMORY, "trigger", "calibration"})  # all others judge readings
 TRIGGER_SHARE = 0.7  # of the lowest shock limit: above, a shock at the limit may not trigger (definitions: shock)
 RANGE_FACTOR = 1.5  # of the highest shock limit: below, a shock beyond it would clip
+RATE_FACTOR = 2.0  # of the last frequency of limits on spectra: below, samples do not show what is there (Nyquist)
 
 Checks = dict[str, list[tuple[HealthRule, str]]]  # by check, with the rules' digests
 
 
+class _Reach(NamedTuple):
+    """The lowest and the highest limit of a peak, and the last frequency of limits on spectra: infinite where none."""
+
+    lowest_g: float
+    highest_g: float
+    last_hz: float
+
+
 class _Profile(NamedTuple):
-    """The health rules of a profile, and its shock rules that have a level in g."""
+    """The health rules of a profile, and its shock rules."""
 
     rules: tuple[Rule, ...]
     checks: Checks
     shocks: tuple[ShockRule, ...]
 
-    def limits_g(self, place: str | None) -> tuple[float, float] | None:
-        """The lowest and the highest level of a peak for a logger at `place`, None where it has none."""
-        levels_g = [_level_g(rule) for rule in self.shocks if rule.applies_to(place)]
-        return (min(levels_g), max(levels_g)) if levels_g else None
+    def reach(self, place: str | None) -> _Reach:
+        """What the rules ask of the accelerometers of a logger at `place`."""
+        rules = [rule for rule in self.shocks if rule.applies_to(place)]
+        levels_g = [_level_g(rule) for rule in rules if _has_level_g(rule)]
+        last_hz = [rule.srs[-1][0] for rule in rules if rule.srs is not None]
+        return _Reach(min(levels_g, default=inf), max(levels_g, default=-inf), max(last_hz, default=-inf))
 
 
 class Arrivals:
@@ -142,11 +153,9 @@ class Arrivals:
     def _settings(self, heard: Heard, status: Status, phases: Phases) -> list[Finding]:
         """Judge whether accelerometers are set for the limits that apply to their logger."""
         owner, profile, found = (heard.container, heard.logger), self._profile(heard.container), list[Finding]()
-        limits_g = profile.limits_g(self._rules.logger(*owner).place)
-        if limits_g is None:
-            return found
+        reach = profile.reach(self._rules.logger(*owner).place)
         for name, settings in status.accelerometers.items():
-            note = _misfit(settings, *limits_g)
+            note = _misfit(settings, reach)
             seen = Seen(float(bool(note)), heard.received_ns, heard.pos, status.stamp.boot, note)
             for rule, digest in profile.checks.get("trigger", ()):
                 found += self._judge(_key(owner, f"shock.{name}", rule, digest), rule, seen, phases)
@@ -192,7 +201,7 @@ class Arrivals:
             for rule in rules:
                 if isinstance(rule, HealthRule):
                     checks.setdefault(rule.check, []).append((rule, rule_digest(rule)))
-            shocks = tuple(rule for rule in rules if isinstance(rule, ShockRule) and _has_level_g(rule))
+            shocks = tuple(rule for rule in rules if isinstance(rule, ShockRule))
             self._profiles[id(rules)] = _Profile(rules, checks, shocks)
         return self._profiles[id(rules)]
 
@@ -214,12 +223,14 @@ def _day_after_ns(day: dt.date) -> int:
     return datetime_ns(dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC))
 
 
-def _misfit(settings: dict[str, float], lowest_g: float, highest_g: float) -> str:
+def _misfit(settings: dict[str, float], reach: _Reach) -> str:
     """What of an accelerometer's settings does not fit the limits, "" for nothing."""
-    parts = []
-    level_g, range_g = settings.get("level_g"), settings.get("range_g")
+    parts, (lowest_g, highest_g, last_hz) = list[str](), reach
+    level_g, range_g, fs_hz = (settings.get(name) for name in ("level_g", "range_g", "fs"))
     if level_g is not None and level_g > TRIGGER_SHARE * lowest_g:
         parts.append(f"triggers at {level_g:g} g, above {TRIGGER_SHARE:g} of the lowest limit of {lowest_g:g} g")
     if range_g is not None and range_g < RANGE_FACTOR * highest_g:
         parts.append(f"ranges to {range_g:g} g, below {RANGE_FACTOR:g} times the highest limit of {highest_g:g} g")
+    if fs_hz is not None and fs_hz < RATE_FACTOR * last_hz:
+        parts.append(f"samples at {fs_hz:g} Hz, below {RATE_FACTOR:g} times the last frequency limited, {last_hz:g} Hz")
     return ", ".join(parts)

@@ -8,23 +8,23 @@ from typing import NamedTuple
 from monitor.detect.events.signals import Signals
 
 
-class Fault(NamedTuple):
+class Lapse(NamedTuple):
     """Since when a check is not passed, and what there is to say of it."""
 
     start_ns: int
     note: str = ""
 
 
-def clipped(signals: Signals) -> Fault | None:
+def clipped(signals: Signals) -> Lapse | None:
     """From the first sample at a rail of the counts or at the declared full scale."""
     at_rail = signals.analysis.waveform.is_at_rail.any(axis=0)
-    return Fault(signals.time_ns(int(at_rail.argmax()))) if at_rail.any() else None
+    return Lapse(signals.time_ns(int(at_rail.argmax()))) if at_rail.any() else None
 
 
-def invalid(signals: Signals) -> Fault | None:
+def invalid(signals: Signals) -> Lapse | None:
     """The whole of a record that is not valid, with the reasons."""
     validity = signals.analysis.validity
-    return None if validity.is_valid else Fault(signals.event.start_ns, validity.reason)
+    return None if validity.is_valid else Lapse(signals.event.start_ns, validity.reason)
 
 
-CHECKS: dict[str, Callable[[Signals], Fault | None]] = {"clipped": clipped, "invalid": invalid}
+CHECKS: dict[str, Callable[[Signals], Lapse | None]] = {"clipped": clipped, "invalid": invalid}

@@ -11,14 +11,18 @@ from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from monitor.detect.events.measured import Measured, measure, pulse_of, signal_g, single
+from monitor.detect.events.measured import Measured, is_beyond, measure, pulse_of, signal_g
 from monitor.detect.events.signals import Signals
 from monitor.model.limit import ShockRule
 from monitor.model.rules.accuracy import of_event
+from monitor.model.single import single
 from monitor.shock.analysis import RELIABLE_SHARE, Analysis
 from monitor.shock.duration import longest_s, stretches
 
 CUT_FALL = "at least: the record begins within the fall"
+# What the value is of an event that may have been stronger than its record says.
+AT_LEAST, AT_MOST = "at least", "at most"
+BY_TIME = "by the time of the fall"  # which a stronger impact does not change
 
 
 class Hit(NamedTuple):
@@ -56,33 +60,33 @@ def _peak(signals: Signals, rule: ShockRule, measured: Measured) -> Hit | None:
     if len(runs) == 0 or longest_s(size_g, fs_hz, level_g) < rule.min_duration_s:
         return None
     start_ns = signals.time_ns(float(runs[0, 0]))
-    return Hit(start_ns, measured.value, signals.accuracy_g, **_trust(signals.analysis))
+    return Hit(start_ns, measured.value, signals.accuracy_g, **_trust(signals.analysis, rule, AT_LEAST))
 
 
 def _velocity_change(signals: Signals, rule: ShockRule, measured: Measured) -> Hit | None:
     uncertainty = _uncertainty(signals, measured)
-    if not _is_beyond(abs(measured.value), measured.limit - guard(rule, uncertainty)):
+    if not is_beyond(measured, rule, guard(rule, uncertainty)):
         return None
-    return Hit(_start_ns(signals, rule), measured.value, uncertainty, **_trust(signals.analysis))
+    return Hit(_start_ns(signals, rule), measured.value, uncertainty, **_trust(signals.analysis, rule, AT_LEAST))
 
 
 def _damage_boundary(signals: Signals, rule: ShockRule, measured: Measured) -> Hit | None:
     """Beyond when the margin is below 1."""
     uncertainty = _uncertainty(signals, measured)
-    if not _is_beyond(measured.limit + guard(rule, uncertainty), measured.value):
+    if not is_beyond(measured, rule, guard(rule, uncertainty)):
         return None
     detail = f"{measured.peak_g:.4g} g and {measured.delta_v_m_s:.4g} m/s"
     start_ns = _start_ns(signals, rule)
-    return Hit(start_ns, measured.value, uncertainty, detail=detail, **_trust(signals.analysis))
+    return Hit(start_ns, measured.value, uncertainty, detail=detail, **_trust(signals.analysis, rule, AT_MOST))
 
 
 def _srs(signals: Signals, rule: ShockRule, measured: Measured) -> Hit | None:
     """At one frequency, with the envelope's limit there."""
     uncertainty, at_hz = _uncertainty(signals, measured), measured.at_hz
     assert at_hz is not None  # of a spectrum
-    if not _is_beyond(measured.value, measured.limit - guard(rule, uncertainty)):
+    if not is_beyond(measured, rule, guard(rule, uncertainty)):
         return None
-    trust = _trust(signals.analysis, _missed(signals.analysis, at_hz), is_bound=False)
+    trust = _trust(signals.analysis, rule, None, _missed(signals.analysis, at_hz))
     start_ns = _start_ns(signals, rule)
     return Hit(start_ns, measured.value, uncertainty, measured.limit, detail=f"at {at_hz:.5g} Hz", **trust)
 
@@ -91,15 +95,18 @@ def _drop_height(signals: Signals, rule: ShockRule, measured: Measured) -> Hit |
     """With a guard by the high end of the range."""
     fall, range_m = signals.analysis.drop, measured.range_m
     assert range_m is not None  # of a drop
-    if not _is_beyond(range_m[1] if rule.guard else measured.value, measured.limit):
+    if not is_beyond(measured, rule, range_m[1] - measured.value if rule.guard else 0.0):
         return None
     is_cut = fall.by_fall_m is not None and not fall.is_whole
-    if fall.by_fall_m is None:
+    if fall.is_whole:
+        uncertainty: float | None = single((range_m[1] - range_m[0]) / 2)
+    elif fall.by_impact_m is not None and fall.height_m == fall.by_impact_m[0]:
         uncertainty = _uncertainty(signals, measured, power=2)
-    else:  # what is but a lower bound has its error taken off already
-        uncertainty = 0.0 if is_cut else single((range_m[1] - range_m[0]) / 2)
+    else:  # what was seen of a fall has its error taken off already
+        uncertainty = 0.0
     detail = f"{range_m[0]:.3g} " + ("or more" if isinf(range_m[1]) else f"to {range_m[1]:.3g}")
-    trust = _trust(signals.analysis, CUT_FALL if is_cut else "")
+    bound = BY_TIME if fall.is_whole else AT_LEAST
+    trust = _trust(signals.analysis, rule, bound, CUT_FALL if is_cut else "")
     return Hit(_start_ns(signals, rule), measured.value, uncertainty, detail=detail, **trust)
 
 
@@ -119,14 +126,17 @@ class _Trust(TypedDict):
     note: str
 
 
-def _trust(analysis: Analysis, note: str = "", *, is_bound: bool = True) -> _Trust:
-    """`note` besides what is wrong with the event; `is_bound`: the value is at least so great where the peak is."""
+def _trust(analysis: Analysis, rule: ShockRule, bound: str | None, note: str = "") -> _Trust:
+    """`note` besides what is wrong with the event; `bound`: what the value is where the peak is a lower bound.
+
+    Behind a low-pass it is none: what clipping cuts off on one side more than on the other makes ringing a steady push.
+    """
     validity = analysis.validity
     if validity.is_valid:
         return _Trust(is_doubtful=False, note=note)
-    is_doubtful = not (is_bound and validity.is_lower_bound)
-    fault = f"{'not to be relied upon' if is_doubtful else 'at least'}: {validity.reason}"
-    return _Trust(is_doubtful=is_doubtful, note="; ".join(filter(None, (note, fault))))
+    known = bound if validity.is_lower_bound and rule.lowpass_hz is None else None
+    fault = f"{known or 'not to be relied upon'}: {validity.reason}"
+    return _Trust(is_doubtful=known is None, note="; ".join(filter(None, (note, fault))))
 
 
 def _missed(analysis: Analysis, at_hz: float) -> str:
@@ -150,7 +160,3 @@ def _uncertainty(signals: Signals, measured: Measured, power: int = 1) -> float 
 def _start_ns(signals: Signals, rule: ShockRule) -> int:
     """When the main pulse begins."""
     return signals.time_ns(pulse_of(signals.analysis, rule).limits[0])
-
-
-def _is_beyond(size: float, level: float) -> bool:
-    return bool(np.float32(size) > np.float32(level))

@@ -11,17 +11,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.model.event_summary import Q
 from monitor.model.rules import ShockRule
+from monitor.model.single import single
 from monitor.shock.analysis import Analysis
 from monitor.shock.boundary import damage_margin, margin
 from monitor.shock.envelope import closest, frequencies_of
 from monitor.shock.peak import vector_length
 from monitor.shock.pulse import Pulse
-from monitor.shock.spectrum.srs import Q
 from monitor.shock.waveform import AXES
 
 RESULTANT = "resultant"
-LIMIT_DIGITS = 9  # of a limit that is interpolated: as many as an alert shows
 
 
 class Measured(NamedTuple):
@@ -48,6 +48,16 @@ def measure(analysis: Analysis, rule: ShockRule) -> Measured | None:
     return _MEASURES[rule.quantity](analysis, rule)
 
 
+def is_beyond(measured: Measured, rule: ShockRule, more: float = 0.0) -> bool:
+    """Whether the value is strictly beyond its limit, both as float32, be it `more` further than it reads.
+
+    Of a peak for however short a time.
+    """
+    if rule.damage_boundary is not None:
+        return bool(np.float32(measured.value) < np.float32(measured.limit + more))
+    return bool(np.float32(abs(measured.value)) > np.float32(measured.limit - more))
+
+
 def signal_g(analysis: Analysis, rule: ShockRule) -> NDArray[np.float64]:
     """The rule's signal on its axis, signed, or the length of its vector: float64 [n], g."""
     accel_g = analysis.lowpassed(rule.lowpass_hz)
@@ -59,11 +69,6 @@ def pulse_of(analysis: Analysis, rule: ShockRule) -> Pulse:
     return analysis.pulse(rule.lowpass_hz, None if rule.axis == RESULTANT else AXES.index(rule.axis))
 
 
-def single(value: float) -> float:
-    """The value as float32 has it."""
-    return float(np.float32(value))
-
-
 def _peak(analysis: Analysis, rule: ShockRule) -> Measured | None:
     """The sample of the largest size."""
     peak_g = _extreme_g(signal_g(analysis, rule))
@@ -72,8 +77,8 @@ def _peak(analysis: Analysis, rule: ShockRule) -> Measured | None:
 
 def _velocity_change(analysis: Analysis, rule: ShockRule) -> Measured | None:
     """Of the main pulse."""
-    speed_m_s = _speed_m_s(analysis, rule)
-    return _against(rule.level, speed_m_s, pulse_of(analysis, rule).peak_g)
+    delta_v_m_s = _delta_v_m_s(analysis, rule)
+    return _against(rule.level, delta_v_m_s, pulse_of(analysis, rule).peak_g)
 
 
 def _damage_boundary(analysis: Analysis, rule: ShockRule) -> Measured | None:
@@ -82,9 +87,9 @@ def _damage_boundary(analysis: Analysis, rule: ShockRule) -> Measured | None:
     assert boundary is not None  # as the rule's quantity says
     if peak_g is None:
         return None
-    speed_m_s = _speed_m_s(analysis, rule)
-    ratio = single(damage_margin(peak_g, speed_m_s, boundary.acceleration_g, boundary.velocity_change_m_s))
-    return Measured(ratio, rule.level, ratio, single(peak_g), single(speed_m_s))
+    delta_v_m_s = _delta_v_m_s(analysis, rule)
+    ratio = single(damage_margin(peak_g, delta_v_m_s, boundary.acceleration_g, boundary.velocity_change_m_s))
+    return Measured(ratio, rule.level, ratio, single(peak_g), single(delta_v_m_s))
 
 
 def _srs(analysis: Analysis, rule: ShockRule) -> Measured | None:
@@ -94,12 +99,11 @@ def _srs(analysis: Analysis, rule: ShockRule) -> Measured | None:
     if frequencies_hz.size == 0:
         return None
     maximax_g = _maximax_g(analysis, frequencies_hz, rule.q_factor)
-    value_g = maximax_g.max(axis=0) if rule.axis == RESULTANT else maximax_g[AXES.index(rule.axis), :]
+    value_g = np.fmax.reduce(maximax_g) if rule.axis == RESULTANT else maximax_g[AXES.index(rule.axis), :]
     at = closest(rule.srs, frequencies_hz, value_g)
     if at is None:
         return None
-    limit_g = float(f"{at.limit_g:.{LIMIT_DIGITS}g}")
-    return _against(limit_g, at.value_g, analysis.peaks.peak_g)._replace(at_hz=at.frequency_hz)
+    return _against(single(at.limit_g), at.value_g, analysis.peaks.peak_g)._replace(at_hz=at.frequency_hz)
 
 
 def _drop_height(analysis: Analysis, rule: ShockRule) -> Measured | None:
@@ -130,7 +134,7 @@ def _extreme_g(values_g: NDArray[np.float64]) -> float | None:
     return None if np.isnan(size_g).all() else float(values_g[int(np.nanargmax(size_g))])
 
 
-def _speed_m_s(analysis: Analysis, rule: ShockRule) -> float:
+def _delta_v_m_s(analysis: Analysis, rule: ShockRule) -> float:
     """The main pulse's velocity change along the rule's axis, or its length."""
     pulse = pulse_of(analysis, rule)
     return pulse.delta_v_m_s if rule.axis == RESULTANT else float(pulse.velocity_change_m_s[pulse.axis])

@@ -18,10 +18,11 @@ class Signals:
     Its analysis holds arrays of the event's size, made when first asked for and once for all rules: let it go then.
     """
 
-    def __init__(self, event: Event, rules: RulesView) -> None:
+    def __init__(self, event: Event, rules: RulesView, lowpass_hz: float | None = None) -> None:
+        """`lowpass_hz` is the corner of the sensor's own low-pass, None where nobody says."""
         logger = rules.logger(event.container, event.logger)
         self.event, self.channel, self.place = event, channel_of(event), logger.place
-        self.analysis = Analysis(waveform_of(event.shock, np.array(logger.rotation)))
+        self.analysis = Analysis(waveform_of(event.shock, np.array(logger.rotation), lowpass_hz))
         self._rules = rules
 
     @cached_property

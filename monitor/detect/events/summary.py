@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from math import isfinite
+from collections.abc import Iterable
 from typing import TypedDict
 
 import numpy as np
@@ -12,6 +11,7 @@ from monitor.detect.events.measured import measure
 from monitor.model.batch import Event
 from monitor.model.event_summary import EventSummary
 from monitor.model.limit import ShockRule
+from monitor.model.single import number, single
 from monitor.shock.analysis import Analysis
 from monitor.shock.spectrum.octave import STORED_STEP
 from monitor.shock.spectrum.srs import Spectrum
@@ -29,26 +29,48 @@ class _Identity(TypedDict):
     trigger_ns: int
 
 
-def summarise(event: Event, analysis: Analysis, damage_margin: float | None) -> EventSummary:
-    """The event's figures; those of a spectrum are None where the sampling rate admits no frequency."""
+class Figures(TypedDict):
+    """What an event was, as `EventSummary` has it."""
+
+    peak_g: float | None
+    peak_raw_g: float | None
+    axis_peak_g: tuple[float | None, float | None, float | None]
+    resultant_g: float | None
+    duration_ms: float | None
+    delta_v_m_s: float | None
+    drop_height_m: float | None
+    srs_peak_g: float | None
+    srs_peak_hz: float | None
+    damage_margin: float | None
+    kind: str
+    faults: str
+    spectrum: tuple[tuple[float, float], ...]
+
+
+def summarise(event: Event, analysis: Analysis, rules: Iterable[ShockRule]) -> EventSummary:
+    """The figures of an event of a journal; `rules` are those that apply to its logger."""
+    return EventSummary(**_identity(event), **figures(analysis, rules))
+
+
+def figures(analysis: Analysis, rules: Iterable[ShockRule]) -> Figures:
+    """The figures of any event; those of a spectrum are None where the sampling rate admits no frequency."""
     peaks, pulse, spectrum = analysis.peaks, analysis.pulse(), analysis.responses.acceleration
-    strongest_hz, strongest_g = max(_levels(spectrum, 1), key=lambda level: level[1], default=(None, None))
-    x_g, y_g, z_g = map(_number, peaks.axis_g.tolist())
-    return EventSummary(
-        **_identity(event),
-        peak_g=_number(peaks.peak_g),
-        peak_raw_g=_number(peaks.peak_raw_g),
+    strongest_hz, strongest_g = max(_levels(spectrum), key=lambda level: level[1], default=(None, None))
+    x_g, y_g, z_g = map(number, peaks.axis_g.tolist())
+    return Figures(
+        peak_g=number(peaks.peak_g),
+        peak_raw_g=number(peaks.peak_raw_g),
         axis_peak_g=(x_g, y_g, z_g),
-        resultant_g=_number(peaks.resultant_g),
-        duration_ms=_number(pulse.duration_ms),
-        delta_v_m_s=_number(pulse.delta_v_m_s),
-        drop_height_m=_number(analysis.drop.height_m),
-        srs_peak_g=strongest_g,
-        srs_peak_hz=_number(strongest_hz),
-        damage_margin=_number(damage_margin),
+        resultant_g=number(peaks.resultant_g),
+        duration_ms=number(pulse.duration_ms),
+        delta_v_m_s=number(pulse.delta_v_m_s),
+        drop_height_m=number(analysis.drop.height_m),
+        srs_peak_g=number(strongest_g),
+        srs_peak_hz=number(strongest_hz),
+        damage_margin=number(damage_margin(analysis, rules)),
         kind=analysis.kind,
         faults=analysis.validity.reason,
-        spectrum=tuple(_levels(spectrum, STORED_STEP)),
+        spectrum=tuple((hz, single(level_g)) for hz, level_g in _levels(spectrum, STORED_STEP)),
     )
 
 
@@ -74,16 +96,9 @@ def _identity(event: Event) -> _Identity:
     )  # fmt: skip
 
 
-def _levels(spectrum: Spectrum, step: int) -> Iterator[tuple[float, float]]:
-    """(Hz, g) of the largest of the three axes at every `step`-th frequency; what is no number is left out."""
-    level_g = spectrum.maximax.max(axis=0)
-    for hz, value_g in zip(spectrum.frequencies_hz[::step].tolist(), level_g[::step].tolist(), strict=True):
-        told_g = _number(value_g)
-        if told_g is not None:
-            yield hz, told_g
-
-
-def _number(value: float | None) -> float | None:
-    """Rounded to float32; None for what is no number: NaN, infinite or absurdly large."""
-    told = None if value is None else float(np.float32(value))
-    return told if told is not None and isfinite(told) else None
+def _levels(spectrum: Spectrum, step: int = 1) -> list[tuple[float, float]]:
+    """(Hz, g) of the largest of the three axes at every `step`-th frequency; what float32 cannot hold is left out."""
+    with np.errstate(over="ignore"):
+        level_g = np.fmax.reduce(spectrum.maximax)[::step].astype(np.float32)
+    is_known = np.isfinite(level_g)
+    return list(zip(spectrum.frequencies_hz[::step][is_known].tolist(), level_g[is_known].tolist(), strict=True))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from monitor.detect.events.hits import Hit, guard, hit
+from monitor.detect.events.hits import Hit, guard
 from monitor.detect.events.rules import Judged, ShockRules
-from monitor.detect.events.signals import Signals
 from monitor.detect.events.totals import Meter, Moment, Tally
 from monitor.detect.lane import LIMITS_CHANGED, LaneKey, read_keys
-from monitor.model.batch import Finding, Tick
+from monitor.model.batch import Event, Finding, Tick
 
 # 1 000 loggers x 2 accelerometers x 4 rules x 2 lanes are 16 000; twice that at about 1.5 kB is 50 MB: what a sender
 # who invents names can cost at most.
@@ -33,15 +32,14 @@ class Tallies:
         tally = self._tallies.get(key)
         return None if tally is None else tally.amount
 
-    def take(self, key: LaneKey, judged: Judged, meter: Meter, signals: Signals) -> Iterator[Finding]:
-        """Take one event: a stretch of time that ended and a window that went on first, then the event."""
-        event = signals.event
+    def take(self, key: LaneKey, judged: Judged, meter: Meter, event: Event, found: Hit | None) -> Iterator[Finding]:
+        """Take one event, which was `found` beyond: a stretch of time that ended and a window that went on first."""
         time_ns, place = event.trigger_ns, (event.pos, event.boot, event.seq)
         since_ns = self._rules.since(key.container, judged.rule.phases, time_ns)
         yield from self._end(key, judged, meter, since_ns, time_ns, place)
         if since_ns is None:
             return
-        found, tally = hit(signals, judged.rule), self._tallies.get(key)
+        tally = self._tallies.get(key)
         if tally is None:
             if found is None or not self._has_room():
                 return

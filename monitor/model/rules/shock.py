@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from monitor.model.channel import quantity_of
+from monitor.model.event_summary import Q
 from monitor.model.rules.base import UpperRule, key
 from monitor.model.rules.shock_levels import POINTS_EXAMPLE, DamageBoundary, Points
 from monitor.model.strict import Acceleration, Count, Hertz, Length, Number, Seconds, Velocity
@@ -30,8 +31,10 @@ USERS: dict[str, tuple[Quantity, ...]] = {
     "min_duration": ("peak",),
     "q": ("srs",),
 }
-DEFAULT_Q = 10.0  # 5 % of critical damping, customary where nothing better is known
 _ONE_OF = f"expected exactly one of the keys {', '.join(FIELDS)} and dose"
+LEVELS = (1e-6, 1e9)  # g, m/s or m: from below any sensor's noise to far beyond any; and float32 has its ratios
+MAX_EXPONENT = 100.0  # of a dose; fatigue has 3 to 25
+MAX_Q = 1000.0  # of what resonates in hardware
 MAX_GLOB = 200  # characters; places are a few words
 Glob = Annotated[str, Field(min_length=1, max_length=MAX_GLOB)]
 
@@ -86,7 +89,7 @@ class ShockRule(UpperRule):
         Points | None,
         key("level of the shock response spectrum: points, log-log between them", POINTS_EXAMPLE, "Hz, kHz; g"),
     ] = None
-    q: Annotated[Number | None, key(f"srs: quality factor of oscillators; default: {DEFAULT_Q:g}", "25", gt=0.5)] = None
+    q: Annotated[Number | None, key(f"srs: quality factor of oscillators; default: {Q:g}", "25", gt=0.5)] = None
     drop_height_m: Annotated[
         Length | None, key("level of the height that it was dropped from", '"0.3 m"', "m, cm, mm", alias="drop_height")
     ] = None
@@ -151,6 +154,22 @@ class ShockRule(UpperRule):
         else:
             yield from (f"{word}: {_ONE_OF}, got {given[0]} too" for word in given[1:])
 
+    def senseless(self, written: Mapping[str, Any]) -> Iterator[str]:
+        """As of every rule; and levels, exponents and Qs of which nothing that is judged has any."""
+        yield from super().senseless(written)
+        envelope = () if self.srs is None else tuple(level_g for _, level_g in self.srs)
+        boundary = () if self.damage_boundary is None else tuple(self.damage_boundary.model_dump().values())
+        plain = {"floor": self.floor_g, "ref": self.ref_g, "velocity_change": self.velocity_change_m_s}
+        plain |= {"drop_height": self.drop_height_m} | ({} if self.floor_g is not None else {"peak": self.peak_g})
+        levels = {word: (level,) for word, level in plain.items() if level is not None}
+        least, most = LEVELS
+        for word, values in {**levels, "srs": envelope, "damage_boundary": boundary}.items():
+            if any(not least <= value <= most for value in values):
+                yield f"{word}: expected {least:g} to {most:g} in g, m/s or m, got {written[word]}"
+        for word, value, bound in (("exponent", self.exponent, MAX_EXPONENT), ("q", self.q, MAX_Q)):
+            if value is not None and value > bound:
+                yield f"{word}: expected at most {bound:g}, got {value:g}"
+
     def _given(self) -> list[Quantity]:
         """The quantities that have a level."""
         return [quantity for quantity, (name, _) in FIELDS.items() if getattr(self, name) is not None]
@@ -181,7 +200,7 @@ class ShockRule(UpperRule):
     @property
     def q_factor(self) -> float:
         """Quality factor of the oscillators of an srs."""
-        return DEFAULT_Q if self.q is None else self.q
+        return Q if self.q is None else self.q
 
     @property
     def is_of_events(self) -> bool:

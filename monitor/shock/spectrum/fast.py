@@ -1,4 +1,4 @@
-"""All oscillators over all records as a compiled kernel: eight oscillators to a register, eight samples in one go.
+"""All oscillators over all records as a compiled kernel: eight oscillators to a register, four samples in one go.
 
 Importing this module compiles it, or loads from numba's cache what was compiled before: about a second either way, so
 it is for `warm_up`.
@@ -48,9 +48,9 @@ def _go(records, rows, states, first, second):  # type: ignore[no-untyped-def]  
     step_real, step_imag, gain_real, gain_imag, direct = rows[0], rows[1], rows[2], rows[3], rows[4]
     for r in range(records.shape[0]):
         a, real, imag, high, low = records[r], states[0, r], states[1, r], first[0, r], first[1, r]
-        for k in range(0, a.shape[0], 8):
-            # Named one by one, so that each oscillator stays in registers for eight samples.
-            samples = (a[k], a[k + 1], a[k + 2], a[k + 3], a[k + 4], a[k + 5], a[k + 6], a[k + 7])
+        for k in range(0, a.shape[0], 4):
+            # Named one by one, so that each oscillator stays in registers for four samples.
+            samples = (a[k], a[k + 1], a[k + 2], a[k + 3])
             for i in range(step_real.shape[0]):
                 x, y, most, least = real[i], imag[i], high[i], low[i]
                 if second is not None:

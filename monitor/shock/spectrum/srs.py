@@ -6,11 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from math import prod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.model.event_summary import Q
 from monitor.shock.spectrum import plain
 from monitor.shock.spectrum.oscillator import (
     BLOCK,
@@ -19,7 +20,6 @@ from monitor.shock.spectrum.oscillator import (
     oscillators,
 )
 
-Q = 10.0  # 5 % of critical damping, customary where nothing better is known
 MAX_SAMPLES = plain.MAX_BLOCKS * BLOCK  # that a kernel is given in one call, unless a single record is longer
 
 Kernel = Callable[[NDArray[np.float64], Oscillators], plain.Extremes]
@@ -110,6 +110,11 @@ def warm_up() -> None:
     _kernels[1:] = [fast.extremes]
 
 
+def kernel_in_use() -> Literal["numpy", "compiled"]:
+    """Which one answers now."""
+    return "compiled" if len(_kernels) > 1 else "numpy"
+
+
 def _check(accel_g: NDArray[np.float64], fs_hz: float, frequencies_hz: NDArray[np.float64], q: float) -> None:
     if accel_g.ndim == 0 or accel_g.shape[-1] == 0:
         raise ValueError(f"srs: expected records of one or more samples, got shape {list(accel_g.shape)}")
@@ -149,11 +154,12 @@ def _magnitudes_of_some(records: NDArray[np.float64], row: Oscillators, kernel: 
 
     Behind a record acceleration runs to 0 in one step, as it does where a filter is fed with zeros.
     """
-    is_finite = np.isfinite(records).all(axis=1)
+    has_hole = ~np.isfinite(records).all(axis=1)
     count, samples = records.shape
     blocks = np.zeros((count, -(-samples // BLOCK) * BLOCK))
-    blocks[is_finite, -samples:] = records[is_finite]
+    blocks[:, -samples:] = records
+    blocks[has_hole] = 0.0
     high, low, state = kernel(blocks, row)
     magnitudes = np.stack([high, np.abs(low), *free_peaks(row.factor[:, None] * state, row.pole)], axis=1)
-    magnitudes[:, :, ~is_finite] = np.nan
+    magnitudes[:, :, has_hole] = np.nan
     return magnitudes

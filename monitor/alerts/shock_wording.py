@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monitor.alerts.amounts import amount, amounts, duration
+from monitor.alerts.amounts import WRITTEN_DIGITS, amount, amounts, duration
 from monitor.model.batch import Finding
 from monitor.model.limit import Rule, ShockRule
 from monitor.shock.boundary import margin, margin_db
 
 VALUE_DIGITS = 3  # of what is worked out of an event: more than anybody knows of it
+LIMIT_DIGITS = 4  # of a limit on a spectrum between two of its points
 UNCERTAINTY_DIGITS = 2
 COUNT, DOSE = "count", "dose"
 LIMITED = ", limit "
@@ -32,9 +33,15 @@ def margin_of_value(rule: ShockRule, value: float, limit: float) -> float:
     return value if rule.sign < 0 else margin(limit, value)
 
 
-def struck(rule: ShockRule, finding: Finding, decision: str) -> str:
+def unsure(rule: ShockRule, finding: Finding, decision: str) -> str:
+    """Why nobody can say whether an event is beyond, "" where its U is known, or its note says why."""
+    is_open = rule.is_of_events and decision == "indeterminate" and not finding.is_doubtful
+    return "accuracy not known" if is_open and finding.uncertainty is None else ""
+
+
+def excess(rule: ShockRule, finding: Finding, decision: str) -> str:
     """The quantity, its value and its limit; of one that may yet be within it, how far from it that is to say."""
-    return _STRUCK[quantity_of_value(rule)](rule, finding, decision == "within")
+    return _TEXTS[quantity_of_value(rule)](rule, finding, decision == "within")
 
 
 def _peak(rule: ShockRule, finding: Finding, is_within: bool) -> str:
@@ -77,7 +84,7 @@ def _dose(rule: ShockRule, finding: Finding, is_within: bool) -> str:
     return f"dose {value}{LIMITED}{limit}"
 
 
-_STRUCK: dict[str, Callable[[ShockRule, Finding, bool], str]] = {
+_TEXTS: dict[str, Callable[[ShockRule, Finding, bool], str]] = {
     "peak": _peak,
     "velocity_change": _velocity_change,
     "damage_boundary": _damage_boundary,
@@ -97,7 +104,8 @@ _EVENTS: dict[str, Callable[[ShockRule], str]] = {
 
 def _limited(rule: ShockRule, finding: Finding, limit: float, is_within: bool) -> str:
     """Value, what was measured beside it, and limit."""
-    value_text, limit_text = amounts(finding.value, limit, rule.unit, VALUE_DIGITS)
+    limit_digits = WRITTEN_DIGITS if finding.limit is None else LIMIT_DIGITS
+    value_text, limit_text = amounts(finding.value, limit, rule.unit, VALUE_DIGITS, limit_digits)
     measured = f"{value_text} {finding.detail}".rstrip()
     if is_within and finding.uncertainty is not None:
         within = amount(finding.uncertainty, rule.unit, UNCERTAINTY_DIGITS)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.consumers.event_tables import event_results
 from monitor.consumers.results import ResultBook
-from monitor.consumers.struck import event_results
 from monitor.model.batch import Table
 from monitor.model.event_summary import EventSummary
 from monitor.replaying import replay_source

@@ -1,0 +1,55 @@
+"""The rules in force: the journal's last configuration, over which operators set phases."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from monitor.config import Rules
+from monitor.detect.rules import started_anew
+from monitor.model.errors import TcmError
+from monitor.model.phase import PhaseBook
+from monitor.model.record import Record
+
+log = logging.getLogger(__name__)
+
+Adapt = Callable[[Rules], Rules]
+
+
+class InForce:
+    """`phases` are those that operators set; `started_anew` has by profile the rules its last change concerned."""
+
+    def __init__(self, rules: Rules | None, adapt: Adapt, phases: PhaseBook) -> None:
+        """Without `rules` there are none before the first `configure`; `adapt` may change what the journal says."""
+        self.adapt, self.phases = adapt, phases
+        self._rules = rules.with_phases(phases) if rules else None
+        self.started_anew: dict[str, list[str]] = {}
+
+    @property
+    def rules(self) -> Rules:
+        """Those in force, phases included; TcmError while there is no configuration."""
+        if self._rules is None:
+            hint = "start the daemon on it once: it journals its own"
+            raise TcmError("judge", "journal", "there is no configuration", hint)
+        return self._rules
+
+    def read(self, config: bytes) -> Rules:
+        """The rules of a configuration in the journal."""
+        return self.adapt(Rules.from_json(config))
+
+    def configure(self, record: Record) -> None:
+        """A configuration comes into force."""
+        known, after = self._rules.profiles if self._rules else {}, self.read(record.payload)
+        for name, profile in after.profiles.items():
+            if name not in known or known[name] == profile:
+                continue
+            self.started_anew[name] = started_anew(known[name], profile)
+            log.warning(
+                "limits %s changed (record %d); rules that start anew: %s; all others go on with what they know",
+                *(name, record.pos, ", ".join(self.started_anew[name]) or "none"),
+            )
+        self._rules = after.with_phases(self.phases)
+
+    def set_phases(self, phases: PhaseBook) -> None:
+        """All that operators set is this."""
+        self.phases, self._rules = phases, self.rules.with_phases(phases)
