@@ -30,6 +30,8 @@ class Spike(NamedTuple):
 
 def spikes(sensor_g: NDArray[np.float64], peak_g: float) -> list[Spike]:
     """The spikes of an event [3, n] on the sensor's own axes, whose largest peak is `peak_g` >= 0."""
+    if sensor_g.shape[1] < 2:  # no neighbours to stand out from
+        return []
     steps_g = sensor_g[:, 1:] - sensor_g[:, :-1]
     is_jump = np.abs(steps_g) >= max(MIN_SHARE * peak_g, np.finfo(float).tiny)
     jumps_to = np.pad(is_jump, ((0, 0), (1, 0)), constant_values=True)  # the first and the last sample have one step

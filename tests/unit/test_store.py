@@ -783,7 +783,7 @@ def messages() -> Iterator[tuple[str, bytes]]:
         ("env", env(6, ch=["\x00", " ,="], values=[[99.0, 99.0]])),
         ("env", env(7, sync_age_s=1e308, values=[[99.0]])),
         ("shock", shock(10, scale=huge)),
-        ("shock", shock(11, scale=[0.0] * 3, fs=1e300)),
+        ("shock", shock(11, scale=[0.0] * 3, fs=1e7)),
         ("shock", shock(12, fs=1e-9, acc="\\")),
         ("shock", shock(13, acc=" ", pre=3, level_g=-1e308, range_g=-1.0)),
         ("shock", shock(14, acc="", counts=[[1], [2], [3]], pre=0)),
