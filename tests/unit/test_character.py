@@ -81,7 +81,7 @@ def rattle(seed: int) -> Waveform:
     d.raw_g = d.raw_g[:, :1] + 0.01 * d.random.standard_normal((3, d.t_s.size))
     times_s = d.at_s + gap_s * (np.arange(count) + d.random.uniform(-0.1, 0.1, count))
     waves_g = (pulse(d.t_s, at_s, peak_g * d.uniform(0.6, 1), length_s) for at_s in times_s)
-    return d.of(sum(np.outer(direction(d.random), wave_g) for wave_g in waves_g))  # type: ignore[arg-type]
+    return d.of(sum(np.outer(direction(d.random), wave_g) for wave_g in waves_g))  # type: ignore[arg-type]  # sum begins with 0, which adds to an array
 
 
 def random_vibration(seed: int) -> Waveform:

@@ -397,9 +397,6 @@ def test_the_names_are_those_that_are_told() -> None:
     assert not found.is_valid
 
 
-# What an adversary found.
-
-
 def impact(seed: int, noise_g: float = 0.01) -> Signal:
     """A half-sine of 30 g and 17 ms along one direction from the trigger on, over rest."""
     rng = np.random.default_rng(seed)
