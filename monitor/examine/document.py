@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from monitor.detect.events.summary import figures
@@ -24,7 +25,7 @@ def row(event: Examined) -> dict[str, Any]:
     spectrum is not sure above `reliable_hz`. `beyond` are the rules whose level the event exceeds, `not_known` those of
     which its record cannot say so: id, margin, and whether that is at most what it reads.
     """
-    analysis, told = event.analysis, figures(event.analysis, event.rules)
+    analysis, told = event.analysis, asdict(figures(event.analysis, event.rules))
     axes = zip(AXES, told["axis_peak_g"], strict=True)
     return {
         **title(event),

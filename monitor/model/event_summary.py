@@ -7,8 +7,8 @@ from dataclasses import dataclass
 Q = 10.0  # of the oscillators of a spectrum: 5 % of critical damping, customary where nothing better is known
 
 
-@dataclass(frozen=True, slots=True)
-class EventSummary:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
     """Container axes, x y z; accelerations in g with the static part removed, signed, `raw` ones as measured.
 
     `axis_peak_g` are the extremes of the axes, `peak_g` the largest by magnitude, with `duration_ms` and `delta_v_m_s`
@@ -20,13 +20,6 @@ class EventSummary:
     Numbers are rounded to float32; None where event or rules do not say, or what they say is no number.
     """
 
-    pos: int
-    container: str
-    logger: str
-    sensor: str
-    boot: int
-    seq: int
-    trigger_ns: int
     peak_g: float | None
     peak_raw_g: float | None
     axis_peak_g: tuple[float | None, float | None, float | None]
@@ -40,6 +33,19 @@ class EventSummary:
     kind: str
     faults: str
     spectrum: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSummary(Figures):
+    """The figures of an event of the journal, and which it is."""
+
+    pos: int
+    container: str
+    logger: str
+    sensor: str
+    boot: int
+    seq: int
+    trigger_ns: int
 
     @property
     def is_valid(self) -> bool:

@@ -264,7 +264,7 @@ def test_a_missing_sample_of_a_quiet_axis_hides_no_spectrum() -> None:
     resultant, of_z = ShockRule.model_validate(table), ShockRule.model_validate(table | {"axis": "z"})
     assert measure(holed, resultant) == measure(whole, resultant)
     assert measure(holed, of_z) is None
-    assert figures(holed, [])["spectrum"] == figures(whole, [])["spectrum"]
+    assert figures(holed, []).spectrum == figures(whole, []).spectrum
 
 
 def test_an_envelope_above_half_the_rate_judges_nothing() -> None:

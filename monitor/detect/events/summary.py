@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TypedDict
 
 import numpy as np
 
 from monitor.detect.events.measured import measure
 from monitor.model.batch import Event
-from monitor.model.event_summary import EventSummary
+from monitor.model.event_summary import EventSummary, Figures
 from monitor.model.limit import ShockRule
 from monitor.model.single import number, single
 from monitor.shock.analysis import Analysis
@@ -29,27 +30,9 @@ class _Identity(TypedDict):
     trigger_ns: int
 
 
-class Figures(TypedDict):
-    """What an event was, as `EventSummary` has it."""
-
-    peak_g: float | None
-    peak_raw_g: float | None
-    axis_peak_g: tuple[float | None, float | None, float | None]
-    resultant_g: float | None
-    duration_ms: float | None
-    delta_v_m_s: float | None
-    drop_height_m: float | None
-    srs_peak_g: float | None
-    srs_peak_hz: float | None
-    damage_margin: float | None
-    kind: str
-    faults: str
-    spectrum: tuple[tuple[float, float], ...]
-
-
 def summarise(event: Event, analysis: Analysis, rules: Iterable[ShockRule]) -> EventSummary:
     """The figures of an event of a journal; `rules` are those that apply to its logger."""
-    return EventSummary(**_identity(event), **figures(analysis, rules))
+    return EventSummary(**_identity(event), **asdict(figures(analysis, rules)))
 
 
 def figures(analysis: Analysis, rules: Iterable[ShockRule]) -> Figures:
