@@ -154,7 +154,7 @@ class Daemon:
         """What does not move, by part."""
         parts: list[tuple[str, str]] = [(part.name, _session_problem(part)) for part in self.parts.sessions]
         parts += [(loop.name, loop.problem) for loop in self._loops]
-        parts += [("store", self.parts.store.problem), ("notify", self.parts.notify.problem)]
+        parts += [("store", self.parts.store.problem), ("notify", self.parts.board.problem)]
         parts += [("journal", each.text) for each in self.parts.journal.conditions() if each.rule == DISK_FULL]
         parts += [("daemon", "coming to its end" if self._threads.ended.is_set() else "")]
         return {name: problem for name, problem in parts if problem}
@@ -223,7 +223,7 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
     """A loop for each part, woken by what gives it work."""
     progress = parts.progress
     store = Loop("store", parts.store.step, progress["store"])
-    notify = Loop("notify", parts.notify.step, progress["notify"])
+    notify = Loop("notify", parts.board.step, progress["notify"])
     watch = Loop("watch", parts.watch.step, progress["watch"], (store, notify), is_local=True)
     writer = Loop("journal", parts.intake.step, progress["journal"], (watch, store), is_local=True)
     parts.inbox.on_arrival = parts.desk.on_entry = writer.wake.set

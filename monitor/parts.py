@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 from monitor.config import Config
-from monitor.consumers import Notify, Store, Watch, WatchReader
+from monitor.consumers import Board, Store, Watch, WatchReader
 from monitor.ingest import Desk, Inbox, Intake, Session
 from monitor.ingest.client import Client
 from monitor.journal import Journal, JournalReader, Retention, StateLock
@@ -35,18 +35,18 @@ class Parts:
         self.journal = open_journal(config, clock)
         self._watch_reader, self._store_reader = JournalReader(state_dir), JournalReader(state_dir)
         self.watch = Watch(state_dir, self._watch_reader, clock)
-        self._results_reader, self._notify_reader = WatchReader(state_dir), WatchReader(state_dir)
+        self._results_reader, self._board_reader = WatchReader(state_dir), WatchReader(state_dir)
         self.store = Store(state_dir, self._store_reader, self._results_reader, sink, executor, clock)
         _require_whole_journal(self.journal.pos, {"watch.db": self.watch.kept_pos, "store.db": self.store.pos})
         self.watch.stored_results = lambda: self.store.confirmed["judged"]
         self.inbox, self.desk = Inbox(), Desk()
         self.live, self.fill = self._open_sessions(config, clock, client_type)
-        self.notify = Notify(
-            *(state_dir, self._notify_reader, clock),
+        self.board = Board(
+            *(state_dir, self._board_reader, clock),
             lambda topic, data: self.live.publish(topic, data, qos=1, retain=True),
         )
-        self.live.on_granted = self.notify.refresh
-        self.notify.refusals = lambda: (self.live.refusals, self.live.refusal)
+        self.live.on_granted = self.board.refresh
+        self.board.refusals = lambda: (self.live.refusals, self.live.refusal)
         self.inbox.is_fill_held = lambda: self.fill.is_connected and not self.live.is_settled
         accepts, sources = config.rules.accepts, Sources(config.rules.sources)
         self.intake = Intake(
@@ -69,7 +69,7 @@ class Parts:
     def is_caught_up(self) -> bool:
         """Whether every consumer has passed what came."""
         is_journalled = not len(self.inbox) and self.watch.pos == self.journal.pos
-        return is_journalled and self.store.is_caught_up and self.notify.is_caught_up
+        return is_journalled and self.store.is_caught_up and self.board.is_caught_up
 
     @property
     def is_at_rest(self) -> bool:
@@ -77,12 +77,12 @@ class Parts:
         if self.inbox.waiting or not self.intake.is_done or self.watch.pos < self.journal.pos:
             return False
         is_stored = bool(self.store.problem) or self.store.is_caught_up
-        return is_stored and (bool(self.notify.problem) or self.notify.is_caught_up)
+        return is_stored and (bool(self.board.problem) or self.board.is_caught_up)
 
     @property
     def progress(self) -> dict[str, Callable[[], Progress]]:
         """How far each part is, from memory alone: whoever asks never waits for a file."""
-        journal, watch, store, notify = self.journal, self.watch, self.store, self.notify
+        journal, watch, store, board = self.journal, self.watch, self.store, self.board
 
         def judged() -> Progress:
             again = self._watch_reader.batches_again  # a container that settles may take more than one step's time
@@ -96,7 +96,7 @@ class Parts:
             "journal": lambda: Progress(self.intake.committed, self.inbox.taken + self.inbox.waiting),
             "watch": judged,
             "store": stored,
-            "notify": lambda: Progress(notify.pos, notify.seen),
+            "notify": lambda: Progress(board.pos, board.seen),
         }
 
     def consumers(self, now_ns: int, last_transition: int) -> dict[str, dict[str, float]]:
@@ -107,8 +107,8 @@ class Parts:
             lag_s = max(now_ns - part.last_received_ns, 0) / NS_PER_S if backlog and part.last_received_ns else 0.0
             document[name] = {"pos": part.pos, "backlog": backlog, "lag_s": round(lag_s, 3)}
         document["watch"]["unreadable"] = self.watch.judge.unreadable
-        backlog = max(last_transition - self.notify.pos, 0)
-        document["notify"] = {"pos": self.notify.pos, "backlog": backlog, "lag_s": 0.0}
+        backlog = max(last_transition - self.board.pos, 0)
+        document["notify"] = {"pos": self.board.pos, "backlog": backlog, "lag_s": 0.0}
         return document
 
     def close_door(self) -> None:
@@ -121,10 +121,10 @@ class Parts:
 
         A store of which a write still hangs is left as it is.
         """
-        readers = (self._watch_reader, self._store_reader, self._results_reader, self._notify_reader)
+        readers = (self._watch_reader, self._store_reader, self._results_reader, self._board_reader)
         stores = () if is_store_busy else (self.store,)
         # Readers first: the last connection to a file puts its WAL away, and only a writer may.
-        for part in (*readers, *stores, self.notify, self.watch, self.journal, self._lock):
+        for part in (*readers, *stores, self.board, self.watch, self.journal, self._lock):
             part.close()
 
     def _confirmed(self) -> int:

@@ -100,6 +100,7 @@ def _under(rules: Rules, profile: Profile) -> Rules:
     return Rules(
         instance=rules.instance,
         ingest=ingest,
+        alerts=rules.alerts,
         profiles={profile.name: profile},
         containers=containers,
         consignments=rules.consignments,

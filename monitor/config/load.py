@@ -97,6 +97,7 @@ def _build(settings: Settings, sources: Sources) -> Config:
     rules = Rules(
         instance=settings.instance,
         ingest=ingest,
+        alerts=settings.alerts,
         profiles=_by(sources.profiles, lambda profile: profile.name),
         containers=containers,
         consignments=consignments,

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
+from monitor.config.alerting import AlertSettings
 from monitor.config.inputs import SourceSettings
 from monitor.config.problems import ConfigProblems, problems_of
 from monitor.config.settings import DEFAULT_INSTANCE, IngestSettings
@@ -40,6 +41,7 @@ class Rules(Strict):
 
     instance: Identifier = DEFAULT_INSTANCE
     ingest: IngestSettings = IngestSettings()
+    alerts: AlertSettings = AlertSettings()
     profiles: dict[str, Profile]
     containers: dict[str, Container] = Field(default_factory=dict)
     consignments: dict[str, Consignment] = Field(default_factory=dict)
@@ -97,6 +99,15 @@ class Rules(Strict):
     def phase_at(self, container_id: str, time_ns: int) -> str:
         """The phase at a time in ns UTC, as `phase_spans` says."""
         return phase_in(self.phase_spans(container_id), time_ns)
+
+    def is_armed(self, container_id: str, time_ns: int) -> bool:
+        """Whether alerts of what began at a time in ns UTC have their rule's severity; else they are raised as info."""
+        return self.container(container_id).armed
+
+    def custodian_at(self, container_id: str, time_ns: int) -> str | None:
+        """The party that has custody at a time in ns UTC: by operators where they set one, else that of the leg."""
+        consignment = self.consignment(container_id)
+        return consignment.custodian_at(time_ns) if consignment else None
 
     def leg_spans(self, container_id: str) -> tuple[tuple[int, str], ...]:
         """(start ns UTC, id of the leg) by plan, in order of time; "" between legs, as before the first."""

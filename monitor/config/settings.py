@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from monitor.config.alerting import AlertSettings
 from monitor.config.inputs import MAX_SOURCES, SourceSettings
 from monitor.config.secret import secret
 from monitor.model.limit import Identifier, Strict
@@ -201,6 +202,7 @@ class Settings(Strict):
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
     ingest: IngestSettings = IngestSettings()
+    alerts: AlertSettings = AlertSettings()
     journal: JournalSettings = JournalSettings()
     source: tuple[SourceSettings, ...] = Field(default=(), max_length=MAX_SOURCES)
 

@@ -44,6 +44,14 @@ class JournalError(TcmError):
     """The journal cannot be opened, locked or written; a daemon that meets it stops."""
 
 
+class UnknownName(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
+    """There is nothing of the name or id that was asked for."""
+
+
+class Conflict(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
+    """What was asked for cannot be done any more, as somebody did it or it has ended; nothing was done."""
+
+
 class DiskFull(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
     """Nothing could be written for want of room, and nothing was: the same can be tried again once there is some."""
 

@@ -111,6 +111,11 @@ class Consignment(Strict):
                 return leg.phase
         return DEFAULT_PHASE
 
+    def custodian_at(self, time_ns: int) -> str | None:
+        """The custodian of the leg under way, between and behind legs of the one before; None before the first."""
+        begun = [leg for leg in self.leg if datetime_ns(leg.planned_start) <= time_ns]
+        return begun[-1].custodian if begun else None
+
     def phase_spans(self) -> tuple[tuple[int, str], ...]:
         """(start ns, phase) in order of time: each phase holds until the next start; before the first: storage."""
         spans: list[tuple[int, str]] = []

@@ -137,7 +137,7 @@ class Gateway:
         assert self.parts is not None
         named = [*((session.name, session) for session in self.parts.sessions)]
         found = {name: session.problem for name, session in named}
-        found |= {"store": self.parts.store.problem, "notify": self.parts.notify.problem}
+        found |= {"store": self.parts.store.problem, "notify": self.parts.board.problem}
         return {name: problem for name, problem in found.items() if problem}
 
     def _note_commits(self, journal: Journal) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.consumers import Notify, WatchReader
+from monitor.consumers import Board, WatchReader
 from monitor.consumers.conditions import CHANNEL, Conditions
 from monitor.consumers.points import alert_points
 from monitor.model.clock import SystemClock, rfc3339
@@ -90,7 +90,7 @@ def test_the_world_is_told(station: Station) -> None:
         sent.append(topic)
         return Receipt(is_good=True)
 
-    notify = Notify(station.folder, WatchReader(station.folder), SystemClock(), publish)
+    notify = Board(station.folder, WatchReader(station.folder), SystemClock(), publish)
     assert notify.step()
     (alert,) = station.alerts()
     assert sent == [f"tcm/v1/-/alerts/{alert['id']}"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from monitor.consumers import Notify, Watch, WatchReader
+from monitor.consumers import Board, Watch, WatchReader
 from monitor.consumers.store import SILENT_NS
 from monitor.consumers.writes import BACKOFF_MAX_S
 from monitor.sinks import Unavailable
@@ -103,12 +103,12 @@ def test_alerts_of_a_lost_watch_db_are_told_again(bench: Bench, caplog: pytest.L
     """Their numbers begin anew: else those told would be others, and the next ones none."""
     told: list[str] = []
 
-    def notify() -> Notify:
+    def notify() -> Board:
         def publish(topic: str, _data: bytes) -> Receipt:
             told.append(topic)
             return Receipt()
 
-        return Notify(bench.folder, bench.results, bench.clock, publish)
+        return Board(bench.folder, bench.results, bench.clock, publish)
 
     def tell() -> list[str]:
         told.clear()

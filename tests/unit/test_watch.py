@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Rules
-from monitor.consumers import Notify, Watch, WatchReader
+from monitor.consumers import Board, Watch, WatchReader
 from monitor.consumers.results import ResultBook
 from monitor.consumers.saved import SNAPSHOT_VERSION
 from monitor.consumers.watch import MAX_STEP_BYTES, SNAPSHOT_NS
@@ -635,7 +635,7 @@ def test_alerts_are_published_retained_in_order_and_taken_down_at_the_end(statio
         return Receipt(is_good=is_up[0])
 
     station.run(readings(26.0), readings(20.0, seq=1))
-    notify = Notify(station.folder, WatchReader(station.folder), SystemClock(), publish)
+    notify = Board(station.folder, WatchReader(station.folder), SystemClock(), publish)
     assert not notify.step()
     assert "not confirmed" in notify.problem
     first = list(sent)
@@ -648,5 +648,5 @@ def test_alerts_are_published_retained_in_order_and_taken_down_at_the_end(statio
     assert [sent_topic for sent_topic, _ in sent] == [topic] * 3
     assert [payload and json.loads(payload) for _, payload in sent] == [firing, cleared, b""]
     notify.close()
-    again = Notify(station.folder, WatchReader(station.folder), SystemClock(), publish)
+    again = Board(station.folder, WatchReader(station.folder), SystemClock(), publish)
     assert not again.step()

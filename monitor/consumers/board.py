@@ -1,4 +1,4 @@
-"""Notify: tells the world of each transition of an alert, at least once and in order."""
+"""Board: tells the world of each transition of an alert, at least once and in order."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Receipt(Protocol):
         """Whether the broker has it."""
 
 
-class Notify:
+class Board:
     """One `step`: read transitions behind the cursor, log and publish them, advance once the broker confirmed."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Notify: the board of retained messages after a broker lost it, and a disk that is full."""
+"""Board: the retained messages after a broker lost it, and a disk that is full."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.consumers import Notify, WatchReader
-from monitor.consumers.notify import MAX_BATCH, MAX_TAKEN_DOWN
+from monitor.consumers import Board, WatchReader
+from monitor.consumers.board import MAX_BATCH, MAX_TAKEN_DOWN
 from monitor.model.alert import CLEARED, FIRING, Alert, Evidence
 from monitor.model.clock import SystemClock
 from monitor.model.errors import DiskFull
@@ -26,7 +26,7 @@ HOT = Alert(
 )
 
 
-class Board:
+class Broker:
     """The retained messages of a broker that takes everything, after what it was sent so far."""
 
     def __init__(self) -> None:
@@ -57,64 +57,64 @@ def fire(station: Station, *numbers: int, state: str = FIRING) -> set[str]:
     return ids
 
 
-def open_notify(station: Station, board: Board) -> Notify:
-    return Notify(station.folder, WatchReader(station.folder), SystemClock(), board.publish)
+def open_board(station: Station, broker: Broker) -> Board:
+    return Board(station.folder, WatchReader(station.folder), SystemClock(), broker.publish)
 
 
-def tell_all(notify: Notify) -> None:
-    while notify.step():
+def tell_all(board: Board) -> None:
+    while board.step():
         pass
-    assert notify.problem == ""
-    assert notify.is_caught_up
+    assert board.problem == ""
+    assert board.is_caught_up
 
 
 def test_a_lost_board_has_all_open_alerts_again(tmp_path: Path) -> None:
     """However many there are, and however many were cleared since; cleared ones are taken down, not put up."""
-    station, board = Station(tmp_path), Board()
+    station, broker = Station(tmp_path), Broker()
     open_ids = fire(station, *range(MAX_BATCH + 50))
     fire(station, *range(1000, 1000 + MAX_TAKEN_DOWN + 50), state=CLEARED)
-    notify = open_notify(station, board)
-    tell_all(notify)
-    assert board.ids == open_ids
-    board.lose()
-    notify.refresh(is_new=True)
-    tell_all(notify)
-    assert board.ids == open_ids
-    assert len(board.sent) == len(open_ids) + MAX_TAKEN_DOWN
-    board.lose()
-    notify.refresh(is_new=False)
-    tell_all(notify)
-    assert len(board.sent) == MAX_TAKEN_DOWN
+    board = open_board(station, broker)
+    tell_all(board)
+    assert broker.ids == open_ids
+    broker.lose()
+    board.refresh(is_new=True)
+    tell_all(board)
+    assert broker.ids == open_ids
+    assert len(broker.sent) == len(open_ids) + MAX_TAKEN_DOWN
+    broker.lose()
+    board.refresh(is_new=False)
+    tell_all(board)
+    assert len(broker.sent) == MAX_TAKEN_DOWN
 
 
 @pytest.mark.parametrize("what", ["restart", "break"])
 def test_a_board_half_restored_is_restored_to_its_end(tmp_path: Path, what: str) -> None:
     """A restart or a broker that goes amid the pages: the rest follows, though the broker has its session still."""
-    station, board = Station(tmp_path), Board()
+    station, broker = Station(tmp_path), Broker()
     open_ids = fire(station, *range(MAX_BATCH * 2 + 50))
-    notify = open_notify(station, board)
-    tell_all(notify)
-    board.lose()
-    notify.refresh(is_new=True)
-    assert notify.step()
-    assert len(board.ids) == MAX_BATCH
+    board = open_board(station, broker)
+    tell_all(board)
+    broker.lose()
+    board.refresh(is_new=True)
+    assert board.step()
+    assert len(broker.ids) == MAX_BATCH
     if what == "restart":
-        notify.close()
-        notify = open_notify(station, board)
+        board.close()
+        board = open_board(station, broker)
     else:
-        board.is_up = False
-        assert not notify.step()
-        board.is_up = True
-    notify.refresh(is_new=False)
-    tell_all(notify)
-    assert board.ids == open_ids
+        broker.is_up = False
+        assert not board.step()
+        broker.is_up = True
+    board.refresh(is_new=False)
+    tell_all(board)
+    assert broker.ids == open_ids
 
 
 @pytest.mark.skipif(bool(why_no_disk()), reason=why_no_disk())
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
     """On a real one: DiskFull, and the same again once there is room."""
     with SmallDisk(tmp_path / "disk") as disk:
-        program = "import sys, pathlib, tests.unit.test_notify as t; t.tell_on_a_full_disk(pathlib.Path(sys.argv[1]))"
+        program = "import sys, pathlib, tests.unit.test_board as t; t.tell_on_a_full_disk(pathlib.Path(sys.argv[1]))"
         command = [*disk.prefix, sys.executable, "-c", program, str(tmp_path / "disk")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stderr
@@ -122,19 +122,19 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
 
 def tell_on_a_full_disk(folder: Path) -> None:
     """Body of a process that sees the small disk at `folder`."""
-    station, board = Station(folder), Board()
-    notify = open_notify(station, board)
+    station, broker = Station(folder), Broker()
+    board = open_board(station, broker)
     ids = fire(station, *range(5))
     ballast = folder / "ballast"
     fill_up(ballast)
     for _ in range(2):
-        board.lose()
-        with pytest.raises(DiskFull, match=r"tell alerts: .*notify\.db.* \(free some room; it is tried again\)"):
-            while notify.step():
+        broker.lose()
+        with pytest.raises(DiskFull, match=r"tell alerts: .*board\.db.* \(free some room; it is tried again\)"):
+            while board.step():
                 pass
-        assert (board.ids, notify.pos) == (ids, 0)
+        assert (broker.ids, board.pos) == (ids, 0)
     ballast.unlink()
-    board.lose()
-    assert notify.step()
-    assert (board.ids, notify.pos, notify.problem) == (ids, 5, "")
-    notify.close()
+    broker.lose()
+    assert board.step()
+    assert (broker.ids, board.pos, board.problem) == (ids, 5, "")
+    board.close()
