@@ -129,7 +129,7 @@ def tell_on_a_full_disk(folder: Path) -> None:
     fill_up(ballast)
     for _ in range(2):
         broker.lose()
-        with pytest.raises(DiskFull, match=r"tell alerts: .*board\.db.* \(free some room; it is tried again\)"):
+        with pytest.raises(DiskFull, match=r"tell alerts: .*notify\.db.* \(free some room; it is tried again\)"):
             while board.step():
                 pass
         assert (broker.ids, board.pos) == (ids, 0)
