@@ -42,7 +42,7 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml
 # Pins every package with its hashes; needs `uv` (pip install uv).
 requirements:
 	for set in gateway full demo dev; do \
-	  case $$set in gateway) extra= ;; full) extra="--extra fast --extra plot --extra ide" ;; \
+	  case $$set in gateway) extra= ;; full) extra="--extra fast --extra plot --extra ide --extra apprise" ;; \
 	    *) extra="--extra $$set" ;; esac; \
 	  uv pip compile pyproject.toml $$extra --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --custom-compile-command "make requirements" --quiet -o requirements/$$set.txt; \

@@ -43,9 +43,10 @@ class Daemon:
         store: str = "",
         default_limits: str = "flight-hardware",
         *,
+        more: str = "",
         is_compiled: bool = False,
     ) -> None:
-        """`limits` is the folder of profiles, `store` the lines of `[store]` (none: embedded).
+        """`limits` is the folder of profiles, `store` the lines of `[store]` (none: embedded), `more` further tables.
 
         `is_compiled`: with the extra `fast` the first start has the kernel of the spectra compiled, all others load it.
         Where no event comes that would only take processor time and memory from what is measured.
@@ -57,7 +58,7 @@ class Daemon:
         (folder / "monitor.toml").write_text(
             f'state_dir = "state"\nlimits = {json.dumps(str(limits))}\n'
             f'[mqtt]\nurl = "{mqtt_url}"\n[store]\n{store}\n[web]\nlisten = "{HOST}:{self._port}"\n'
-            f'[ingest]\ndefault_limits = "{default_limits}"\n'
+            f'[ingest]\ndefault_limits = "{default_limits}"\n{more}'
         )
         for name in ("containers", "consignments"):
             (folder / name).mkdir(exist_ok=True)

@@ -51,6 +51,16 @@ def messages(records: int, loggers: int) -> Iterator[tuple[str, bytes]]:
         yield _message(number, seq, start_ns, blocks[turn % BLOCKS])
 
 
+def back_fill(records: int, loggers: int) -> Iterator[tuple[str, bytes]]:
+    """(topic, payload) after a break: a live record of each logger, then as many earlier ones of each, by turns."""
+    blocks = list(_blocks(BLOCKS))
+    start_ns = time.time_ns() - (records + 1) * READINGS * READING_NS
+    for turn in range(loggers * (records + 1)):
+        seq, number = divmod(turn, loggers)
+        topic, payload = _message(number, seq - 1 if seq else records, start_ns, blocks[turn % BLOCKS])
+        yield topic.replace("/up/", "/up/fill/") if seq else topic, payload
+
+
 def make_load(records: int) -> Load:
     """Loggers by turns, each with a boot of its own whose seq starts at 0 and of which it still holds everything."""
     sent: list[tuple[str, bytes]] = []

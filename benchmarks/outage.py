@@ -9,15 +9,14 @@ beside what that server takes by itself over one connection (as in benchmarks.in
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
-from benchmarks.backlog import Outage, quantiles
 from benchmarks.common import positive, report, rounded, table
 from benchmarks.influx import alone_s, check_count
 from benchmarks.load import READINGS, make_load
-from benchmarks.probe import BROKER_LINE, CONTAINER
-from tests.servers import influxd, mosquitto
+from benchmarks.probe import CONTAINER
+from benchmarks.site import quantiles, site
+from tests.servers import influxd
 
 RECORDS_PER_DAY = 24 * 60  # of a logger
 ALONE_RECORDS = 15_000  # 900 000 points: as benchmarks.ingest gives a server by itself
@@ -43,20 +42,15 @@ def _measure(records: int, loggers: int) -> dict[str, float]:
         load = make_load(min(records, ALONE_RECORDS))
         server_points_per_s = load.points / alone_s(server, load.bodies)
         del load
-    with (
-        mosquitto(BROKER_LINE) as broker,
-        influxd() as server,
-        tempfile.TemporaryDirectory(prefix="tcm-benchmark-") as name,
-    ):
-        outage = Outage(Path(name), broker, server, loggers)
+    with site(loggers) as outage:
         with outage.away():
             outage.journal(records)
-            sizes = {f"{Path(file).stem}_mb": _size_mb(Path(name) / "state" / file) for file in FILES}
+            sizes = {f"{Path(file).stem}_mb": _size_mb(outage.daemon.state_dir / file) for file in FILES}
             with outage.probe() as probe:
-                away_ms = outage.sample_while_away(probe, SAMPLES)
+                away_ms = outage.sample(probe, SAMPLES)
                 catchup_ms, taken_s = outage.sample_while_catching_up(probe)
             rss_mb = outage.daemon.peak_rss_mb()
-        check_count(server, records * READINGS, f"WHERE container <> '{CONTAINER}'")
+        check_count(outage.server, records * READINGS, f"WHERE container <> '{CONTAINER}'")
     points_per_s = records * READINGS / taken_s
     return {
         "rss_mb": rss_mb,

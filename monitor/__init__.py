@@ -33,3 +33,4 @@ config > model.
 """
 
 __version__ = "0.1.0"
+API = "1"  # of the HTTP interface: another one where a client of this one would misread answers or be misread

@@ -6,11 +6,18 @@ The daemon steps each in a thread of its own, a simulation all of them in one, w
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from typing import Any
 
 from monitor.config import Config
+from monitor.config.alerting import NotifierSettings
 from monitor.consumers import Board, Store, Watch, WatchReader
+from monitor.consumers.notifiers import Notifiers, Opening
+from monitor.examine.evidence import evidence_of
 from monitor.ingest import Desk, Inbox, Intake, Session
 from monitor.ingest.client import Client
 from monitor.journal import Journal, JournalReader, Retention, StateLock
@@ -18,19 +25,31 @@ from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.condition import Condition
 from monitor.model.errors import JournalError, TcmError
 from monitor.model.progress import Progress
+from monitor.notify.notification import Transport
+from monitor.notify.opening import open_transport
 from monitor.sinks.sink import Sink
 from monitor.wire import FILL_FILTER, LIVE_FILTER, Sources
 
+MAX_FILL_AHEAD = 100  # records not judged yet, some 0.1 s: with more, what comes live would wait behind a back-fill
 ClientType = Callable[..., Client]
+
+log = logging.getLogger(__name__)
 
 
 class Parts:
     """Holds the state directory from construction to `close`; JournalError when it cannot be used."""
 
     def __init__(
-        self, config: Config, clock: Clock, sink: Sink, executor: Executor, client_type: ClientType = Client
+        self,
+        config: Config,
+        clock: Clock,
+        sink: Sink,
+        executor: Executor,
+        client_type: ClientType = Client,
+        opening: Opening | None = None,
     ) -> None:
-        state_dir = config.state_dir
+        """`opening` gives a notifier its way to the receiver, by default as its settings say."""
+        self._state_dir = state_dir = config.state_dir
         self._lock = StateLock(state_dir)
         self.journal = open_journal(config, clock)
         self._watch_reader, self._store_reader = JournalReader(state_dir), JournalReader(state_dir)
@@ -45,12 +64,15 @@ class Parts:
             *(state_dir, self._board_reader, clock),
             lambda topic, data: self.live.publish(topic, data, qos=1, retain=True),
         )
+        opening = opening or functools.partial(self._open_transport, config, clock)
+        self.notifiers = Notifiers(state_dir, config.notifiers, self.board.file, clock, opening)
         self.live.on_granted = self.board.refresh
         self.board.refusals = lambda: (self.live.refusals, self.live.refusal)
-        self.inbox.is_fill_held = lambda: self.fill.is_connected and not self.live.is_settled
-        accepts, sources = config.rules.accepts, Sources(config.rules.sources)
+        self.inbox.is_fill_held = self._is_fill_held
+        self.rules = config.rules  # whoever takes up others sets them here
+        sources = Sources(config.rules.sources)
         self.intake = Intake(
-            self.journal, self.inbox, clock, self._publish_ack, self.sessions, accepts, sources, self.desk
+            self.journal, self.inbox, clock, self._publish_ack, self.sessions, self._accepts, sources, self.desk
         )
         self.retention = Retention(self.journal, clock, config.journal.keep_s, self._confirmed)
         self.stalled: Callable[[], Sequence[Condition]] = tuple  # whoever steps the parts may know of some that hang
@@ -63,13 +85,17 @@ class Parts:
 
     def conditions(self) -> list[Condition]:
         """What somebody has to see of this gateway; any thread may ask."""
-        return [*self.journal.conditions(), *self.store.conditions(), *self.stalled()]
+        return [
+            *(*self.journal.conditions(), *self.store.conditions()),
+            *(*self.notifiers.conditions(), *self.stalled()),
+        ]
 
     @property
     def is_caught_up(self) -> bool:
         """Whether every consumer has passed what came."""
         is_journalled = not len(self.inbox) and self.watch.pos == self.journal.pos
-        return is_journalled and self.store.is_caught_up and self.board.is_caught_up
+        is_told = self.board.is_caught_up and self.notifiers.is_caught_up
+        return is_journalled and self.store.is_caught_up and is_told
 
     @property
     def is_at_rest(self) -> bool:
@@ -77,7 +103,7 @@ class Parts:
         if self.inbox.waiting or not self.intake.is_done or self.watch.pos < self.journal.pos:
             return False
         is_stored = bool(self.store.problem) or self.store.is_caught_up
-        return is_stored and (bool(self.board.problem) or self.board.is_caught_up)
+        return is_stored and (bool(self.board.problem) or self.board.is_caught_up) and self.notifiers.is_at_rest
 
     @property
     def progress(self) -> dict[str, Callable[[], Progress]]:
@@ -124,8 +150,13 @@ class Parts:
         readers = (self._watch_reader, self._store_reader, self._results_reader, self._board_reader)
         stores = () if is_store_busy else (self.store,)
         # Readers first: the last connection to a file puts its WAL away, and only a writer may.
-        for part in (*readers, *stores, self.board, self.watch, self.journal, self._lock):
+        for part in (*readers, self.notifiers, *stores, self.board, self.watch, self.journal, self._lock):
             part.close()
+
+    def _is_fill_held(self) -> bool:
+        """Whether what comes from memory has to wait: for what is live at the broker, or for its judge."""
+        is_live_to_come = self.fill.is_connected and not self.live.is_settled
+        return is_live_to_come or self.journal.pos - self.watch.pos > MAX_FILL_AHEAD
 
     def _confirmed(self) -> int:
         """Up to which position no consumer needs a payload again."""
@@ -146,6 +177,23 @@ class Parts:
             client_type=client_type,
         )
         return live, fill
+
+    def _open_transport(self, config: Config, clock: Clock, settings: NotifierSettings) -> Transport:
+        return open_transport(settings, clock, config.instance, self._marking, self._evidence)
+
+    def _marking(self, container: str) -> str:
+        return self.rules.container(container).marking or ""
+
+    def _evidence(self, alert: dict[str, Any]) -> dict[str, Any] | None:
+        """What there is of an alert; where it cannot be read the notification goes out without."""
+        try:
+            return evidence_of(self._state_dir, alert)
+        except (TcmError, sqlite3.Error) as error:
+            log.warning("evidence of alert %s: %s", alert["id"], error)
+            return None
+
+    def _accepts(self, container: str, logger: str) -> bool:
+        return self.rules.accepts(container, logger)
 
     def _publish_ack(self, topic: str, payload: bytes) -> None:
         with contextlib.suppress(TcmError):  # QoS 0: a lost acknowledgement only means a resend

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from monitor.backtest.against import compare
+from monitor.backtest.apart import judge_apart, parts_of
+from monitor.backtest.judging import Result, Under, judge_as_it_came
+from monitor.backtest.margins import margins, unjudged
 from monitor.config import Rules, load_profile
 from monitor.config.settings import IngestSettings
-from monitor.consumers.beginning import Beginning, Progress, journal_batches
+from monitor.consumers.beginning import Beginning, Progress
 from monitor.consumers.judge import Judge
 from monitor.consumers.ordered_replay import replay_in_order
-from monitor.consumers.outcome import Outcome
-from monitor.consumers.settling import Settling
+from monitor.consumers.outcome import Outcome, document
+from monitor.detect.nearest import Nearest
 from monitor.examine.rules import unplaced
 from monitor.ingest.acceleration import logger_of
 from monitor.ingest.recording import payloads, read_recording
@@ -26,51 +30,107 @@ from monitor.model.limit import Profile
 from monitor.model.record import Record
 
 CONTAINER = "recording"
+JOURNAL = "journal.db"
+JOURNALLED = "journalled"  # in place of a limits file: the rules that the journal says were in force
+
+
+class Wanted(NamedTuple):
+    """What of a source is judged: in official order or as it came; `place` is where the sensor of a recording sat."""
+
+    source: Path
+    is_ordered: bool
+    place: str | None
+
+
+class _Replayed(NamedTuple):
+    """A result, the first position that was judged, and the profiles by which."""
+
+    result: Result
+    from_pos: int
+    profiles: Sequence[Profile]
 
 
 def replay_source(
-    source: Path, limits: Path | None, progress: Progress, *, is_ordered: bool = False, place: str | None = None
+    source: Path,
+    limits: Path | None,
+    progress: Progress,
+    *,
+    against: str | None = None,
+    is_ordered: bool = False,
+    place: str | None = None,
 ) -> dict[str, Any]:
-    """Judge a state directory or a recording; the answer of `tcm replay --json`.
+    """Judge a state directory, its `journal.db` or a recording; the answer of `tcm replay --json`.
 
-    As it came, which is as the daemon judged it, or `is_ordered`: with each late record in its place. `from_pos` is the
-    first record that was judged: where the journal has dropped what was before, that was told by the daemon and is
-    taken as told. `place` is where the sensor of a recording sat; without it `unplaced` holds the ids of the rules for
-    shocks that are not judged for that. `progress` is told how many of how many records are done. TcmError when the
-    source cannot be read.
+    As it came, which is as the daemon judged it, or `is_ordered`: with each late record in its place. `against` is
+    another limits file to compare with, or JOURNALLED. `from_pos` is the first record that was judged: where the
+    journal has dropped what was before, that was told by the daemon and is taken as told. `place` is where the sensor
+    of a recording sat; without it `unplaced` holds the ids of the rules for shocks that are not judged for that.
+    `progress` is told how many of how many records are done. TcmError when the source cannot be read.
     """
     began_s = time.monotonic()
     profile = load_profile(limits) if limits else None
-    outcome, from_pos = Outcome(), 1
-    left_out: tuple[str, ...] = ()
-    if (source / "journal.db").exists():
-        if place is not None:
-            raise TcmError("replay", str(source), "--place is for recordings; here the configuration says it")
-        with closing(JournalReader(source)) as reader:
-            adapt = functools.partial(_under, profile=profile) if profile else None
-            beginning = Beginning(source, reader, adapt, is_ordered=is_ordered)
-            beginning.tell_before(outcome.book)
-            from_pos = beginning.pos + 1
-            (replay_in_order if is_ordered else _replay_as_it_came)(reader, beginning, outcome, progress)
-    elif profile is not None and source.exists():
-        rules, left_out = _rules_for(profile, logger_of(source), place), unplaced(profile, place)
-        outcome.keep(Judge(rules, lambda _logger, _boot: None).step(_recording_batch(source, progress)), None)
-    else:
-        cause = "expected a state directory with journal.db, or a recording together with --limits"
-        raise TcmError("replay", str(source), cause)
-    return outcome.document() | {
+    older = None if against in (None, JOURNALLED) else load_profile(Path(str(against)))
+    wanted = Wanted(source.parent if source.name == JOURNAL else source, is_ordered, place)
+    replayed = _replay(wanted, profile, progress)
+    before = None if against is None else _replay(wanted, older, progress)
+    result = replayed.result
+    return document(result.alerts, result.sums) | {
         "source": str(source),
-        "from_pos": from_pos,
+        "from_pos": replayed.from_pos,
         "limits": str(limits) if limits else None,
-        "unplaced": list(left_out),
+        "unplaced": [] if _is_journal(wanted) else list(unplaced(replayed.profiles[0], place)),
+        "against": None if before is None else compare(result.alerts, before.result.alerts),
+        "margins": margins(result.nearest),
+        "unjudged": unjudged(result.nearest, replayed.profiles),
         "seconds": round(time.monotonic() - began_s, 3),
     }
 
 
-def _replay_as_it_came(reader: JournalReader, beginning: Beginning, outcome: Outcome, progress: Progress) -> None:
-    settling = Settling(beginning.judge(), reader, lambda: beginning.base)
-    for batch in journal_batches(reader, beginning.pos, progress):
-        outcome.keep(settling.step(batch), reader)
+def _is_journal(wanted: Wanted) -> bool:
+    return (wanted.source / JOURNAL).exists()
+
+
+def _replay(wanted: Wanted, profile: Profile | None, progress: Progress) -> _Replayed:
+    """Judge under a profile, without one as journalled."""
+    source = wanted.source
+    if _is_journal(wanted):
+        if wanted.place is not None:
+            raise TcmError("replay", str(source), "--place is for recordings; here the configuration says it")
+        with closing(JournalReader(source)) as reader:
+            return _replay_journal(reader, wanted, profile, progress)
+    if profile is None or not source.exists():
+        cause = "expected a state directory with journal.db, or a recording together with --limits"
+        raise TcmError("replay", str(source), cause)
+    outcome, nearest = Outcome(), Nearest()
+    judge = Judge(_rules_for(profile, logger_of(source), wanted.place), lambda _logger, _boot: None, nearest=nearest)
+    outcome.keep(judge.step(_recording_batch(source, progress)), None)
+    return _Replayed(Result(outcome.alerts(), outcome.sums, nearest), 1, [profile])
+
+
+def _replay_journal(reader: JournalReader, wanted: Wanted, profile: Profile | None, progress: Progress) -> _Replayed:
+    source, head = wanted.source, reader.head()[0]
+    under, outcome, nearest = Under(profile) if profile else None, Outcome(), Nearest()
+    beginning = Beginning(source, reader, under, is_ordered=wanted.is_ordered, nearest=nearest)
+    profiles = [profile] if profile else _profiles_in(reader)
+    parts = [] if wanted.is_ordered else parts_of(source, reader, beginning, under, head)
+    result = judge_apart(parts, progress) if parts else None
+    if result is None:
+        beginning.tell_before(outcome.book)
+        if wanted.is_ordered:
+            replay_in_order(reader, beginning, outcome, progress)
+        else:
+            judge_as_it_came(reader, beginning, outcome, head, lambda pos: progress(pos, head))
+        result = Result(outcome.alerts(), outcome.sums, nearest)
+    return _Replayed(result, beginning.pos + 1, profiles)
+
+
+def _profiles_in(reader: JournalReader) -> list[Profile]:
+    """The profiles of the containers, as the last configuration has them."""
+    config = reader.last_config()
+    if config is None:
+        return []
+    rules = Rules.from_json(config)
+    return list({rules.profile(container).name: rules.profile(container) for container in reader.containers()}.values())
 
 
 def _recording_batch(source: Path, progress: Progress) -> list[Record]:
@@ -91,17 +151,3 @@ def _rules_for(profile: Profile, logger: str, place: str | None) -> Rules:
     box = Container.model_construct(id=CONTAINER, logger=(Logger.model_construct(id=logger, place=place),))
     ingest = IngestSettings(default_limits=profile.name)
     return Rules.model_construct(profiles={profile.name: profile}, containers={CONTAINER: box}, ingest=ingest)
-
-
-def _under(rules: Rules, profile: Profile) -> Rules:
-    """The rules with every container under one profile."""
-    containers = {key: box.model_copy(update={"limits": profile.name}) for key, box in rules.containers.items()}
-    ingest = rules.ingest.model_copy(update={"default_limits": profile.name})
-    return Rules(
-        instance=rules.instance,
-        ingest=ingest,
-        alerts=rules.alerts,
-        profiles={profile.name: profile},
-        containers=containers,
-        consignments=rules.consignments,
-    )

@@ -24,7 +24,7 @@ CALM_S = 30.0  # of movement until the alarm of a stalled part is over: one that
 MAX_LOOK_S = 2 * LOOK_S  # what one look may count: while the whole process was stopped no part was stuck
 END_S = 120.0  # a step that takes this long never comes back: a disk that hangs, a lock that nobody gives back
 LEAVE_S = 9.5  # from SIGTERM to the end at the latest: the 10 s that are promised, less the interpreter's own end
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger(__name__)
 
@@ -131,15 +131,16 @@ def _nobody() -> None:
     """Nobody else looks."""
 
 
-def end_on_signal(ended: threading.Event) -> None:
-    """Set `ended` at SIGTERM or Ctrl-C, and see to it that the process ends within LEAVE_S of it.
+def end_on_signal(ended: threading.Event, hangup: threading.Event) -> None:
+    """Set `ended` at SIGTERM or Ctrl-C, and see to it that the process ends within LEAVE_S of it; `hangup` at SIGHUP.
 
     A thread waits for the signals: a handler would run amid whatever the main thread does, the event's own lock held.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # threads that start from now on inherit it
 
     def wait() -> None:
-        number = signal.sigwait(SIGNALS)
+        while (number := signal.sigwait(SIGNALS)) == signal.SIGHUP:
+            hangup.set()
         leave_later()
         ended.set()
         log.info("%s: coming to an end", signal.Signals(number).name)

@@ -14,7 +14,9 @@ from prometheus_client.exposition import generate_latest
 
 from monitor.config import Rules
 from monitor.consumers import WatchReader
-from monitor.consumers.phases import PhaseReader
+from monitor.consumers.acted import alert_as_acted
+from monitor.consumers.operators import OperatorReader
+from monitor.consumers.silences import Silences
 from monitor.journal import JournalReader
 from monitor.journal.room import used_bytes
 from monitor.model.clock import NS_PER_S, rfc3339
@@ -31,12 +33,14 @@ class StateReader:
     def __init__(self, state_dir: Path) -> None:
         self.journal = JournalReader(state_dir)
         self.watch = WatchReader(state_dir)
-        self.phases = PhaseReader(self.journal)
+        self.operators = OperatorReader(self.journal)
+        self._silences = Silences(self.journal)
         self._files = (state_dir / "journal.db", state_dir / "journal.db-wal")
 
     def document(self, rules: Rules, now_ns: int) -> Document:
-        """Journal, quarantine, gaps, loggers, open alerts, and the phase of each container at `now_ns`."""
+        """Journal, quarantine, gaps, loggers, open alerts, and how each container stands at `now_ns`."""
         pos, head = self.journal.head()
+        containers = self.containers(rules, now_ns)
         return {
             "journal": {
                 "pos": pos,
@@ -48,8 +52,26 @@ class StateReader:
             "gaps": self.journal.gaps(),
             "loggers": list(self._loggers(rules)),
             "alerts": self.watch.book.open_counts(),
-            "phases": self.phases.present(rules, now_ns),
+            "phases": {name: container["phase"] for name, container in containers.items()},
+            "containers": containers,
         }
+
+    def containers(self, rules: Rules, now_ns: int) -> dict[str, Document]:
+        """Of each container its phase, custodian, whether it is armed, and its silences that are or will be."""
+        self._silences.refresh()
+        return {
+            name: standing | {"silences": [one.document(now_ns) for one in self._silences.coming(now_ns, name)]}
+            for name, standing in self.operators.containers(rules, now_ns).items()
+        }
+
+    def silences(self, now_ns: int) -> list[Document]:
+        """All silences in the order of their entry, also those that are over."""
+        self._silences.refresh()
+        return [one.document(now_ns) for one in self._silences.all()]
+
+    def alert(self, key: str) -> Document | None:
+        """The alert of an id with what operators did about it, None where there is none."""
+        return alert_as_acted(self.watch, self.journal, key)
 
     def close(self) -> None:
         """Give the files back."""

@@ -15,6 +15,7 @@ from monitor.model.errors import DiskFull, TcmError
 from monitor.model.progress import Progress
 
 IDLE_S = 0.1  # how often a part without work looks at time: acknowledgements and ticks fall due without a message
+GIVEN_WAY_S = 0.1  # what a part in a flood waits after a step, so that the one before it has the processor
 FULL_S = 1.0  # until what a full disk did not take is tried again
 STALL_S = 10.0  # a step does a bounded piece of work, tens of ms; work that nobody takes up for so long is stuck
 
@@ -36,11 +37,15 @@ class Pace:
         self._position = position
 
 
+def _never() -> bool:
+    return False
+
+
 class Loop:
     """Steps a part until told to stop, and wakes others when there was something to do.
 
     `pace` is that of the part's work, `step_pace` that of the steps themselves. What the disk has no room for was not
-    kept and is tried again. Work that `is_local` needs no server.
+    kept and is tried again. Work that `is_local` needs no server. While `gives_way` says so it pauses after each step.
     """
 
     def __init__(
@@ -51,8 +56,10 @@ class Loop:
         wakes: tuple[Loop, ...] = (),
         *,
         is_local: bool = False,
+        gives_way: Callable[[], bool] = _never,
     ) -> None:
         self.name, self._step, self._progress, self._wakes, self._is_local = name, step, progress, wakes, is_local
+        self._gives_way = gives_way
         self.wake = threading.Event()
         self.steps = 0
         self.pace, self.step_pace = Pace(progress), Pace(self._step_progress)
@@ -74,6 +81,8 @@ class Loop:
             if did:
                 for other in self._wakes:
                     other.wake.set()
+                if self._gives_way():
+                    stopping.wait(GIVEN_WAY_S)
             else:
                 self.wake.wait(IDLE_S)
                 self.wake.clear()

@@ -155,8 +155,21 @@ class DaemonProcess:
 
     def get(self, path: str) -> tuple[int, Any]:
         """Status and body (read as JSON where it is JSON) of a page; (0, None) when nobody answers."""
+        return self._ask(urllib.request.Request(f"http://{HOST}:{self.port}{path}"), 5)
+
+    def post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        """The same of a POST as an operator, who has the token."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"} | (headers or {})
+        return self._ask(urllib.request.Request(f"http://{HOST}:{self.port}{path}", body, headers), 30)
+
+    @property
+    def token(self) -> str:
+        """What allows to act."""
+        return (self.state_dir / "operator.token").read_text().strip()
+
+    def _ask(self, request: urllib.request.Request, limit_s: float) -> tuple[int, Any]:
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=limit_s) as answer:
                 return answer.status, _json_or_text(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, _json_or_text(error.read())

@@ -22,14 +22,22 @@ PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv
 class Logger:
     """A logger that keeps what it made, and sends it when it is told to.
 
-    With `clk` below 2 its times count from START_NS all the same, but are not told: `t0` is the time since the boot.
+    It booted at `start_ns`. With `clk` below 2 its times count from there all the same, but are not told: `t0` is the
+    time since the boot.
     """
 
     def __init__(
-        self, broker_port: int, name: str, *, container: str = "C-1", protocol: str = "5", clk: int = 2
+        self,
+        broker_port: int,
+        name: str,
+        *,
+        container: str = "C-1",
+        protocol: str = "5",
+        clk: int = 2,
+        start_ns: int = START_NS,
     ) -> None:
         self.name, self.container, self.clk = name, container, clk
-        self.topic = f"tcm/v1/{container}/{name}"
+        self.topic, self.start_ns = f"tcm/v1/{container}/{name}", start_ns
         self.boot = crc32(name.encode())
         self.records: list[tuple[str, bytes]] = []  # kind and payload by seq
         self.acks: list[Ack] = []
@@ -71,7 +79,7 @@ class Logger:
         """Announce what was made and what is still held."""
         held = [(self.boot, self.upto + 1, len(self.records) - 1)] if self.upto + 1 < len(self.records) else []
         status = Status("online", serial="SN-1", next_seq=len(self.records), held=held, interval_us=1_000_000)
-        self.publish(f"{self.topic}/up/status", encode_status(self._stamp(START_NS), status), retain=True)
+        self.publish(f"{self.topic}/up/status", encode_status(self._stamp(self.start_ns), status), retain=True)
 
     def env(self, t0_ns: int, rows: Sequence[Sequence[float]], *channels: str) -> int:
         """Make a block of readings a second apart; its seq."""
@@ -111,7 +119,7 @@ class Logger:
         )
 
     def _stamp(self, t0_ns: int) -> Stamp:
-        mono_ns = t0_ns - START_NS
+        mono_ns = t0_ns - self.start_ns
         return Stamp(self.boot, t0_ns if self.clk == 2 else mono_ns, mono_ns, self.clk)
 
     def _confirmed_subscription(self) -> None:

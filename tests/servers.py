@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import http.client
+import json
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 HOST = "127.0.0.1"
@@ -182,6 +184,52 @@ bind-address = "{host}:{rpc_port}"
 """
 
 
+class Alertmanager(Server):
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def alerts(self) -> list[Any]:
+        """Its open alerts, as API v2 lists them."""
+        status, answer = _get(self.port, "/api/v2/alerts")
+        assert status == 200, answer
+        listed: list[Any] = json.loads(answer)
+        return listed
+
+
+@contextmanager
+def alertmanager(webhook_url: str) -> Iterator[Alertmanager]:
+    """A Prometheus Alertmanager, started; each change of an alert it POSTs by itself to `webhook_url`."""
+    program = _program("prometheus-alertmanager", "prometheus-alertmanager")
+    with tempfile.TemporaryDirectory(prefix="tcm-alertmanager-") as name:
+        folder, port = Path(name), free_port()
+        (folder / "alertmanager.yml").write_text(_ALERTMANAGER_CONFIG.format(url=webhook_url))
+        command = [
+            *(program, f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/data"),
+            *(f"--web.listen-address={HOST}:{port}", "--cluster.listen-address="),  # alone, no cluster
+        ]
+        server = Alertmanager(command, folder, port, lambda: _get(port, "/-/ready")[0] == 200)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+_ALERTMANAGER_CONFIG = """
+route:
+  receiver: test
+  group_by: ["..."]
+  group_wait: 0s
+  group_interval: 100ms
+receivers:
+  - name: test
+    webhook_configs:
+      - url: "{url}"
+        send_resolved: true
+"""
+
+
 class Gateway:
     """InfluxDB 2's `/api/v2/write` and `/query` in front of an InfluxDB 1 server.
 
@@ -290,11 +338,17 @@ def _accepts(port: int) -> bool:
 
 
 def _pings(port: int) -> bool:
+    return _get(port, "/ping")[0] == 204
+
+
+def _get(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body of the answer, 0 when there is none."""
     connection = http.client.HTTPConnection(HOST, port, timeout=1.0)
     try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == 204
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
     except (OSError, http.client.HTTPException):
-        return False
+        return 0, b""
     finally:
         connection.close()

@@ -53,8 +53,9 @@ def _unit(size: float, unit: str) -> tuple[float, str]:
 
 def _number(value: float, digits: int) -> str:
     """A number with so many significant digits, without zeros at its end."""
-    if not LEAST <= abs(value) < MOST:
-        return f"{value + 0.0:.{digits}g}"  # -0.0 too is 0
+    text = f"{value + 0.0:.{digits}g}"  # -0.0 too is 0
+    if "e" not in text or not LEAST <= abs(value) < MOST:
+        return text
     text = f"{value:.{max(digits - 1 - floor(log10(abs(value))), 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

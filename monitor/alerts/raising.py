@@ -11,6 +11,7 @@ from monitor.model.alert import FIRING, Alert, Evidence, alert_id
 from monitor.model.batch import Finding
 from monitor.model.limit import Rule, ShockRule
 
+NOT_ARMED = "info"  # the severity while a container is not armed
 LATEST = " at the latest (clock not set, sent from memory)"
 
 
@@ -29,26 +30,26 @@ class Origin(NamedTuple):
 def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
     """The alert of a `fired` finding.
 
-    Alerts of a container that is not armed are raised as `info`: bench handling wakes nobody.
+    Alerts of what began while its container was not armed are raised as `info`: bench handling wakes nobody.
     """
-    container = rules.container(finding.container)
-    logger = rules.logger(finding.container, finding.logger)
-    rule = next(rule for rule in rules.profile(finding.container).rule if rule.id == finding.rule)
+    container, start_ns = finding.container, finding.start_ns
+    logger = rules.logger(container, finding.logger)
+    rule = rules.profile(container).by_id[finding.rule]
     judgement = decision(rule, finding)
     limit = limit_of_value(rule, finding)
     return Alert(
-        id=alert_id(finding.rule, finding.container, finding.logger, finding.channel, finding.start_ns),
+        id=alert_id(finding.rule, container, finding.logger, finding.channel, start_ns),
         rule=rule.id,
         kind=rule.kind,
-        container=finding.container,
+        container=container,
         logger=finding.logger,
         serial=logger.serial,
         place=logger.place,
         channel=finding.channel,
         axis=finding.axis,
-        severity=rule.severity if container.armed else "info",
+        severity=rule.severity if rules.is_armed(container, start_ns, finding.logger) else NOT_ARMED,
         state=FIRING,
-        occurred_ns=finding.start_ns,
+        occurred_ns=start_ns,
         reported_ns=origin.received_ns,
         cleared_ns=None,
         value=finding.value,
@@ -58,12 +59,13 @@ def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
         uncertainty=finding.uncertainty,
         decision=judgement,
         clock_uncertainty_s=origin.clock_uncertainty_s,
-        phase=rules.phase_at(finding.container, finding.start_ns),
-        profile_digest=rules.profile_digest(finding.container),
+        phase=rules.phase_at(container, start_ns),
+        profile_digest=rules.profile_digest(container),
         evidence=Evidence(finding.pos, finding.boot, finding.seq),
         message=begun(rule, finding, logger, judgement) + (LATEST if origin.is_latest else ""),
         quantity=quantity_of_value(rule) if isinstance(rule, ShockRule) else None,
         margin=margin_of_value(rule, finding.value, limit) if isinstance(rule, ShockRule) else None,
+        custodian=rules.custodian_at(container, start_ns),
     )
 
 

@@ -14,17 +14,24 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         if sys.argv[1:2] == ["run"]:
-            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until it listens to them
+            # until it listens to them
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         import sqlite3
 
         from monitor.cli.commands import app
         from monitor.cli.output import fail
-        from monitor.model.errors import TcmError
+        from monitor.cli.written import lost, prepare_output
+        from monitor.model.errors import Conflict, TcmError
 
+        prepare_output()
         try:
             app()
         except TcmError as error:
-            fail(error)
+            fail(error, 1 if isinstance(error, Conflict) else 2)
+        except OSError as error:
+            if sys.argv[1:2] == ["run"]:
+                raise  # of a daemon the log needs all of it
+            fail(lost(error))
         except sqlite3.Error as error:
             hint = "a full disk, or a damaged file: watch.db, store.db and notify.db may be moved away, journal.db not"
             fail(TcmError("use the state directory", "", str(error), hint))

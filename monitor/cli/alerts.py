@@ -1,11 +1,15 @@
-"""`tcm alerts`: what was raised."""
+"""`tcm alerts`: what was raised, all there is of one, that somebody has seen it, and what comes."""
 
 from __future__ import annotations
 
+import json
+import sys
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.entering import ByOption, RemarkOption, enter
 from monitor.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -17,37 +21,49 @@ from monitor.cli.output import (
     query,
     require_container,
     require_state,
-    table,
+    say,
+    tell,
 )
 
 if TYPE_CHECKING:
+    from monitor.alerts.query import AlertQuery
     from monitor.config import Config
+    from monitor.model.errors import UnknownName
 
-app = typer.Typer(help="Alerts: list them.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Alerts: list, show, acknowledge, watch them.", no_args_is_help=True, rich_markup_mode=None)
+GLOB_SIGNS = set("*?[")
+StateOption = Annotated[str | None, typer.Option(help="Only in this state: firing, acknowledged, cleared.")]
+SeverityOption = Annotated[str | None, typer.Option(help="Only of this severity: info, warning, alarm.")]
+ContainerOption = Annotated[str | None, typer.Option(help="Only of this container; * stands for any characters.")]
+RuleOption = Annotated[str | None, typer.Option(help="Only of this rule; * stands for any characters.")]
+AlertArgument = Annotated[str, typer.Argument(metavar="ID", help="The alert's id, as list shows it.")]
 
 
 @app.callback()
 def alerts() -> None:
-    """Alerts: what was raised and how it ended."""
+    """Alerts: what was raised, who has seen it, and how it ended."""
 
 
 @app.command("list")
 def list_alerts(
+    state: StateOption = None,
+    severity: SeverityOption = None,
+    container: ContainerOption = None,
+    rule: RuleOption = None,
+    since: Annotated[str | None, typer.Option(help="Only what occurred at this time or later, RFC 3339.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    state: Annotated[str | None, typer.Option(help="Only alerts in this state: firing, acknowledged, cleared.")] = None,
-    container: Annotated[str | None, typer.Option(help="Only alerts of this container.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List published alerts, cleared ones included. Example: tcm alerts list --state firing"""
-    from monitor.model.alert import STATES
+    """List published alerts, cleared ones included. Example: tcm alerts list --state firing --severity alarm"""
+    from monitor.alerts.query import AlertQuery
 
-    if state is not None and state not in STATES:
-        raise typer.BadParameter(f"expected one of {', '.join(STATES)}", param_hint="--state")
+    given = {"state": state, "severity": severity, "container": container, "rule": rule, "since": since}
+    asked = AlertQuery.read({key: value for key, value in given.items() if value})
     loaded = load(config)
-    rows = ask_daemon(loaded, f"/api/alerts{query(state=state, container=container)}")
+    rows = ask_daemon(loaded, f"/api/alerts{query(**given)}")
     if rows is None:
-        rows = _offline(loaded, state, container)
-    if container is not None and not rows:
+        rows = _offline(loaded, asked)
+    if container is not None and not rows and not GLOB_SIGNS & set(container):
         require_container(loaded, "list alerts", container)
     if as_json:
         print_json(rows)
@@ -55,32 +71,121 @@ def list_alerts(
         show(rows)
 
 
-def _offline(config: Config, state: str | None, container: str | None) -> list[dict[str, Any]]:
-    import sys
+@app.command("show")
+def show_alert(key: AlertArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Show all there is of an alert, and draw the readings around its limit.
 
-    from monitor.consumers import WatchReader
+    Example: tcm alerts show 7c1f0e9a3b5d2c44
+    """
+    from monitor.cli.alert_text import alert_lines
+    from monitor.cli.drawing import style_for
+    from monitor.model.channel import is_identifier
 
-    require_state(config)
-    print(f"no daemon is running; read from {config.state_dir}", file=sys.stderr)
-    reader = WatchReader(config.state_dir)
-    rows = reader.book.alerts(state, container)
-    reader.close()
-    return rows
+    loaded = load(config)
+    if not is_identifier(key):
+        raise _no_alert(key)
+    evidence = ask_daemon(loaded, f"/api/alerts/{key}")
+    if evidence is None:
+        evidence = _evidence_offline(loaded, key)
+    if as_json:
+        print_json(evidence)
+    else:
+        print("\n".join(alert_lines(evidence, console().width, style_for(sys.stdout.encoding))))
+
+
+@app.command("ack")
+def acknowledge(
+    key: AlertArgument,
+    by: ByOption = None,
+    remark: RemarkOption = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Journal that somebody has seen an alert and sees to it; exit 1 when somebody did before, or it has ended.
+
+    Example: tcm alerts ack 7c1f0e9a3b5d2c44 --remark "doors closed again"
+    """
+    said = enter(load(config), {"type": "ack", "alert": key, "by": by, "remark": remark})
+    if as_json:
+        print_json(said)
+    else:
+        tell(f"{said['alert']}: acknowledged by {said['by']} at {said['entered_at']}")
+
+
+@app.command("watch")
+def watch(
+    severity: SeverityOption = None,
+    container: ContainerOption = None,
+    rule: RuleOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Print each change of an alert as it happens, until Ctrl-C; with --json a document a line.
+
+    Example: tcm alerts watch --severity alarm
+    """
+    from monitor.alerts.query import AlertQuery
+    from monitor.cli.alert_text import change_line
+    from monitor.cli.following import follow
+
+    given = {"severity": severity, "container": container, "rule": rule}
+    asked = AlertQuery.read({key: value for key, value in given.items() if value})
+    for change in follow(load(config)):
+        if not _is_meant(asked, change["alert"]):
+            continue
+        if as_json:
+            print(json.dumps(change, ensure_ascii=False), flush=True)
+        else:
+            print(change_line(change["at"], change["alert"], console().width), flush=True)
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """A table of the alerts that count, or a line that says there are none; another says how many were merged."""
-    from rich.text import Text
+    """The alerts that count, or a line that says there are none; another says how many were merged."""
+    from monitor.cli.alert_text import list_lines
 
-    counting = [row for row in rows if row["merged_into"] is None]
-    if counting:
-        listed = table("severity", "state", "decision", "rule", "what")
-        for column in listed.columns[:3]:
-            column.no_wrap = True
-        for row in counting:
-            listed.add_row(*(Text(row[key]) for key in ("severity", "state", "decision", "rule", "message")))
-        console().print(listed)
-    else:
-        print("no alerts")
-    if len(counting) < len(rows):
-        print(f"{len(rows) - len(counting)} merged into others or withdrawn are left out; --json has all")
+    for line in list_lines(rows, console().width):
+        print(line)
+
+
+def _is_meant(asked: AlertQuery, alert: dict[str, Any]) -> bool:
+    """Whether somebody who follows has asked for an alert, by severity, container and rule."""
+    return (
+        asked.severity in (None, alert["severity"])
+        and fnmatchcase(alert["container"], asked.container or "*")
+        and fnmatchcase(alert["rule"], asked.rule or "*")
+    )
+
+
+def _no_alert(key: str) -> UnknownName:
+    from monitor.model.errors import UnknownName
+
+    return UnknownName("show alert", key, "there is no such alert", "tcm alerts list shows all")
+
+
+def _offline(config: Config, asked: AlertQuery) -> list[dict[str, Any]]:
+    from contextlib import closing
+
+    from monitor.consumers import WatchReader
+
+    _say_offline(config)
+    with closing(WatchReader(config.state_dir)) as reader:
+        return reader.listing.alerts(asked)
+
+
+def _evidence_offline(config: Config, key: str) -> dict[str, Any]:
+    from contextlib import closing
+
+    from monitor.consumers import WatchReader
+    from monitor.examine.evidence import evidence_of
+
+    _say_offline(config)
+    with closing(WatchReader(config.state_dir)) as reader:
+        alert = reader.book.body(key)
+    if alert is None:
+        raise _no_alert(key)
+    return evidence_of(config.state_dir, alert)
+
+
+def _say_offline(config: Config) -> None:
+    require_state(config)
+    say(f"no daemon is running; read from {config.state_dir}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,8 @@ def backup(
     loaded = load(config)
     with bar("back up") as progress:
         document = back_up(loaded.state_dir, folder.absolute(), progress)
+    for sha256 in document["lost_attachments"]:
+        print(f"tcm: warning: an operator's record names attachment {sha256}, which is not there", file=sys.stderr)
     if as_json:
         print_json(document)
         return

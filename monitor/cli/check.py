@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +14,17 @@ from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, print_j
 
 if TYPE_CHECKING:
     from monitor.config import Config, Problem
+    from monitor.config.alerting import NotifierSettings
+    from monitor.model.operator_book import OperatorBook
 
 TRY_S = 20.0  # half of it for the connection, and as much until the broker gives the session's own message back
 
 
 def check(
     config: ConfigOption = DEFAULT_CONFIG,
-    connect: Annotated[bool, typer.Option("--connect", help="Also try the broker and the store.")] = False,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also try broker, store and notifiers; nobody is told.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check the configuration. Example: tcm check --connect --config config/monitor.toml"""
@@ -28,7 +34,7 @@ def check(
     warnings: list[Problem] = []
     try:
         loaded = load_config(config)
-        warnings = warnings_of(loaded)
+        warnings = warnings_of(loaded, operators=_operators(loaded))
         if connect:
             errors = _try_servers(loaded, str(config))
     except ConfigProblems as problems:
@@ -44,8 +50,21 @@ def check(
     sys.exit(2 if errors else 0)
 
 
+def _operators(config: Config) -> OperatorBook | None:
+    """What operators set, None where there is no journal yet or it belongs to somebody else."""
+    from monitor.consumers.operators import OperatorReader
+    from monitor.journal import JournalReader
+    from monitor.model.errors import JournalError
+
+    try:
+        with closing(JournalReader(config.state_dir)) as reader:
+            return OperatorReader(reader).book()
+    except JournalError:
+        return None
+
+
 def _try_servers(config: Config, file: str) -> list[Problem]:
-    """Connect to broker and store once, as the daemon would."""
+    """Connect to broker, store and notifiers once, as the daemon would."""
     from monitor.config import Problem
     from monitor.model.errors import TcmError
     from monitor.sinks.opening import open_sink
@@ -60,7 +79,21 @@ def _try_servers(config: Config, file: str) -> list[Problem]:
         sink.close()
     except TcmError as error:
         problems.append(Problem(file, "store.url", f"expected a store that takes what is written: {error}"))
+    problems += [problem for settings in config.notifiers for problem in _try_notifier(config, settings, file)]
     return problems
+
+
+def _try_notifier(config: Config, settings: NotifierSettings, file: str) -> Iterator[Problem]:
+    """Reach a notifier's receiver, without telling anybody."""
+    from monitor.cli.notify import open_alone
+    from monitor.config import Problem
+    from monitor.model.errors import TcmError
+
+    try:
+        with closing(open_alone(config, settings)) as transport:
+            transport.reach()
+    except TcmError as error:
+        yield Problem(file, f"notifier.{settings.name}", f"expected a receiver that can be told: {error}")
 
 
 def _try_broker(config: Config) -> str:

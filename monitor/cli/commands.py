@@ -7,10 +7,28 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import alerts, backup, check, demo, journal, limits, phase, replay, run, shock, status, store
+from monitor.cli import (
+    alerts,
+    backup,
+    check,
+    demo,
+    journal,
+    limits,
+    log,
+    notify,
+    phase,
+    replay,
+    run,
+    shock,
+    silence,
+    status,
+    store,
+)
+from monitor.cli.written import Commands
 
 app = typer.Typer(
     name="tcm",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode=None,  # a third of the start-up time
     add_completion=False,
@@ -39,7 +57,10 @@ app.command("check")(check.check)
 app.command("status")(status.status)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(phase.app, name="phase")
+app.add_typer(log.app, name="log")
+app.add_typer(silence.app, name="silence")
 app.add_typer(limits.app, name="limits")
+app.add_typer(notify.app, name="notify")
 app.add_typer(shock.app, name="shock")
 app.add_typer(store.app, name="store")
 app.add_typer(journal.app, name="journal")

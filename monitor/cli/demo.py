@@ -162,12 +162,14 @@ def _view(daemon: Daemon, clock: AcceleratedClock, broker: Broker, as_json: bool
 
 
 def _summary(daemon: Daemon, folder: Path) -> dict[str, Any]:
-    status = daemon.status()
+    from monitor.alerts.query import AlertQuery
+
+    status = daemon.service.status()
     return {
         "records": status["ingest"]["records"],
         "readings": daemon.parts.watch.readings,
         "events": daemon.parts.watch.events,
-        "alerts": daemon.alerts(None, None),
+        "alerts": daemon.service.alerts(AlertQuery()),
         "quarantined": status["quarantined"],
         "gaps": status["gaps"],
         "state_dir": str(folder / "var"),

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from monitor.alerts.query import AlertQuery
 from monitor.app import Daemon
 from monitor.model.alert import OPEN_STATES
 from monitor.model.clock import Clock, rfc3339
@@ -61,7 +62,7 @@ class LineView:
 
     def update(self, elapsed_s: float) -> None:
         """Say what is new."""
-        for number, _, alert in self._daemon.transitions(self._told):
+        for number, _, _, alert in self._daemon.service.changes(self._told):
             self._told = number
             self._say(f"{alert['severity']} {alert['state']}: {alert['rule']}: {alert['message']}")
         if elapsed_s >= self._next_s:
@@ -91,7 +92,7 @@ class LiveView:
         self._live.stop()
 
     def _picture(self) -> Group:
-        alerts = self._daemon.alerts(None, None)
+        alerts = self._daemon.service.alerts(AlertQuery())
         headed = Text(headline(self._daemon, self._clock), style="bold")
         size = self._console.size
         readings = self._readings(alerts, is_wide=size.width >= WIDE)
@@ -99,12 +100,12 @@ class LiveView:
         return Group(headed, _alert_table(alerts, max(min(room, MAX_SHOWN_ALERTS), 1)), readings)
 
     def _readings(self, alerts: list[dict[str, Any]], *, is_wide: bool) -> Table:
-        rules = self._daemon.config.rules
+        rules = self._daemon.service.config.rules
         worst = {(a["container"], a["logger"]): a["severity"] for a in alerts if a["state"] in OPEN_STATES}
         table = Table("container", "logger", *(heading for _, heading, _, _ in COLUMNS), "alert", box=box.SIMPLE_HEAD)
         if is_wide:
             table.add_column("place")
-        for (container, logger), values in sorted(self._daemon.latest().items()):
+        for (container, logger), values in sorted(self._daemon.service.latest().items()):
             cells = [_cell(values.get(channel, math.nan) * factor, digits) for channel, _, factor, digits in COLUMNS]
             severity = worst.get((container, logger), "")
             place = rules.logger(container, logger).place or ""
@@ -116,7 +117,7 @@ class LiveView:
 def headline(daemon: Daemon, clock: Clock) -> str:
     """One line on the whole: time and phase, records, rate, backlog, alerts."""
     now_ns = clock.now_ns() // 10**9 * 10**9
-    status = daemon.status()
+    status = daemon.service.status()
     phases = sorted(set(status["phases"].values()))
     ingest, alerts = status["ingest"], status["alerts"]
     backlog = max(consumer["backlog"] for consumer in status["consumers"].values())

@@ -8,16 +8,22 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.message import Message
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from monitor import API, __version__
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from monitor.config import Config
+    from monitor.model.errors import TcmError
 
 DEFAULT_CONFIG = Path("config/monitor.toml")
 ConfigOption = Annotated[Path, typer.Option("--config", envvar="TCM_CONFIG", help="The configuration file.")]
@@ -26,6 +32,7 @@ PIPE_WIDTH = 120
 MAX_REASON_BYTES = 4096
 HTTP_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 << 20
+OTHER_PROGRAM = "does another program listen there? else restart the daemon"
 
 
 def load(path: Path) -> Config:
@@ -59,10 +66,26 @@ def table(*headings: str) -> Table:
     return made
 
 
-def fail(error: Exception) -> NoReturn:
-    """Say on standard error what is wrong, and end with status 2."""
-    print(f"tcm: {error}", file=sys.stderr)
-    sys.exit(2)
+def tell(text: str) -> None:
+    """Text on standard output, its lines folded to the terminal where it is one."""
+    _fold(console(), text, is_terminal=sys.stdout.isatty())
+
+
+def say(text: str) -> None:
+    """The same on standard error: what is no answer."""
+    from rich.console import Console
+
+    _fold(Console(stderr=True), text, is_terminal=sys.stderr.isatty())
+
+
+def _fold(out: Console, text: str, *, is_terminal: bool) -> None:
+    out.print(text, markup=False, highlight=False, emoji=False, soft_wrap=not is_terminal)
+
+
+def fail(error: Exception, status: int = 2) -> NoReturn:
+    """Say on standard error what is wrong, and end with a status."""
+    say(f"tcm: {error}")
+    sys.exit(status)
 
 
 def ask_daemon(
@@ -72,26 +95,63 @@ def ask_daemon(
     limit_s: float = HTTP_TIMEOUT_S,
     content_type: str = "application/octet-stream",
 ) -> Any | None:
-    """The daemon's JSON answer to GET (or POST with a body), None when no daemon listens.
+    """The daemon's JSON answer to GET (or POST with a body, with the operators' token), None when no daemon listens.
 
-    Raises TcmError when it refuses the request.
+    UnknownName, Conflict or another TcmError when it refuses the request, cannot be understood, or the token is not
+    there for this user.
     """
     from monitor.model.errors import TcmError
 
     url = f"http://{config.web.listen}{path}"
-    headers = {} if body is None else {"Content-Type": content_type}
+    headers, no_token = ({}, "") if body is None else _entitled(config, content_type)
     request = urllib.request.Request(url, body, headers)  # the scheme is ours, http on the configured address
     try:
         with urllib.request.urlopen(request, timeout=limit_s) as answer:  # as above
+            require_api(url, answer.headers)
             return json.loads(answer.read(MAX_ANSWER_BYTES))
     except urllib.error.HTTPError as error:
-        raise TcmError(_reason(error.read(MAX_REASON_BYTES)) or f"the daemon at {url} answers {error.code}") from None
+        require_api(url, error.headers)
+        raise refusal(url, error, no_token) from None
     except (urllib.error.URLError, OSError):
         return None
-    except ValueError as error:
-        raise TcmError(
-            "ask the daemon", url, f"its answer is no JSON: {error}", "does another program listen there?"
-        ) from None
+    except (ValueError, HTTPException) as error:
+        raise TcmError("ask the daemon", url, f"its answer cannot be read: {error}", OTHER_PROGRAM) from None
+
+
+def require_api(url: str, headers: Message) -> None:
+    """TcmError when an answer is not of a daemon that speaks this version's API."""
+    from monitor.model.errors import TcmError
+
+    api, version = headers.get("TCM-API"), headers.get("TCM-Version", "?")
+    if api is None:
+        cause = "what answers is no daemon, or one of an earlier version"
+        raise TcmError("ask the daemon", url, cause, OTHER_PROGRAM)
+    if api != API:
+        cause = f"it is version {version} with API {api}, this command is version {__version__} with API {API}"
+        raise TcmError("ask the daemon", url, cause, "use the tcm that came with the daemon, or restart the daemon")
+
+
+def _entitled(config: Config, content_type: str) -> tuple[dict[str, str], str]:
+    """The headers of a POST, and why there is no token among them ("": there is)."""
+    from monitor.config.operator_token import read_token
+    from monitor.model.errors import ConfigError
+
+    headers = {"Content-Type": content_type}
+    try:
+        return headers | {"Authorization": f"Bearer {read_token(config.token_file)}"}, ""
+    except ConfigError as error:  # without a daemon nobody asks for it
+        return headers, str(error)
+
+
+def refusal(url: str, error: urllib.error.HTTPError, no_token: str = "") -> TcmError:
+    """What the daemon's refusal becomes here; `no_token` says why none was sent."""
+    from monitor.model.errors import Conflict, TcmError, UnknownName
+
+    if error.code == HTTPStatus.UNAUTHORIZED and no_token:
+        return TcmError(no_token)
+    kinds: dict[int, type[TcmError]] = {HTTPStatus.NOT_FOUND: UnknownName, HTTPStatus.CONFLICT: Conflict}
+    kind = kinds.get(error.code, TcmError)
+    return kind(_reason(error.read(MAX_REASON_BYTES)) or f"the daemon at {url} answers {error.code}")
 
 
 def _reason(answer: bytes) -> str:

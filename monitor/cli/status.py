@@ -18,12 +18,15 @@ from monitor.cli.output import (
 from monitor.model.condition import GATEWAY
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from monitor.config import Config
 
 
 CLOCKS = {0: "not set", 1: "free", 2: "set"}
 GAP_STATES = ("open", "requested", "lost")
 MAX_NAMED = 20  # containers that a line lists
+MAX_SILENCES = 3  # of a container; tcm silence list has all
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
@@ -93,6 +96,7 @@ def _show(document: dict[str, Any]) -> None:
         out.print(f"  {name}: at {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
     if document["provisional"]:
         out.print(_provisional(document["provisional"]), highlight=False)
+    out.print(_containers(document["containers"]))
     loggers = table("container", "phase", "logger", "state", "last seen", "settled to seq", "missing", "clock")
     for row in document["loggers"]:
         name = row["logger"] if row["registered"] else f"{row['logger']} (unregistered)"
@@ -109,6 +113,30 @@ def _show(document: dict[str, Any]) -> None:
         )
         loggers.add_row(*(Text(str(cell)) for cell in cells))
     out.print(loggers)
+
+
+def _containers(containers: dict[str, dict[str, Any]]) -> Table:
+    """How each container stands by what operators entered."""
+    from rich.text import Text
+
+    shown = table("container", "armed", "custodian", "silences")
+    for name, standing in containers.items():
+        silences = [f"{one['pos']} {one['state']} until {one['ends_at']}" for one in standing["silences"]]
+        more = len(silences) - MAX_SILENCES
+        listed = silences[:MAX_SILENCES] + ([f"and {more} others"] if more > 0 else [])
+        cells = (name, _armed(standing), standing["custodian"] or "-", ", ".join(listed) or "-")
+        shown.add_row(*(Text(cell) for cell in cells))
+    return shown
+
+
+def _armed(standing: dict[str, Any]) -> str:
+    """Whether a container is armed, and why not."""
+    disarmed = standing["disarmed"]
+    if disarmed is None:
+        until = standing["starting_until"]
+        return "yes" if until is None else f"starts up until {until}"
+    until = f" until {disarmed['until']}" if disarmed["until"] else ""
+    return f"no, by {disarmed['by'] or 'its file'}{until}"
 
 
 def _condition(condition: dict[str, str]) -> str:

@@ -8,6 +8,7 @@
 `load_config` reads all files and reports all problems at once; `warnings_of` says what loads but is hardly meant.
 """
 
+from monitor.config.alerting import AlertSettings, NotifierSettings
 from monitor.config.config import Config
 from monitor.config.inputs import SourceSettings
 from monitor.config.load import load_config, load_profile
@@ -18,11 +19,13 @@ from monitor.config.settings import IngestSettings, JournalSettings, MqttSetting
 from monitor.config.warnings import warnings_of
 
 __all__ = [
+    "AlertSettings",
     "Config",
     "ConfigProblems",
     "IngestSettings",
     "JournalSettings",
     "MqttSettings",
+    "NotifierSettings",
     "Problem",
     "Rules",
     "Settings",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from monitor.config.alerting import NotifierSettings
 from monitor.config.rules import Rules
 from monitor.config.settings import JournalSettings, MqttSettings, StoreSettings, WebSettings
 
@@ -23,12 +24,18 @@ class Config:
     store: StoreSettings
     web: WebSettings
     journal: JournalSettings
+    notifiers: tuple[NotifierSettings, ...] = ()
     files: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def instance(self) -> str:
         """The gateway's name."""
         return self.rules.instance
+
+    @property
+    def token_file(self) -> Path:
+        """Where the token of operators' actions is."""
+        return self.web.token_file or self.state_dir / "operator.token"
 
     @property
     def digest(self) -> str:

@@ -71,13 +71,13 @@ class _Place:
 
 
 def _locate(model: type[BaseModel], document: dict[str, Any], loc: tuple[int | str, ...]) -> _Place:
-    """Follow pydantic's location through model and document; entries of lists are called by their id."""
+    """Follow pydantic's location through model and document; entries of lists are called by their id or name."""
     key, owners, tables = "", [model], [model]
     here: Any = document
     for part in loc:
         if isinstance(part, int):
             here = here[part] if isinstance(here, list) else None
-            name = here.get("id") if isinstance(here, dict) else None
+            name = here.get("id", here.get("name")) if isinstance(here, dict) else None
             key += f".{name}" if isinstance(name, str) else f"[{part + 1}]"
         elif isinstance(here, dict) and part not in here and here.get("kind") == part:
             tables = [table for table in tables if part in get_args(table.model_fields["kind"].annotation)]

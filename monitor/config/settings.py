@@ -2,93 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from monitor.config.alerting import AlertSettings
+from monitor.config.address import HTTP, LocalPath, Text, split_address
+from monitor.config.alerting import MAX_NOTIFIERS, AlertSettings, NotifierSettings
+from monitor.config.broker import Broker
 from monitor.config.inputs import MAX_SOURCES, SourceSettings
 from monitor.config.secret import secret
 from monitor.model.limit import Identifier, Strict
 from monitor.model.strict import Bytes, Seconds
 
 DEFAULT_INSTANCE = "gateway-1"
-MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
-Text = Annotated[str, Field(min_length=1)]
 
 
-def _resolve(path: Path, info: ValidationInfo) -> Path:
-    """Make a path absolute from the folder of the file it stands in, which the loader hands over as context."""
-    return (info.context["folder"] / path).resolve() if info.context else path
-
-
-LocalPath = Annotated[Path, AfterValidator(_resolve)]
-
-
-def _split(url: str, schemes: tuple[str, ...], example: str) -> SplitResult:
-    """Take an address apart; ValueError says what was expected."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0  # a wrong port raises
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(f"expected an address such as {example}, got {url!r}")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"expected an address such as {example}; name and password have keys of their own")
-    return parts
-
-
-class MqttSettings(Strict):
+class MqttSettings(Broker):
     """How the broker is reached; `client_id` names the live session, the fill session appends "-fill"."""
 
-    url: str
     client_id: Text = f"tcm-{DEFAULT_INSTANCE}"
-    protocol: Literal["5", "3.1.1"] = "5"
-    username: Text | None = None
     password_file: LocalPath | None = None
-    ca_file: LocalPath | None = None
-    cert_file: LocalPath | None = None
-    key_file: LocalPath | None = None
 
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, url: str) -> str:
-        if _split(url, tuple(MQTT_PORTS), "mqtt://127.0.0.1:1883 or mqtts://broker:8883").path not in ("", "/"):
-            raise ValueError(f"expected an address without a path such as mqtt://127.0.0.1:1883, got {url!r}")
-        return url
-
-    @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        faults: list[str] = []
+    def _faults(self) -> Iterator[str]:
         if self.password_file and not self.username:
-            faults.append("username: missing; expected the name that goes with password_file")
-        if (self.cert_file is None) != (self.key_file is None):
-            faults.append("cert_file: expected both cert_file and key_file, or neither")
-        for key in ("ca_file", "cert_file"):
-            if getattr(self, key) and not self.tls:
-                faults.append(f"{key}: expected only with mqtts://, got {self.url!r}, which would not be encrypted")
-        if faults:
-            raise ValueError("\n".join(faults))
-        return self
-
-    @property
-    def host(self) -> str:
-        """The broker's name or address."""
-        return urlsplit(self.url).hostname or ""
-
-    @property
-    def port(self) -> int:
-        """The broker's port; by default 1883, and 8883 for TLS."""
-        parts = urlsplit(self.url)
-        return parts.port or MQTT_PORTS[parts.scheme]
-
-    @property
-    def tls(self) -> bool:
-        """Whether the connection is encrypted (mqtts://)."""
-        return urlsplit(self.url).scheme == "mqtts"
+            yield "username: missing; expected the name that goes with password_file"
+        yield from super()._faults()
 
     def password(self) -> str | None:
         """TCM_MQTT_PASSWORD, else what password_file holds, else None; ConfigError when the file cannot be used."""
@@ -112,7 +53,7 @@ class StoreSettings(Strict):
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
         if url is not None:
-            _split(url, ("http", "https"), "http://127.0.0.1:8086")
+            split_address(url, HTTP, "http://127.0.0.1:8086")
         return url
 
     @field_validator("dialect", mode="before")
@@ -143,9 +84,15 @@ class StoreSettings(Strict):
 
 
 class WebSettings(Strict):
-    """Where the page and the API listen, `host:port`; port 0 takes a free one."""
+    """Where the page and the API listen, `host:port`; port 0 takes a free one.
+
+    Whoever can read `token_file` (default: operator.token in the state directory) may act; the daemon makes it,
+    readable by `operators_group`.
+    """
 
     listen: str = "127.0.0.1:8700"
+    token_file: LocalPath | None = None
+    operators_group: Text | None = None
 
     @field_validator("listen")
     @classmethod
@@ -204,7 +151,20 @@ class Settings(Strict):
     ingest: IngestSettings = IngestSettings()
     alerts: AlertSettings = AlertSettings()
     journal: JournalSettings = JournalSettings()
+    notifier: tuple[NotifierSettings, ...] = Field(default=(), max_length=MAX_NOTIFIERS)
     source: tuple[SourceSettings, ...] = Field(default=(), max_length=MAX_SOURCES)
+
+    @field_validator("notifier")
+    @classmethod
+    def _check_notifiers(cls, notifiers: tuple[NotifierSettings, ...]) -> tuple[NotifierSettings, ...]:
+        """A name is what cursors, rows and the variable of the secret go by."""
+        names: dict[str, str] = {}
+        for notifier in notifiers:
+            if notifier.variable in names:
+                cause = f"expected a name of its own, {names[notifier.variable]} has the same {notifier.variable}"
+                raise ValueError(f"{notifier.name}: {cause}")
+            names[notifier.variable] = notifier.name
+        return notifiers
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -55,10 +56,14 @@ def read_source(path: Path, model: type[M], problems: list[Problem]) -> Source[M
         return Source(path, document, None)
 
 
-def read_folder(folder: Path, model: type[M], problems: list[Problem]) -> list[Source[M]]:
-    """Read the folder's TOML files in order of their names; OSError when there is no such folder."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix == ".toml" and not path.name.startswith("."))
-    return [read_source(path, model, problems) for path in paths]
+def read_folder(folder: Path, model: type[M], problems: list[Problem], instead: Mapping[Path, Path]) -> list[Source[M]]:
+    """Read the folder's TOML files in order of their names; OSError when there is no such folder.
+
+    `instead` says which other file is read in the place of one that is or would be there.
+    """
+    paths = {path for path in folder.iterdir() if path.suffix == ".toml" and not path.name.startswith(".")}
+    paths |= {path for path in instead if path.parent == folder}
+    return [read_source(instead.get(path, path), model, problems) for path in sorted(paths)]
 
 
 def _read_toml(path: Path, problems: list[Problem]) -> dict[str, Any] | None:

@@ -11,14 +11,21 @@ from monitor.config.phases import planned_phases
 from monitor.config.problems import Problem
 from monitor.config.reads import unmeasured
 from monitor.config.rules import Rules
-from monitor.model.leg import DEFAULT_PHASE, Consignment, Container, Logger
+from monitor.model.arming import is_armed_in
+from monitor.model.clock import datetime_ns
+from monitor.model.leg import DEFAULT_PHASE, Consignment, Container, Leg, Logger
 from monitor.model.limit import Profile, Rule, ShockRule
+from monitor.model.operator_book import OperatorBook
 from monitor.model.rules.accuracy import propagated
 
 
-def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]:
-    """Everything about the configuration that deserves a second look at `now` (aware; by default the present)."""
+def warnings_of(config: Config, now: dt.datetime | None = None, operators: OperatorBook | None = None) -> list[Problem]:
+    """Everything about the configuration that deserves a second look at `now` (aware; by default the present).
+
+    `operators` is what these set, where there is anybody to know it.
+    """
     moment = now or dt.datetime.now(dt.UTC)
+    rules = config.rules.with_operators(operators or OperatorBook())
     found: list[Problem] = []
     if not config.rules.containers:
         message = "no container is registered: all loggers are watched under ingest.default_limits"
@@ -35,7 +42,7 @@ def warnings_of(config: Config, now: dt.datetime | None = None) -> list[Problem]
             found.append(Problem(config.files.get(("settings", ""), ""), f"source[{number}].container", message))
     for container in config.rules.containers.values():
         file = config.files.get(("containers", container.id), container.id)
-        found += [Problem(file, key, message) for key, message in _of_container(config, container, moment)]
+        found += [Problem(file, key, message) for key, message in _of_container(rules, container, moment)]
     for consignment in config.rules.consignments.values():
         file = config.files.get(("consignments", consignment.id), consignment.id)
         found += [Problem(file, key, message) for key, message in _of_consignment(consignment)]
@@ -100,18 +107,30 @@ def _uncertainty(rules: Rules, container: Container, logger: Logger, rule: Rule)
     return next((uncertainty for uncertainty in known if uncertainty is not None), None)
 
 
-def _of_container(config: Config, container: Container, now: dt.datetime) -> Iterator[tuple[str, str]]:
+def _of_container(rules: Rules, container: Container, now: dt.datetime) -> Iterator[tuple[str, str]]:
     if container.limits is None:
-        yield "limits", f"not given; watched under the default {config.rules.profile(container.id).name}"
-    consignment = config.rules.consignment(container.id)
+        yield "limits", f"not given; watched under the default {rules.profile(container.id).name}"
+    consignment = rules.consignment(container.id)
     if consignment is None:
         yield "consignment", f"not given; the phase is always {DEFAULT_PHASE}"
-    ahead = [leg.id for leg in consignment.leg if leg.planned_end > now] if consignment else []
-    if ahead and not container.armed:
-        yield "armed", f"disarmed although legs are planned ({', '.join(ahead)}); alerts are raised as info only"
+    ahead = [leg for leg in consignment.leg if leg.planned_end > now] if consignment else []
+    disarmed = [leg.id for leg in ahead if _is_disarmed_on(rules, container, leg, now)]
+    if disarmed:
+        by = "by its file" if not container.armed else "by an operator (tcm log list)"
+        yield (
+            "armed",
+            f"disarmed {by} although legs are planned ({', '.join(disarmed)}); alerts are raised as info only",
+        )
     end = max(now, consignment.leg[-1].planned_end) if consignment and consignment.leg else now
     for logger in container.logger:
         yield from _of_logger(logger, now.date(), end.date())
+
+
+def _is_disarmed_on(rules: Rules, container: Container, leg: Leg, now: dt.datetime) -> bool:
+    """Whether a container is disarmed at some time of what is left of a leg."""
+    start_ns, end_ns = max(datetime_ns(leg.planned_start), datetime_ns(now)), datetime_ns(leg.planned_end)
+    spans = rules.armed_spans(container.id)
+    return not is_armed_in(spans, start_ns) or any(start_ns < at < end_ns and not armed for at, armed in spans)
 
 
 def _of_logger(logger: Logger, today: dt.date, end: dt.date) -> Iterator[tuple[str, str]]:

@@ -12,12 +12,13 @@ from monitor.consumers.base import Base
 from monitor.consumers.judge import Judge
 from monitor.consumers.watch import WatchReader
 from monitor.detect.engine import Judges
-from monitor.journal import JournalReader, Place
+from monitor.detect.nearest import Nearest
+from monitor.journal import JournalReader, Page, Place
 from monitor.journal.ordered import dropped_upto
-from monitor.journal.reader import MAX_BATCH_RECORDS
 from monitor.model.errors import TcmError
-from monitor.model.record import Record
 
+# Live a batch is small, as each alert in it waits for its end; here as many readings at once as are judged fastest.
+MAX_BATCH_RECORDS = 4_000  # and no more bytes than a reader gives at once
 Progress = Callable[[int, int], None]
 Adapt = Callable[[Rules], Rules]
 
@@ -29,12 +30,21 @@ class Beginning:
     daemon does not judge again what came too late to be placed behind it.
     """
 
-    def __init__(self, state_dir: Path, reader: JournalReader, adapt: Adapt | None, *, is_ordered: bool) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        reader: JournalReader,
+        adapt: Adapt | None,
+        *,
+        is_ordered: bool,
+        nearest: Nearest | None = None,
+    ) -> None:
         """`adapt` changes the rules: then what the daemon told says nothing.
 
-        TcmError when what the journal has dropped stands nowhere else.
+        How near anything comes to its limits goes to `nearest`. TcmError when what the journal has dropped stands
+        nowhere else.
         """
-        self._state_dir, self._reader, self._adapt = state_dir, reader, adapt
+        self._state_dir, self._reader, self._adapt, self._nearest = state_dir, reader, adapt, nearest
         dropped_pos = dropped_upto(reader)
         self.base = self._read_base() if dropped_pos or (is_ordered and adapt is None) else None
         if dropped_pos and (self.base is None or self.base.needed_from <= dropped_pos):
@@ -44,7 +54,12 @@ class Beginning:
 
     def judge(self, judges: Judges = "both") -> Judge:
         """A judge that has come so far."""
-        fresh = Judge(None, self._reader.anchor, self._adapt or _as_journalled, judges=judges)
+        fresh = Judge(
+            *(None, self._reader.anchor, self._adapt or _as_journalled),
+            judges=judges,
+            is_replay=True,
+            nearest=self._nearest,
+        )
         if self.base is None:
             return fresh
         config = self._reader.last_config(self.base.pos)
@@ -76,10 +91,10 @@ def _as_journalled(rules: Rules) -> Rules:
     return rules
 
 
-def journal_batches(reader: JournalReader, after_pos: int, progress: Progress) -> Iterator[list[Record]]:
-    """The records behind a position, in the order in which they are judged, a batch at a time."""
-    place, head = Place(after_pos), reader.head()[0]
+def journal_batches(reader: JournalReader, after_pos: int, head: int) -> Iterator[Page]:
+    """The records behind a position up to another, in the order in which they are judged, a batch at a time."""
+    place = Place(after_pos)
     while place.pos < head:
-        records, place = reader.read(place, min(MAX_BATCH_RECORDS, head - place.pos))
-        yield records
-        progress(place.pos, head)
+        page = reader.read(place, min(MAX_BATCH_RECORDS, head - place.pos))
+        yield page
+        place = page.reached

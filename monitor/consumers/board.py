@@ -1,30 +1,36 @@
-"""Board: tells the world of each transition of an alert, at least once and in order."""
+"""Board: tells the world of each transition of an alert, at least once and in the order of each alert."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from monitor.consumers.cursors import COUNTED_TABLE, begins_anew
+import orjson
+
+from monitor.consumers.cursors import begins_anew
+from monitor.consumers.notify_file import NotifyFile
+from monitor.consumers.turns import Turns
 from monitor.consumers.watch import WatchReader
-from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
+from monitor.journal.schema import write_failure
 from monitor.model.alert import CLEARED
 from monitor.model.clock import NS_PER_S, Clock
-from monitor.model.errors import TcmError
+from monitor.model.errors import DiskFull, JournalError, TcmError
 from monitor.wire import alert_topic
 
-MAX_BATCH = 100
+MAX_BATCH = 100  # what an alert of another container waits for: some 30 ms
+MAX_READ = 10_000  # numbers looked at in one step, some 20 ms
+MAX_LOGGED = 20  # of a batch, a line each: a storm shall not fill the log
 MAX_TAKEN_DOWN = 200  # the latest cleared alerts; older ones were cleared long before a broker's last save
 REFUSED_S = 10.0  # until the broker is asked again whether it takes what it refused
 CONFIRM_S = 5.0  # a broker on the same network confirms in milliseconds; past this the whole batch is sent again
 BOARD = "board"  # the cursor that stands while open alerts are missing on the board: a restart goes on with them
-NOTIFY_TABLES = f"CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);{COUNTED_TABLE}"
 
 log = logging.getLogger(__name__)
+
+Transition = tuple[int, int, dict[str, Any]]  # its number, its time in ns UTC, the alert as it was then
 
 
 class Receipt(Protocol):
@@ -38,21 +44,26 @@ class Receipt(Protocol):
 
 
 class Board:
-    """One `step`: read transitions behind the cursor, log and publish them, advance once the broker confirmed."""
+    """One `step`: tell a batch of transitions, by turns of their containers, and advance once the broker confirmed.
+
+    1. see what waits behind what was seen before: number and container of each transition, far ahead;
+    2. take the next of each container in turn, so that a flood of one delays no other's alert; log and publish them;
+    3. wait for the broker's confirmations; what it does not confirm is published again by the next step;
+    4. keep the cursor, the number up to which all is confirmed: a restart publishes everything behind it.
+    """
 
     def __init__(
         self, state_dir: Path, reader: WatchReader, clock: Clock, publish: Callable[[str, bytes], Receipt]
     ) -> None:
         self._reader, self._clock, self._publish = reader, clock, publish
-        self._path = state_dir / "notify.db"
-        self._connection = open_for_writing(self._path, NOTIFY_TABLES, can_fall_back=True)
+        self.file = NotifyFile(state_dir)
         self._count_in(reader.identity)
-        row = self._connection.execute("SELECT n FROM cursors WHERE name = 'mqtt'").fetchone()
+        row = self.file.connection.execute("SELECT n FROM cursors WHERE name = 'mqtt'").fetchone()
         self.pos: int = row[0] if row else 0
-        self.seen = self._logged = self.pos
+        self._turns = Turns(self.pos)
+        self._batch: list[Transition] = []
         self.problem = ""
-        self._checkpoint = Checkpoint(self._connection)
-        row = self._connection.execute("SELECT n FROM cursors WHERE name = ?", (BOARD,)).fetchone()
+        row = self.file.connection.execute("SELECT n FROM cursors WHERE name = ?", (BOARD,)).fetchone()
         self._board_id = "" if row else None  # the last open alert that is on the board again, None when all are
         self._is_board_lost: bool | None = None
         self._retry_ns = clock.mono_ns()
@@ -80,13 +91,19 @@ class Board:
         ) as error:  # paho's, when its queue is full: the middle
             if is_board_lost is not None:
                 self.refresh(is_board_lost)
+            if isinstance(error, DiskFull | JournalError):
+                raise
             if isinstance(error, sqlite3.Error):
-                self._checkpoint.failed(error)
-                raise write_failure("tell alerts", self._path, error) from None
+                raise write_failure("tell alerts", self.file.path, error) from None
             self.problem = str(error)
             return False
         self.problem = ""
         return did
+
+    @property
+    def seen(self) -> int:
+        """The number up to which transitions are known here; those behind `pos` are being told."""
+        return self._turns.read
 
     @property
     def is_caught_up(self) -> bool:
@@ -95,49 +112,64 @@ class Board:
 
     def close(self) -> None:
         """Give the file back."""
-        self._connection.close()
+        self.file.close()
 
     def _count_in(self, watch_id: str) -> None:
         """A cursor that counts in another watch.db begins anew."""
         try:
-            is_other = begins_anew(self._connection, "watch", watch_id, "DELETE FROM cursors WHERE name = 'mqtt'")
+            is_other = begins_anew(self.file.connection, "watch", watch_id, "DELETE FROM cursors WHERE name = 'mqtt'")
         except sqlite3.Error as error:
-            raise write_failure("tell alerts", self._path, error) from None
+            raise write_failure("tell alerts", self.file.path, error) from None
         if is_other:
             log.warning("watch.db is another than before: all of its alerts are told again")
 
     def _tell_next(self, is_board_lost: bool | None) -> bool:
-        transitions = self._reader.book.transitions(self.pos, MAX_BATCH)
+        transitions = self._next_batch()
         if is_board_lost and self.pos:  # else all of it follows as transitions
             self._keep(BOARD, 0)
             self._board_id = ""
         page = [] if self._board_id is None else self._reader.book.open_page(self._board_id, MAX_BATCH)
         if not transitions and is_board_lost is None and self._board_id is None:
-            self._checkpoint.idle()
+            self.file.idle()
             return False
-        self.seen = transitions[-1][0] if transitions else self.seen
         refused_before = self.refusals()[0]
         receipts = [] if is_board_lost is None else self._take_down()
         receipts += [self._put_up(alert) for alert in page]
-        receipts += [receipt for n, _, alert in transitions for receipt in self._send(n, alert)]
+        receipts += [receipt for _, _, alert in transitions for receipt in self._send(alert)]
         self._confirm(receipts)
         self._require_taken(refused_before)
         if transitions:
-            self._keep("mqtt", self.seen)
-            self.pos = self.seen
+            self._advance()
         if self._board_id is not None:
             self._turn_page(page)
         return True
 
+    def _next_batch(self) -> list[Transition]:
+        """What is to be told next: what was not confirmed, else the next of each container in turn."""
+        turns, book = self._turns, self._reader.book
+        turns.put(book.waiting(turns.read, min(turns.room, MAX_READ)))
+        if not self._batch:
+            self._batch = book.transitions_of(turns.take(MAX_BATCH))
+            _log([alert for _, _, alert in self._batch])
+        return self._batch
+
+    def _advance(self) -> None:
+        """The batch is told."""
+        pos = self._turns.pos
+        self._keep("mqtt", pos)
+        self._turns.confirm()
+        self.pos, self._batch = pos, []
+
     def _turn_page(self, page: list[dict[str, Any]]) -> None:
         """These open alerts are on the board again; a page that is not full was the last."""
         if len(page) < MAX_BATCH:
-            self._connection.execute("DELETE FROM cursors WHERE name = ?", (BOARD,))
+            with self.file.writing() as connection:
+                connection.execute("DELETE FROM cursors WHERE name = ?", (BOARD,))
         self._board_id = page[-1]["id"] if len(page) == MAX_BATCH else None
 
     def _keep(self, name: str, n: int) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO cursors VALUES(?, ?)", (name, n))
-        self._checkpoint.committed()
+        with self.file.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO cursors VALUES(?, ?)", (name, n))
 
     def _confirm(self, receipts: list[Receipt]) -> None:
         """Wait until the broker has confirmed them all; TcmError when that takes longer than CONFIRM_S."""
@@ -162,19 +194,23 @@ class Board:
         return [self._publish(alert_topic(alert["container"], alert["id"]), b"") for alert in cleared]
 
     def _put_up(self, alert: dict[str, Any]) -> Receipt:
-        return self._publish(alert_topic(alert["container"], alert["id"]), json.dumps(alert).encode())
+        return self._publish(alert_topic(alert["container"], alert["id"]), orjson.dumps(alert))
 
-    def _send(self, number: int, alert: dict[str, Any]) -> list[Receipt]:
-        if number > self._logged:
-            level = logging.WARNING if alert["severity"] != "info" and alert["state"] != CLEARED else logging.INFO
-            log.log(level, "alert %s %s %s: %s", alert["id"], alert["severity"], alert["state"], alert["message"])
-            self._logged = number
+    def _send(self, alert: dict[str, Any]) -> list[Receipt]:
         receipts = [self._put_up(alert)]
         if alert["state"] == CLEARED:
             receipts.append(
                 self._publish(alert_topic(alert["container"], alert["id"]), b"")
             )  # an empty retained message takes the alert off the board
         return receipts
+
+
+def _log(alerts: list[dict[str, Any]]) -> None:
+    for alert in alerts[:MAX_LOGGED]:
+        level = logging.WARNING if alert["severity"] != "info" and alert["state"] != CLEARED else logging.INFO
+        log.log(level, "alert %s %s %s: %s", alert["id"], alert["severity"], alert["state"], alert["message"])
+    if len(alerts) > MAX_LOGGED:
+        log.warning("and %d more alerts began or changed", len(alerts) - MAX_LOGGED)
 
 
 def _none() -> tuple[int, str]:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from monitor.alerts import AlertBook
+from monitor.alerts.entering import hold_ns, withheld
+from monitor.alerts.entries import Terms
 from monitor.config import Rules
-from monitor.consumers.own_alerts import own_alert
+from monitor.consumers.own_alerts import OWN_SEVERITY, own_alert
 from monitor.model.alert import Evidence
 from monitor.model.batch import Finding
 from monitor.model.condition import Condition, told
@@ -27,7 +29,10 @@ class Conditions:
 
     def take(self, pos: int, at_ns: int, named: Iterable[Condition]) -> list[Finding]:
         """What the tick at `pos` changes: `fired`, with the text as note, and `cleared`; in order of their names."""
-        standing = {condition[:3]: condition.text for condition in told(named)}
+        listed = list(named)
+        if not listed and not self._since_ns:  # as in nearly all ticks
+            return []
+        standing = {condition[:3]: condition.text for condition in told(listed)}
         ended = sorted(self._since_ns.keys() - standing.keys())
         begun = sorted(standing.keys() - self._since_ns.keys())
         found = [_finding("cleared", name, self._since_ns.pop(name), at_ns, pos) for name in ended]
@@ -54,7 +59,8 @@ def tell_conditions(book: AlertBook, rules: Rules, found: Iterable[Finding]) -> 
             alert = own_alert(
                 finding.rule, owner, CHANNEL, at_ns, rules, evidence, finding.note, number=at_ns, value=finding.value
             )
-            book.report(alert, at_ns, by_arrival=True)
+            terms = Terms(by_arrival=True, hold_ns=hold_ns(rules), withheld=withheld(alert, OWN_SEVERITY))
+            book.report(alert, at_ns, terms)
         else:
             book.follow(finding)
 

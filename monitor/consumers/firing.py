@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.alerts.entering import is_by_arrival
 from monitor.config import Rules
-from monitor.detect.arrivals.judge import ARRIVAL_CHECKS
 from monitor.model.batch import Finding
 from monitor.model.limit import Profile
 
@@ -14,12 +14,7 @@ Exceedance = tuple[str, str, str, int]  # rule, logger, channel, start ns
 
 def arrival_rules(profile: Profile) -> frozenset[str]:
     """The rules of a profile that are judged by when records arrive: these are never judged again in another order."""
-    return frozenset(rule.id for rule in profile.rule if getattr(rule, "check", None) in ARRIVAL_CHECKS)
-
-
-def is_by_arrival(finding: Finding, rules: Rules) -> bool:
-    """Whether a finding depends on when records arrive."""
-    return finding.rule in arrival_rules(rules.profile(finding.container))
+    return frozenset(rule.id for rule in profile.rule if is_by_arrival(rule))
 
 
 class Firing:

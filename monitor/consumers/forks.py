@@ -38,6 +38,9 @@ class Forks:
         self._forks: dict[str, Fork] = {}
         self._number = 0
 
+    def __len__(self) -> int:
+        return len(self._forks)
+
     def __contains__(self, container: str) -> bool:
         return container in self._forks
 
@@ -55,8 +58,13 @@ class Forks:
     @property
     def has_room(self) -> bool:
         """Whether the state of one container more can be kept."""
-        kept = [len(fork.state) for fork in self._forks.values() if fork.state]
-        return len(kept) < MAX_FORKS and sum(kept) < MAX_FORK_BYTES
+        kept = [fork for fork in self._forks.values() if fork.state]
+        return len(kept) < MAX_FORKS and self.kept_bytes < MAX_FORK_BYTES
+
+    @property
+    def kept_bytes(self) -> int:
+        """The states of all forks together."""
+        return sum(len(fork.state) for fork in self._forks.values())
 
     @property
     def rootless(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The rules in force: the journal's last configuration, over which operators set phases."""
+"""The rules in force: the journal's last configuration, and what operators set over it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from monitor.config import Rules
 from monitor.detect.rules import started_anew
 from monitor.model.errors import TcmError
-from monitor.model.phase import PhaseBook
+from monitor.model.operator_book import OperatorBook
 from monitor.model.record import Record
 
 log = logging.getLogger(__name__)
@@ -17,17 +17,17 @@ Adapt = Callable[[Rules], Rules]
 
 
 class InForce:
-    """`phases` are those that operators set; `started_anew` has by profile the rules its last change concerned."""
+    """`operators` is what these set; `started_anew` has by profile the rules its last change concerned."""
 
-    def __init__(self, rules: Rules | None, adapt: Adapt, phases: PhaseBook) -> None:
+    def __init__(self, rules: Rules | None, adapt: Adapt, operators: OperatorBook) -> None:
         """Without `rules` there are none before the first `configure`; `adapt` may change what the journal says."""
-        self.adapt, self.phases = adapt, phases
-        self._rules = rules.with_phases(phases) if rules else None
+        self.adapt, self.operators = adapt, operators
+        self._rules = rules.with_operators(operators) if rules else None
         self.started_anew: dict[str, list[str]] = {}
 
     @property
     def rules(self) -> Rules:
-        """Those in force, phases included; TcmError while there is no configuration."""
+        """Those in force, what operators set included; TcmError while there is no configuration."""
         if self._rules is None:
             hint = "start the daemon on it once: it journals its own"
             raise TcmError("judge", "journal", "there is no configuration", hint)
@@ -48,8 +48,8 @@ class InForce:
                 "limits %s changed (record %d); rules that start anew: %s; all others go on with what they know",
                 *(name, record.pos, ", ".join(self.started_anew[name]) or "none"),
             )
-        self._rules = after.with_phases(self.phases)
+        self._rules = after.with_operators(self.operators)
 
-    def set_phases(self, phases: PhaseBook) -> None:
+    def set_operators(self, operators: OperatorBook) -> None:
         """All that operators set is this."""
-        self.phases, self._rules = phases, self.rules.with_phases(phases)
+        self.operators, self._rules = operators, self.rules.with_operators(operators)

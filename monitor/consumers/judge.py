@@ -15,16 +15,17 @@ from monitor.consumers.in_force import Adapt, InForce
 from monitor.consumers.judged import Judged, ends_of
 from monitor.consumers.placing import Placing
 from monitor.consumers.points import Anchors
-from monitor.consumers.reading import read_phase
+from monitor.consumers.reading import said_in
 from monitor.consumers.ticks import Ticks
 from monitor.consumers.totals import DerivedResults, exposure_results
 from monitor.detect.engine import Engine, Judges
+from monitor.detect.nearest import Nearest
 from monitor.journal.succession import MAX_LOGGERS
 from monitor.model.batch import Batch, Detected
-from monitor.model.phase import PhaseBook
+from monitor.model.operator_book import OperatorBook
 from monitor.model.record import Record
 
-OWN_KINDS = ("config", "tick", "operator")
+OWN_KINDS = ("config", "operator")
 
 
 def _run_of(record: Record) -> tuple[str, bool]:
@@ -43,21 +44,26 @@ class Judge:
         rules: Rules | None,
         anchors: Anchors,
         adapt: Adapt = _as_journalled,
-        phases: PhaseBook | None = None,
+        operators: OperatorBook | None = None,
         judges: Judges = "both",
         *,
         wants_events: bool = False,
+        is_replay: bool = False,
+        nearest: Nearest | None = None,
     ) -> None:
         """Without `rules` the first record is a configuration; `adapt` may change what the journal says.
 
-        `phases` are those known before their records come; these change nothing then. What judges but readings is
-        given records in official order: none is late, nothing is provisional. Without `wants_events` there are no
-        results of events: their spectra cost more than everything else.
+        `operators` is what these set, known before their records come; these change nothing then. What judges but
+        readings is given records in official order: none is late, nothing is provisional. Without `wants_events` there
+        are no results of events: their spectra cost more than everything else. In a replay (`is_replay`) nobody stores
+        what is derived, and nobody else reads the records at that time. How near anything comes to its limits goes to
+        `nearest`.
         """
         self._anchors, self._judges, self.wants_events = anchors, judges, wants_events
-        self.in_force = InForce(rules, adapt, phases or PhaseBook())
-        self._engine = Engine(self.rules, judges=judges) if rules else None
-        self._placing = Placing(anchors, is_in_order=judges != "both")
+        self._is_replay, self._nearest = is_replay, nearest
+        self.in_force = InForce(rules, adapt, operators or OperatorBook())
+        self._engine = Engine(self.rules, judges=judges, nearest=nearest) if rules else None
+        self._placing = Placing(anchors, is_in_order=judges != "both", is_alone=is_replay)
         self.forks, self._firing, self._ticks = Forks(), Firing(), Ticks()
         self._newest_ns: dict[str, int] = {}  # by container, the time of its newest reading or event
         self._derived = DerivedResults()
@@ -84,10 +90,11 @@ class Judge:
         return self._placing.unknown_channels
 
     def step(self, records: Sequence[Record]) -> Iterator[Judged]:
-        """Judge records in order, each run between two records of the daemon's own at once.
+        """Judge records in order, each run between two records that change the rules at once.
 
         So what they lead to stands in one order, however the journal was cut into batches. Records that waited make a
-        run of their own: within a run positions grow.
+        run of their own: within a run positions grow. A tick that says more than that time has passed begins a run, and
+        while any container is provisional each one is judged by itself.
         """
         for (kind, _), run in groupby(records, _run_of):
             if kind == "":
@@ -95,11 +102,25 @@ class Judge:
             elif kind == "operator":
                 yield self._take_operators(run)
             else:
-                yield from (self._reconfigure(record) if kind == "config" else self._tick(record) for record in run)
+                yield from map(self._reconfigure, run)
 
     def _judge(self, records: Iterable[Record]) -> Iterator[Judged]:
         batch, judged = Batch(), Judged(self.rules)
         for record in records:
+            if record.kind == "tick":
+                said = Judged(self.rules)
+                tick = self._ticks.take(record, said, with_conditions=self._judges != "readings")
+                if said.is_news or self.forks:
+                    yield self._finish(batch, judged)
+                    batch, judged = Batch(), said
+                else:
+                    judged.ticks += said.ticks
+                batch.pass_time(tick)
+                judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
+                if self.forks:
+                    yield self._finish(batch, judged)  # at each tick a container may be settled
+                    batch, judged = Batch(), Judged(self.rules)
+                continue
             if record.kind not in ("env", "shock", "status") or not record.container or not record.logger:
                 continue
             owner = (record.container, record.logger)
@@ -131,7 +152,8 @@ class Judge:
         assert self._engine is not None  # made with the rules
         judged.readings = sum(len(block.times_ns) for block in batch.blocks)
         judged.events = len(batch.events)
-        self._take_up(judged, self._engine.step(batch, wants_events=self.wants_events))
+        detected = self._engine.step(batch, wants_events=self.wants_events, wants_derived=not self._is_replay)
+        self._take_up(judged, detected)
         for container, time_ns in ends_of(batch):
             if container in self._newest_ns or len(self._newest_ns) < MAX_LOGGERS:
                 self._newest_ns[container] = max(time_ns, self._newest_ns.get(container, 0))
@@ -147,53 +169,52 @@ class Judge:
         return self._go_on()
 
     def _take_operators(self, records: Iterable[Record]) -> Judged:
-        """Operators set phases: what is judged from here on obeys them, each reading by its own time."""
-        phases = self.in_force.phases
-        for record in records:
-            said = read_phase(record)
-            if said is None:
-                self._placing.unreadable += 1
-            else:
-                phases = phases.add(record.pos, said)
-                if self._judges == "both" and said.effective_ns <= self._newest_ns.get(said.container, -1):
-                    # Readings that were judged lie in another phase.
-                    self.forks.begin_anew(said.container, self.steady_ns)
-        return self.learn(phases)
+        """What operators set holds for what is judged from here on, each reading by its own time."""
+        entered = list(records)
+        said = list(said_in(entered))
+        self._placing.unreadable += len(entered) - len(said)
+        operators = self.in_force.operators
+        for pos, record in said:
+            operators = operators.add(pos, record)
+            is_past = record.effective_ns <= self._newest_ns.get(record.container, -1)
+            if record.type == "phase" and is_past and self._judges == "both":
+                # Readings that were judged lie in another phase. What was raised keeps its severity and custodian.
+                self.forks.begin_anew(record.container, self.steady_ns)
+        judged = self.learn(operators)
+        judged.said = said
+        return judged
 
-    def learn(self, phases: PhaseBook) -> Judged:
-        """Go on under phases, which are all that operators set, and what that changes at once."""
-        self.in_force.set_phases(phases)
+    def learn(self, operators: OperatorBook) -> Judged:
+        """Go on under all that operators set, and what that changes at once."""
+        if operators is self.in_force.operators:
+            return Judged(self.rules)
+        self.in_force.set_operators(operators)
         return self._go_on()
 
     def _go_on(self) -> Judged:
         if self._engine is None:
-            self._engine = Engine(self.rules, judges=self._judges)
+            self._engine = Engine(self.rules, judges=self._judges, nearest=self._nearest)
             return Judged(self.rules)
         findings = self._engine.reconfigure(self.rules)
         self._firing.take(findings, self.rules)
         return Judged(self.rules, findings)
 
-    def _tick(self, record: Record) -> Judged:
-        """Time has passed; what went to quarantine meanwhile is to be looked at."""
-        judged = Judged(self.rules)
-        judged.origins[record.pos] = Origin(record.received_ns, None, is_latest=False)
-        tick = self._ticks.take(record, judged, with_conditions=self._judges != "readings")
-        assert self._engine is not None  # made with the rules
-        self._take_up(judged, self._engine.tick(tick))
-        return judged
-
     def firing(self, container: str) -> dict[Exceedance, float]:
         """What fires in a container by its readings, with its peak."""
         return self._firing.of(container)
 
-    def for_official_order(self, config: bytes | None, phases: PhaseBook) -> Judge:
+    def for_official_order(self, config: bytes | None, operators: OperatorBook) -> Judge:
         """A judge of readings in official order, under a configuration and all that operators set.
 
         Without configuration its first record is one. It does not tell of events again: what they are follows from
         record, mounting and rules, whatever came before.
         """
         rules = None if config is None else self.in_force.read(config)
-        return Judge(rules, self._anchors, self.in_force.adapt, phases, "readings")
+        return Judge(
+            *(rules, self._anchors, self.in_force.adapt, operators, "readings"),
+            is_replay=self._is_replay,
+            nearest=self._nearest,
+        )
 
     def at_base(self, config: bytes, state: bytes) -> Judge:
         """A judge as it was saved under a configuration; SnapshotError when that cannot be taken up."""
@@ -201,6 +222,8 @@ class Judge:
             *(self.in_force.read(config), self._anchors, self.in_force.adapt),
             judges=self._judges,
             wants_events=self.wants_events,
+            is_replay=self._is_replay,
+            nearest=self._nearest,
         )
         judge.restore(state)
         return judge
@@ -235,7 +258,7 @@ class Judge:
             "forks": (Forks() if container else self.forks).snapshot(),
             **self._ticks.snapshot(with_conditions=not container),
             "unreadable": self.unreadable,
-            "phases": self.in_force.phases.rows(),
+            **self.in_force.operators.rows(),
             "derived": self._derived.snapshot(container),
             "engine": self._engine.snapshot(container),
         }
@@ -254,6 +277,6 @@ class Judge:
         self._newest_ns = content["newest"]
         self._derived.adopt(content["derived"])
         self._ticks.restore(content)
-        self.learn(PhaseBook.from_rows(content["phases"]))  # those at the snapshot; nothing has fired yet
+        self.learn(OperatorBook.from_rows(content))  # as at the snapshot; nothing has fired yet
         assert self._engine is not None  # made with the rules
         self._engine.restore(content["engine"])

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monitor.alerts import Origin
 from monitor.config import Rules
 from monitor.consumers.settled import Settled
 from monitor.model.batch import Batch, Finding, Table, Tick
+from monitor.model.operator import OperatorRecord
 from monitor.model.record import Record
 
 
@@ -37,8 +41,9 @@ class Judged:
 
     `origins` has by position what alerts say of their record; `quarantine` are the positions there, behind the first
     up to the second, that are to be looked at for conflicts. `provisional` are the containers of which records may
-    still come that belong before these; `passed` is of a tick, and so are `conditions` that began or ended.
-    What was judged again `is_again`; when all of it is, the container is `settled`.
+    still come that belong before these; `ticks` are those among these, and `conditions` began or ended at the first.
+    What was judged again `is_again`; when all of it is, the container is `settled`. `said` is what operators entered,
+    with the positions of their records: then nothing else is in it but what that ends.
     """
 
     rules: Rules
@@ -49,15 +54,30 @@ class Judged:
     events: int = 0
     quarantine: tuple[int, int] | None = None
     provisional: frozenset[str] = frozenset()
-    passed: Passed | None = None
+    ticks: list[Passed] = field(default_factory=list)
     conditions: list[Finding] = field(default_factory=list)
     settled: Settled | None = None
     is_again: bool = False
+    said: list[tuple[int, OperatorRecord]] = field(default_factory=list)
+
+    @property
+    def passed(self) -> Passed | None:
+        """The last tick, None where there is none."""
+        return self.ticks[-1] if self.ticks else None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether a tick says anything but that time has passed."""
+        return self.quarantine is not None or bool(self.conditions)
 
 
 def ends_of(batch: Batch) -> Iterator[tuple[str, int]]:
-    """Container and time of the newest reading of each block and of each event."""
-    yield from ((block.container, int(block.times_ns.max())) for block in batch.blocks if len(block.times_ns))
+    """Of each container, with the time of its newest reading; then of each event, with that of its end."""
+    times_ns: dict[str, list[NDArray[np.int64]]] = {}
+    for block in batch.blocks:
+        if len(block.times_ns):
+            times_ns.setdefault(block.container, []).append(block.times_ns)
+    yield from ((container, int(np.concatenate(parts).max())) for container, parts in times_ns.items())
     yield from ((event.container, event.end_ns) for event in batch.events)
 
 

@@ -10,7 +10,7 @@ from monitor.consumers.judged import Passed
 from monitor.consumers.order import ranked
 from monitor.consumers.ordered_run import OrderedRun
 from monitor.consumers.outcome import Outcome
-from monitor.consumers.reading import phases_of
+from monitor.consumers.reading import book_of
 from monitor.consumers.runs import Run
 from monitor.consumers.settled import settle
 from monitor.consumers.watch import keep_findings
@@ -32,9 +32,10 @@ def replay_in_order(reader: JournalReader, beginning: Beginning, outcome: Outcom
     """Judge a journal in official order; what it leads to is entered into `outcome`."""
     head, base = reader.head()[0], beginning.base
     arrival = beginning.judge("arrival")
-    for batch in journal_batches(reader, beginning.pos, lambda done, total: progress(done, 2 * total)):
-        for judged in arrival.step(batch):
+    for page in journal_batches(reader, beginning.pos, head):
+        for judged in arrival.step(page.records):
             keep_findings(outcome.book, judged, reader)
+        progress(page.reached.pos, 2 * head)
     if base is None:
         _from_the_journal(reader, beginning, outcome, progress, head)
     else:
@@ -45,11 +46,11 @@ def _from_the_journal(
     reader: JournalReader, beginning: Beginning, outcome: Outcome, progress: Progress, head: int
 ) -> None:
     """All containers together, or one after the other where they are too many records for that."""
-    phases = phases_of(reader.operators())
+    operators = book_of(reader.operators())
     for container in [None] if head <= MAX_ORDERED_RECORDS else reader.containers():
         rows = _rows(reader, head, container)
         positions = np.array([rows[i].pos for i in official_order(rows).tolist()], dtype=np.int64)
-        run = OrderedRun(beginning.judge().for_official_order(None, phases), outcome.book)
+        run = OrderedRun(beginning.judge().for_official_order(None, operators), outcome.book)
         done = 0
         for batch in batches(reader, positions):
             for judged in run.step(batch):

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.alerts import AlertBook, raise_alert
-from monitor.alerts.book import ALERT_TABLES
+from monitor.alerts import AlertBook, enter
+from monitor.alerts.tables import ALERT_TABLES
 from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged
 from monitor.model.batch import Finding
@@ -34,9 +34,7 @@ class OrderedRun:
             judged.findings = [_at(positions, finding) for finding in judged.findings]
             judged.results = [replace(table, pos=in_journal[table.pos]) for table in judged.results]
             for finding in judged.findings:
-                if finding.change == "fired":
-                    self.book.report(raise_alert(finding, judged.rules, judged.origins[finding.pos]), finding.time_ns)
-                elif not self.book.follow(finding):
+                if not enter(self.book, finding, judged.rules, judged.origins.get(finding.pos)):
                     self.unknown.append(finding)
             yield judged
 

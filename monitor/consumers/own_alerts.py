@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from monitor.alerts.raising import NOT_ARMED
 from monitor.config import Rules
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id
+
+OWN_SEVERITY = "alarm"
 
 
 def own_alert(
@@ -35,7 +38,7 @@ def own_alert(
         place=registered.place,
         channel=channel,
         axis=None,
-        severity="alarm" if rules.container(container).armed else "info",
+        severity=OWN_SEVERITY if rules.is_armed(container, at_ns, logger) else NOT_ARMED,
         state=FIRING,
         occurred_ns=at_ns,
         reported_ns=at_ns,
@@ -51,4 +54,5 @@ def own_alert(
         profile_digest=rules.profile_digest(container),
         evidence=evidence,
         message=message,
+        custodian=rules.custodian_at(container, at_ns),
     )

@@ -11,6 +11,7 @@ from monitor.journal.succession import Owner
 from monitor.model.batch import Batch, Block, Event, Heard
 from monitor.model.channel import field_name
 from monitor.model.record import Env, Record, Status
+from monitor.wire import decode, decode_once
 
 MAX_UNKNOWN_CHANNELS = 1_000
 
@@ -18,9 +19,10 @@ MAX_UNKNOWN_CHANNELS = 1_000
 class Placing:
     """Decodes records; one that cannot be read is counted and passed over."""
 
-    def __init__(self, anchors: Anchors, *, is_in_order: bool) -> None:
-        """Of records that are given in official order none is late."""
+    def __init__(self, anchors: Anchors, *, is_in_order: bool, is_alone: bool = False) -> None:
+        """Of records that are given in official order none is late; one who `is_alone` reads each for nobody else."""
         self._anchors, self._is_in_order = anchors, is_in_order
+        self._decode = decode_once if is_alone else decode
         self.order = Order()
         self.unreadable = 0
         self.unknown_channels: set[str] = set()
@@ -28,7 +30,7 @@ class Placing:
     def take(self, record: Record, owner: Owner, batch: Batch, judged: Judged) -> bool:
         """Put a record into `batch`, and what it leads to by itself into `judged`; whether it is late."""
         container, logger = owner
-        message = read(record)
+        message = read(record, self._decode)
         if message is None:
             self.unreadable += 1
             return False

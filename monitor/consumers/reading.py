@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from monitor.model.errors import WireError
-from monitor.model.operator import PhaseRecord
-from monitor.model.phase import PhaseBook
+from monitor.model.operator import OperatorRecord
+from monitor.model.operator_book import OperatorBook
 from monitor.model.record import Message, Record, Status
 from monitor.wire import decode, owner_of
 from monitor.wire.json_text import load_json
 
 T = TypeVar("T")
+Decode = Callable[[str, bytes], Message]
 
 log = logging.getLogger(__name__)
 
 
-def read(record: Record) -> Message | None:
+def read(record: Record, decode: Decode = decode) -> Message | None:
     """The message of an env, shock or status record; None, and an error in the log, where it does not decode.
 
     The journal keeps its bytes: one such record may stop nobody from reading those behind it.
@@ -37,23 +38,29 @@ def read_quarantined(pos: int, topic: str, payload: bytes) -> tuple[str, str, Me
     return _read("quarantined message", pos, _owned, topic, payload)
 
 
-def read_phase(record: Record) -> PhaseRecord | None:
+def read_operator(record: Record) -> OperatorRecord | None:
     """What an operator record says; None as of `read`."""
-    return _read("record", record.pos, _phase, record.kind, record.payload)
+    return _read("record", record.pos, _operator, record.kind, record.payload)
 
 
-def phases_of(records: Iterable[Record]) -> PhaseBook:
-    """What operator records set; a replay in order of time knows them all beforehand."""
-    phases = PhaseBook()
+def said_in(records: Iterable[Record]) -> Iterator[tuple[int, OperatorRecord]]:
+    """Positions of operator records, and what they say; those that do not decode are passed over."""
     for record in records:
-        said = read_phase(record)
+        said = read_operator(record)
         if said is not None:
-            phases = phases.add(record.pos, said)
-    return phases
+            yield record.pos, said
 
 
-def _phase(_kind: str, payload: bytes) -> PhaseRecord:
-    return PhaseRecord.read(load_json(payload))
+def book_of(records: Iterable[Record], book: OperatorBook | None = None) -> OperatorBook:
+    """A book, by default an empty one, and what operator records set."""
+    book = book or OperatorBook()
+    for pos, said in said_in(records):
+        book = book.add(pos, said)
+    return book
+
+
+def _operator(_kind: str, payload: bytes) -> OperatorRecord:
+    return OperatorRecord.read(load_json(payload))
 
 
 def _owned(topic: str, payload: bytes) -> tuple[str, str, Message]:

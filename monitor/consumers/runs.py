@@ -14,12 +14,12 @@ from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged, Passed
 from monitor.consumers.order import Order, ranked
 from monitor.consumers.ordered_run import OrderedRun
-from monitor.consumers.reading import phases_of
+from monitor.consumers.reading import book_of
 from monitor.consumers.settled import Before, Settled
 from monitor.journal import JournalReader
 from monitor.journal.ordered import Index, Row, batches, official_order, scan, turn_of
 from monitor.model.alert import alert_id
-from monitor.model.phase import PhaseBook
+from monitor.model.operator_book import OperatorBook
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Run:
         self.done = len(self._heads)
         self._order: Index = np.arange(self.done)
         self._ordered: OrderedRun | None = None
-        self._phases = PhaseBook()
+        self._operators, self._said_pos = OperatorBook(), 0  # and up to which position they are known
         self._firing: dict[Exceedance, float] = {}
         if fork.judged:
             self.rows += self._look_through(0, fork.scanned_pos)
@@ -80,16 +80,16 @@ class Run:
         return True
 
     def go_on(self, stop: int, upto_pos: int) -> Iterator[Judged]:
-        """Judge up to a place in the order; phases that operators set up to a position are known beforehand."""
-        phases = phases_of(record for record in self._reader.operators() if record.pos <= upto_pos)
+        """Judge up to a place in the order; what operators set up to a position is known beforehand."""
+        entered = (record for record in self._reader.operators(self._said_pos) if record.pos <= upto_pos)
+        self._operators, self._said_pos = book_of(entered, self._operators), upto_pos
         if self._ordered is None:
             rows = len(self.rows) - len(self._heads)
             log.info("%s is judged again in official order: %d records", self.container, rows)
-            self._ordered, self._phases = OrderedRun(self._judge_at_fork(phases)), phases
+            self._ordered = OrderedRun(self._judge_at_fork(self._operators))
             self._firing = self._ordered.judge.firing(self.container)
-        if self._phases != phases:
-            self._ordered.judge.learn(phases)
-            self._phases = phases
+        if self._ordered.judge.in_force.operators is not self._operators:
+            self._ordered.judge.learn(self._operators)
         for records in batches(self._reader, self._positions(self.done, stop)):
             yield from self._ordered.step(records)
         self.done = self.fork.judged = stop
@@ -147,13 +147,13 @@ class Run:
         """Positions in the journal of a part of the order, int64 [n]."""
         return np.array([self.rows[i].pos for i in self._order[start:stop].tolist()], dtype=np.int64)
 
-    def _judge_at_fork(self, phases: PhaseBook) -> Judge:
+    def _judge_at_fork(self, operators: OperatorBook) -> Judge:
         """A judge for official order with the state of the fork."""
         fork = self.fork
         if not fork.state:
-            return self._live.for_official_order(None, phases)
+            return self._live.for_official_order(None, operators)
         came_to = turn_of(self._reader, fork.since_pos) - 1 if fork.since_pos else fork.after_pos
-        judge = self._live.for_official_order(self._reader.last_config(came_to), phases)
+        judge = self._live.for_official_order(self._reader.last_config(came_to), operators)
         judge.restore(fork.state)
-        judge.learn(phases)
+        judge.learn(operators)
         return judge

@@ -48,23 +48,27 @@ def settle(book: AlertBook, settled: Settled) -> None:
     told = book.told(settled.container)
     positions, apart = set(settled.positions.tolist()), set(settled.apart)
     before = {each.exceedance: each for each in settled.before}
-    live = [alert for alert in told if alert.body["evidence"]["pos"] in positions]
-    rest = [alert for alert in told if alert.body["evidence"]["pos"] not in positions | apart]
+    live = [each for each in told if each.body["evidence"]["pos"] in positions]
+    rest = [each for each in told if each.body["evidence"]["pos"] not in positions | apart]
     earlier = {
-        alert.exceedance: alert for alert in sorted(rest, key=lambda alert: alert.number) if alert.exceedance in before
+        each.entry.exceedance or "": each
+        for each in sorted(rest, key=lambda each: each.number)
+        if each.entry.exceedance in before
     }
-    official = settled.official + [_continued(alert, before[key]) for key, alert in earlier.items()]
+    official = [replace(each, turn=each.number) for each in settled.official]
+    official += [_continued(each, before[key]) for key, each in earlier.items()]
     changes = reconcile([*live, *earlier.values()], official, settled.at_ns)
-    open_apart = [alert for alert in told if alert.body["evidence"]["pos"] in apart and alert.cleared_ns is None]
-    book.apply(changes + [ended_apart(alert, settled.at_ns) for alert in open_apart], settled.at_ns)
+    told_apart = [each for each in told if each.body["evidence"]["pos"] in apart]
+    changes += [ended_apart(each, settled.at_ns) for each in told_apart if each.cleared_ns is None]
+    book.settle(changes, told_apart, settled.at_ns)
 
 
-def _continued(alert: Told, before: Before) -> Told:
-    """An alert that fired before the fork with its peak and end in official order."""
-    body = alert.body | {"state": FIRING, "cleared_at": None, "peak": in_json(before.peak)}
-    if alert.body["state"] == CLEARED:
+def _continued(told: Told, before: Before) -> Told:
+    """An exceedance that fired before the fork with its peak and end in official order."""
+    body = told.body | {"state": FIRING, "cleared_at": None, "peak": in_json(before.peak)}
+    if told.body["state"] == CLEARED:
         body["message"] = body["message"].rsplit(UNTIL, 1)[0]
     if before.ended is None:
-        return replace(alert, cleared_ns=None, body=body)
+        return replace(told, cleared_ns=None, body=body)
     end(body, before.ended)
-    return replace(alert, cleared_ns=cleared_ns(before.ended), body=body)
+    return replace(told, cleared_ns=cleared_ns(before.ended), body=body)

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Self
 
 from monitor.consumers.base import Base, find_root
-from monitor.consumers.forks import Fork
+from monitor.consumers.forks import MAX_FORK_BYTES, MAX_FORKS, Fork, Forks
 from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged, Passed
 from monitor.consumers.runs import Run
@@ -40,6 +41,36 @@ MIN_PIECE_RECORDS = 50  # of each
 MAX_WAIT_NS = 3600 * NS_PER_S
 
 
+class NotApart(Exception):  # noqa: N818 - named for what it is
+    """Containers cannot be judged apart from one another: they have to share what is judged again at a tick."""
+
+
+class Share(NamedTuple):
+    """What may be used of what all containers share, for their number not to matter.
+
+    `records` are those that one container may judge again at a tick, `bytes` and `forks` what may be kept of states.
+    """
+
+    records: int
+    forks: int
+    bytes: int
+
+    @classmethod
+    def of(cls, containers: int, parts: int) -> Self:
+        """The share in one of so many parts of so many containers."""
+        return cls(PIECE_RECORDS // containers, MAX_FORKS // parts, MAX_FORK_BYTES // parts)
+
+    def require_room(self, forks: Forks) -> None:
+        """NotApart where these containers keep more than their share."""
+        if len(forks) > self.forks or forks.kept_bytes > self.bytes:
+            raise NotApart
+
+    def require_time(self, records: int) -> None:
+        """NotApart where a container has more to judge again than its share."""
+        if records > self.records:
+            raise NotApart
+
+
 def _no_base() -> None:
     """Nothing was saved: whatever is judged again begins with the journal."""
 
@@ -51,9 +82,18 @@ def _is_due(fork: Fork, passed: Passed, container: str) -> bool:
 class Settling:
     """Judges records live, and settles containers at ticks."""
 
-    def __init__(self, judge: Judge, reader: JournalReader, base: Callable[[], Base | None] = _no_base) -> None:
-        """`base` tells what to begin with where a container has no state of its own."""
-        self.judge, self._reader, self._base = judge, reader, base
+    def __init__(
+        self,
+        judge: Judge,
+        reader: JournalReader,
+        base: Callable[[], Base | None] = _no_base,
+        share: Share | None = None,
+    ) -> None:
+        """`base` tells what to begin with where a container has no state of its own.
+
+        With a `share` others judge the other containers, and NotApart is raised where that would change anything.
+        """
+        self.judge, self._reader, self._base, self._share = judge, reader, base, share
         self._runs: dict[str, Run] = {}
 
     def step(self, records: Sequence[Record]) -> Iterator[Judged]:
@@ -64,6 +104,8 @@ class Settling:
                 yield from self._settle(judged.passed)
 
     def _settle(self, passed: Passed) -> Iterator[Judged]:
+        if self._share is not None:
+            self._share.require_room(self.judge.forks)
         forks, waiting = self.judge.forks, self._find_roots()
         self._runs = {name: run for name, run in self._runs.items() if name in forks}
         ready = [name for name in forks if name not in waiting and _is_due(forks[name], passed, name)]
@@ -74,6 +116,8 @@ class Settling:
             if run is None:
                 continue
             stop = min(run.done + share, len(run.rows))
+            if self._share is not None:
+                self._share.require_time(len(run.rows) - run.done)
             room -= stop - run.done
             for again in run.go_on(stop, passed.pos):
                 exposures = [result for result in again.results if result.measurement == "exposure"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+import orjson
 
 from monitor.consumers.conditions import Conditions
 from monitor.consumers.judged import Judged, Passed, tick_of
@@ -23,7 +24,7 @@ class Ticks:
 
     def take(self, record: Record, judged: Judged, *, with_conditions: bool) -> Tick:
         """Enter what a tick changes in what it led to; the answer is for the detector."""
-        content = json.loads(record.payload)
+        content = orjson.loads(record.payload)
         tick = tick_of(record, content)
         quarantined = content.get("quarantined", 0)
         if quarantined > self._quarantine_pos:
@@ -35,7 +36,7 @@ class Ticks:
         self.steady.tick(tick.mono_ns, tick.now_ns)
         open_containers = content.get("open")  # of an earlier version's ticks nobody knows
         may_come = None if open_containers is None else frozenset(open_containers)
-        judged.passed = Passed(record.pos, self._pos, record.received_ns, self.steady.ns, may_come)
+        judged.ticks.append(Passed(record.pos, self._pos, record.received_ns, self.steady.ns, may_come))
         self._pos = record.pos
         return tick
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from monitor.alerts import AlertBook, raise_alert
-from monitor.alerts.book import ALERT_MIGRATION, ALERT_TABLES
+from monitor.alerts import AlertBook, AlertView, enter
+from monitor.alerts.listing import Listing
+from monitor.alerts.tables import ALERT_MIGRATION_1, ALERT_MIGRATION_3, ALERT_TABLES
 from monitor.config import Rules
 from monitor.consumers import saved
 from monitor.consumers.base import BASE_TABLE, BaseBook, base_at
 from monitor.consumers.conditions import tell_conditions
 from monitor.consumers.conflicts import raise_conflicts
-from monitor.consumers.firing import is_by_arrival
 from monitor.consumers.judge import Judge
-from monitor.consumers.judged import Judged
+from monitor.consumers.judged import Judged, Passed
 from monitor.consumers.results import RESULT_MIGRATION_1, RESULT_MIGRATION_2, RESULT_TABLES, ResultBook
 from monitor.consumers.settled import settle
 from monitor.consumers.settling import Settling
@@ -33,8 +34,12 @@ log = logging.getLogger(__name__)
 # An alert is told once all of its batch is judged, events of others included: 23 of 3 x 4 096 samples take 0.2 s. As
 # many bytes are 500 blocks of 60 readings of four channels, which take as long as they did.
 MAX_STEP_BYTES = 576 << 10
+STEP_NS = 50_000_000  # what a step should take, for the sake of the alerts that wait for its commit: see `_limit_next`
+LEAST_RECORDS = 10  # of a step all the same
+FLOOD_FINDINGS = 200  # of a step: more than that, and each would better be found before the others are told
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
 BASE_NS = 24 * 3600 * NS_PER_S  # a container whose records come late is judged again from so far back, up to twice that
+LAST_POS = 1 << 62
 WANTED_BASE_NS = 10 * NS_PER_S  # while the journal's budget is short: at each tick
 WATCH_TABLES = (
     ALERT_TABLES
@@ -49,15 +54,16 @@ INSERT OR IGNORE INTO identity VALUES(1, lower(hex(randomblob(16))));
 )
 
 
-WATCH_VERSION = 3
+WATCH_VERSION = 4
 # In version 1 nobody noted what was kept: at least what the snapshot knows.
 KEPT_MIGRATION = """
 CREATE TABLE kept(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, given INTEGER NOT NULL);
 INSERT INTO kept SELECT 1, pos, 0 FROM snapshot;
 """
 WATCH_MIGRATIONS = {  # by the version that they start from
-    1: RESULT_MIGRATION_1 + ALERT_MIGRATION + KEPT_MIGRATION,
+    1: RESULT_MIGRATION_1 + ALERT_MIGRATION_1 + KEPT_MIGRATION,
     2: RESULT_MIGRATION_2,
+    3: ALERT_MIGRATION_3,
 }
 
 
@@ -99,6 +105,8 @@ class Watch:
         self._kept = Place(*row) if row else Place()
         self._saved_ns, self._is_whole = clock.mono_ns(), True
         self._unwritten: _Step | None = None
+        self._limit = MAX_BATCH_RECORDS
+        self.is_flooded = False  # whether so much is found at present that others had better wait
         self.last_received_ns = 0
         self.readings = self.events = 0
 
@@ -117,6 +125,7 @@ class Watch:
 
         DiskFull when it could not be written: the next step tries again. JournalError when the disk fails.
         """
+        start_ns = self._clock.mono_ns()
         step = self._unwritten or self._judge()
         try:
             if step is None:
@@ -134,6 +143,7 @@ class Watch:
         self._kept = max(self._kept, step.reached)
         self.last_received_ns = step.received_ns or self.last_received_ns
         self._checkpoint.committed()
+        self._limit_next(self._clock.mono_ns() - start_ns)
         return True
 
     def close(self) -> None:
@@ -153,6 +163,7 @@ class Watch:
         """Read a batch and judge it; the judge runs ahead of the file until the commit."""
         records, reached = self._read()
         if reached == self._place:
+            self.is_flooded = False
             return None
         self._is_whole = False
         self.judge.wants_events = self._place >= self._kept  # else all that the batch leads to stands already
@@ -161,6 +172,7 @@ class Watch:
         except sqlite3.Error as error:
             hint = "the file is damaged: restore it from a backup"
             raise JournalError("judge", str(self._path.with_name("journal.db")), str(error), hint) from None
+        self.is_flooded = sum(len(each.findings) for each in judged) > FLOOD_FINDINGS
         if reached > self._kept:
             self.readings += sum(each.readings for each in judged)
             self.events += sum(each.events for each in judged)
@@ -168,10 +180,19 @@ class Watch:
 
     def _read(self) -> Page:
         """The next records; up to where the file has all they led to, not beyond."""
-        limit = MAX_BATCH_RECORDS
+        limit = self._limit
         if self._place < self._kept:
             limit = max(1, min(limit, self._kept.pos - self._place.pos))
         return self._reader.read(self._place, limit, MAX_STEP_BYTES)
+
+    def _limit_next(self, taken_ns: int) -> None:
+        """Have the next step take at most STEP_NS, if it goes on like this one.
+
+        A storm, or a slow machine, has a step of the most records take seconds. What comes of them does not depend on
+        how they are cut.
+        """
+        room = max(self._limit * STEP_NS // max(taken_ns, 1), LEAST_RECORDS)
+        self._limit = min(room, self._limit * 2, MAX_BATCH_RECORDS)
 
     def _write(self, step: _Step) -> None:
         """Commit what a batch led to, and with it the state when that is due; a base is durable when this returns."""
@@ -243,18 +264,32 @@ class Watch:
 
 
 def keep_findings(book: AlertBook, judged: Judged, reader: JournalReader | None) -> None:
-    """Enter findings into the book of alerts; `reader` is None where there is no quarantine to look into."""
+    """Enter what operators did and what was found into the book; without `reader` there is no quarantine to look into.
+
+    At a tick alerts of what goes on get the severity back that was withheld while their container was not armed.
+    """
+    for _, record in judged.said:
+        if record.type == "ack":
+            book.acknowledge(record)
     if reader is not None and judged.quarantine is not None:
         raise_conflicts(book, reader, judged.rules, *judged.quarantine)
     tell_conditions(book, judged.rules, judged.conditions)
+    ticks = deque(judged.ticks)
     for finding in judged.findings:
-        if finding.change == "fired":
-            alert = raise_alert(finding, judged.rules, judged.origins[finding.pos])
-            book.report(alert, finding.time_ns, by_arrival=is_by_arrival(finding, judged.rules))
-        else:
-            book.follow(finding)
+        _arm(book, judged.rules, ticks, finding.pos)
+        enter(book, finding, judged.rules, judged.origins.get(finding.pos))
     if judged.settled is not None:
         settle(book, judged.settled)
+    _arm(book, judged.rules, ticks, LAST_POS)
+
+
+def _arm(book: AlertBook, rules: Rules, ticks: deque[Passed], before_pos: int) -> None:
+    """Have the ticks before a position give severities back, where any is withheld."""
+    is_withholding = bool(ticks) and book.is_withholding
+    while ticks and ticks[0].pos < before_pos:
+        tick = ticks.popleft()
+        if is_withholding:
+            book.arm(rules.is_armed, tick.received_ns)
 
 
 def _none() -> int:
@@ -267,8 +302,9 @@ class WatchReader:
 
     def __init__(self, state_dir: Path) -> None:
         self._connection: sqlite3.Connection = open_for_reading(state_dir / "watch.db", WATCH_VERSION)
-        self.book, self.results = AlertBook(self._connection), ResultBook(self._connection)
+        self.book, self.results = AlertView(self._connection), ResultBook(self._connection)
         self.base = BaseBook(self._connection)
+        self.listing = Listing(self._connection)
 
     def provisional(self) -> list[str]:
         """The containers to be judged again, as the last snapshot has them; without a usable one nobody knows: none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from monitor.detect import snapshot
 from monitor.detect.across.grid import Grid
@@ -12,10 +12,11 @@ from monitor.detect.events.judge import ShockJudge
 from monitor.detect.families import FAMILIES
 from monitor.detect.gather import Column, gather
 from monitor.detect.machine import Placed
+from monitor.detect.nearest import Nearest
 from monitor.detect.phases import Phases
 from monitor.detect.rules import RulesView
 from monitor.detect.streams import MAX_STREAMS, Panel, Streams
-from monitor.model.batch import Batch, Block, Detected, Finding, Tick, Totals
+from monitor.model.batch import Batch, Block, Detected, Finding, Stretch, Totals
 from monitor.model.errors import TcmError
 from monitor.model.limit import Rule
 
@@ -38,6 +39,9 @@ class Part(Protocol):
 class ReadingFamily(Part, Protocol):
     """A part that judges the readings of columns by the rules that it takes."""
 
+    has_margins: ClassVar[bool]
+    nearest: Nearest | None
+
     def takes(self, rule: Rule) -> bool:
         """Whether the rule is of this family."""
 
@@ -53,9 +57,16 @@ class Engine:
     depends on when records arrive, and what on the readings themselves, can be judged apart (`judges`).
     """
 
-    def __init__(self, rules: RulesView, max_streams: int = MAX_STREAMS, judges: Judges = "both") -> None:
+    def __init__(
+        self,
+        rules: RulesView,
+        max_streams: int = MAX_STREAMS,
+        judges: Judges = "both",
+        nearest: Nearest | None = None,
+    ) -> None:
+        """How near streams come to their limits goes to `nearest`; nobody asks for that live."""
         self._max_streams = max_streams
-        self._judges = judges
+        self._judges, self._nearest = judges, nearest
         self._refused_before = 0
         self._begin(rules)
 
@@ -64,34 +75,24 @@ class Engine:
         """Streams that are not judged, as `max_streams` others were there before."""
         return self._refused_before + self._streams.refused
 
-    def step(self, batch: Batch, *, wants_events: bool = False) -> Detected:
+    def step(self, batch: Batch, *, wants_events: bool = False, wants_derived: bool = True) -> Detected:
         """Judge a batch: findings in order of the journal and, within a record, of its readings.
 
         Never raises over what the readings are: NaN, infinities, times that run backwards and unknown channels are
-        all judged or passed over. Events are summed up, spectra included, where somebody `wants_events`.
+        all judged or passed over. Events are summed up, spectra included, where somebody `wants_events`; channels are
+        derived for people to see where somebody `wants_derived`.
         """
-        phases = self._phases
-        detected, found = Detected(), list[Placed]()
+        detected, found, blocks = Detected(), list[Placed](), list[Block]()
+        for stretch in batch.stretches():
+            if self._judges != "arrival":
+                blocks += self._grid.step(stretch.blocks)
+                blocks += self._grid.tick(stretch.tick) if stretch.tick else []
+                found += self._judge_events(stretch, detected, wants_events=wants_events)
+            if self._judges != "readings":
+                found += [(0, finding) for finding in self._judge_arrivals(stretch)]
         if self._judges != "arrival":
-            found += self._judge(self._grid.step(batch.blocks), phases, detected)
-            found += self._clocks.step(batch.blocks, phases)
-            of_events, totals, detected.events = self._shocks.step(batch.events, batch.heard, wants_events=wants_events)
-            found += of_events
-            detected.totals += totals
-        if self._judges != "readings":
-            found += [(0, finding) for finding in self._arrivals.step(batch.heard, phases)]
-        detected.findings = _in_order(found)
-        return detected
-
-    def tick(self, tick: Tick) -> Detected:
-        """Time has passed: judge who is silent, and what nobody waits for any longer."""
-        phases = self._phases
-        detected, found = Detected(), list[Placed]()
-        if self._judges != "arrival":
-            found += self._judge(self._grid.tick(tick), phases, detected)
-            found += [(0, finding) for finding in self._shocks.tick(tick)]
-        if self._judges != "readings":
-            found += [(0, finding) for finding in self._arrivals.tick(tick, phases)]
+            found += self._judge(blocks, detected, wants_derived=wants_derived)
+            found += self._clocks.step(batch.blocks, self._phases)
         detected.findings = _in_order(found)
         return detected
 
@@ -128,13 +129,25 @@ class Engine:
                 part.forget(container)
                 part.adopt(other._parts[name].snapshot(container))
 
-    def _judge(self, blocks: list[Block], phases: Phases, detected: Detected) -> list[Placed]:
-        columns, derived = gather(blocks, self._streams)
+    def _judge_events(self, stretch: Stretch, detected: Detected, *, wants_events: bool) -> list[Placed]:
+        """The events before a tick, and what leaves their tallies at it."""
+        found, totals, events = self._shocks.step(stretch.events, stretch.heard, wants_events=wants_events)
+        detected.totals += totals
+        detected.events += events
+        return found + [(0, finding) for finding in (self._shocks.tick(stretch.tick) if stretch.tick else ())]
+
+    def _judge_arrivals(self, stretch: Stretch) -> list[Finding]:
+        """Who was heard before a tick, and who is silent at it."""
+        found = self._arrivals.step(stretch.heard, self._phases)
+        return found + (self._arrivals.tick(stretch.tick, self._phases) if stretch.tick else [])
+
+    def _judge(self, blocks: list[Block], detected: Detected, *, wants_derived: bool) -> list[Placed]:
+        columns, derived = gather(blocks, self._streams, wants_derived=wants_derived)
         detected.derived += derived
         found: list[Placed] = []
         for column in columns:
             for family in self._families_of(column.panel):
-                found += family.step(column, phases, detected.totals)
+                found += family.step(column, self._phases, detected.totals)
         return found
 
     def _families_of(self, panel: Panel) -> list[ReadingFamily]:
@@ -156,9 +169,11 @@ class Engine:
         self._rules, self._phases = rules, Phases(rules)
         self._streams = Streams(rules, self._max_streams)
         self._families: list[ReadingFamily] = [family(self._streams, rules) for family in FAMILIES]
+        for family in self._families:
+            family.nearest = self._nearest if family.has_margins else None
         self._of_panel: dict[int, list[ReadingFamily]] = {}
         self._grid, self._clocks = Grid(rules), Clocks(rules)
-        self._shocks, self._arrivals = ShockJudge(rules), Arrivals(rules)
+        self._shocks, self._arrivals = ShockJudge(rules, nearest=self._nearest), Arrivals(rules)
         self._parts: dict[str, Part] = {type(family).__name__: family for family in self._families}
         others = (self._grid, self._clocks, self._shocks, self._arrivals)
         self._parts |= {type(part).__name__: part for part in others}

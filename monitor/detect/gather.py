@@ -56,6 +56,14 @@ class Laid(NamedTuple):
         return Laid(readings, self.streams[lanes], self.source[at])
 
 
+class Lanes(NamedTuple):
+    """Streams [lanes], and which rows are theirs: from `starts`, `counts` of them, int64 [lanes]."""
+
+    streams: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Column:
     """Segments of one panel laid end to end in journal order; a segment is one block's column.
@@ -77,6 +85,15 @@ class Column:
     def lows(self) -> NDArray[np.float32]:
         """Smallest value of each segment, float32 [segments]; NaN where it has none."""
         return np.fmin.reduceat(self.values, self.rows.starts)
+
+    @cached_property
+    def lanes(self) -> Lanes | None:
+        """Each stream's segments as one; None where those of one do not stand end to end."""
+        begins = np.flatnonzero(np.diff(self.streams, prepend=-1))
+        streams = self.streams[begins]
+        if len(set(streams.tolist())) < len(streams):
+            return None
+        return Lanes(streams, self.rows.starts[begins], np.add.reduceat(self.rows.counts, begins))
 
     @cached_property
     def is_valid(self) -> NDArray[np.bool_]:
@@ -144,8 +161,13 @@ class _Group(NamedTuple):
     streams: list[NDArray[np.int64]]
 
 
-def gather(blocks: Iterable[Block], streams: Streams) -> tuple[list[Column], list[Derived]]:
-    """The judged columns of `blocks`, and what was derived; blocks without readings are left out."""
+def gather(
+    blocks: Iterable[Block], streams: Streams, *, wants_derived: bool = True
+) -> tuple[list[Column], list[Derived]]:
+    """The judged columns of `blocks`, and what was derived; blocks without readings are left out.
+
+    Where nobody `wants_derived`, only what is judged is derived, and each stream's segments stand end to end.
+    """
     groups: dict[int, _Group] = {}
     for place, block in enumerate(blocks):
         if block.times_ns.size == 0:
@@ -159,27 +181,41 @@ def gather(blocks: Iterable[Block], streams: Streams) -> tuple[list[Column], lis
         group.streams.append(numbers)
     parts: dict[int, list[tuple[list[int], Column]]] = {}
     derived: list[Derived] = []
-    for group in groups.values():
-        for column in _columns(group, derived):
+    for each in groups.values():
+        group = each if wants_derived else _by_stream(each)
+        for column in _columns(group, derived if wants_derived else None):
             parts.setdefault(column.panel.number, []).append((group.places, column))
     return [_merged(part) for part in parts.values()], derived
 
 
-def _columns(group: _Group, derived: list[Derived]) -> list[Column]:
+def _by_stream(group: _Group) -> _Group:
+    """The blocks of each sender end to end; its streams are its alone, so all columns are in order of theirs."""
+    if len(group.layout.judged) == 0:
+        return group
+    order = np.argsort([numbers[0] for numbers in group.streams], kind="stable").tolist()
+    return _Group(group.layout, *([items[place] for place in order] for items in group[1:]))
+
+
+def _columns(group: _Group, derived: list[Derived] | None) -> list[Column]:
+    """The judged columns of a group; all that is stored of what is derived goes to `derived` (None: nowhere)."""
     counts = np.array([len(block.times_ns) for block in group.blocks], dtype=np.int64)
     rows = Rows(group.blocks, counts, offsets(counts))
     values = np.concatenate([block.values for block in group.blocks])
-    made = derive(values, group.layout.derivations)
-    derived += _derived(group, rows, made)
+    width, derivations = values.shape[1], group.layout.derivations
+    wanted = {at - width for at, _ in group.layout.judged if at >= width}
+    if derived is not None:
+        wanted |= {number for number, each in enumerate(derivations) if each.is_stored}
+    made = dict(zip(sorted(wanted), derive(values, [derivations[number] for number in sorted(wanted)]), strict=True))
+    if derived is not None:
+        derived += _derived(group, rows, made)
     streams = np.array(group.streams)
-    width = values.shape[1]
     return [
         Column(panel, rows, streams[:, number], np.ascontiguousarray(values[:, at]) if at < width else made[at - width])
         for number, (at, panel) in enumerate(group.layout.judged)
     ]
 
 
-def _derived(group: _Group, rows: Rows, made: list[NDArray[np.float32]]) -> list[Derived]:
+def _derived(group: _Group, rows: Rows, made: dict[int, NDArray[np.float32]]) -> list[Derived]:
     stored = [i for i, each in enumerate(group.layout.derivations) if each.is_stored]
     if not stored:
         return []

@@ -14,6 +14,7 @@ from monitor.detect.kernels import threshold
 from monitor.detect.kernels.columns import Columns
 from monitor.detect.kernels.readings import UNKNOWN_GAP_NS, Flags, Index, Series
 from monitor.detect.lane import LIMITS_CHANGED, LaneKey, ordered, read_columns, read_keys, written
+from monitor.detect.nearest import Nearest, Reached
 from monitor.detect.panels import Compiled
 from monitor.detect.rules import RulesView
 from monitor.detect.slots import FIRST_SLOTS, Slots
@@ -84,15 +85,25 @@ class Machine:
         margin = np.where(is_guarded, np.nan_to_num(self._uncertainty[slots]), np.float32(0))
         return np.asarray(limit - margin, dtype=np.float32)
 
-    def judge(self, column: Column, compiled: Compiled, rules: Index, made: Made, note: Note) -> list[Placed]:
-        """Run the machine over the lanes that come near the limit of one of `rules` or are active."""
+    def judge(
+        self, column: Column, compiled: Compiled, rules: Index, made: Made, note: Note, nearest: Nearest | None = None
+    ) -> list[Placed]:
+        """Run the machine over the lanes that come near the limit of one of `rules` or are active.
+
+        How near all of them come goes to `nearest`.
+        """
         has_points = made.counts > 0
         starts, counts, streams = offsets(made.counts)[has_points], made.counts[has_points], made.streams[has_points]
         if counts.size == 0:
             return []
         slots, sign = self._slots_of(streams, compiled)[:, rules], compiled.sign[rules]
         limits = self._limits(slots, compiled, rules)
-        lane, rule = np.nonzero((_reach(made, starts, sign) > limits) | (self._state.mode[slots] != threshold.IDLE))
+        reach = _reach(made, starts, sign)
+        if nearest is not None:
+            owners = [self._streams.keys[stream] for stream in streams.tolist()]
+            reached = Reached(owners, starts, counts, reach, limits, made.series, made.laid.source, made.is_outside)
+            nearest.note_lanes(column, [compiled.rules[number] for number in rules.tolist()], reached)
+        lane, rule = np.nonzero((reach > limits) | (self._state.mode[slots] != threshold.IDLE))
         if lane.size == 0:
             return []
         slot, lane_counts = slots[lane, rule], counts[lane]

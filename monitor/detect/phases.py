@@ -12,6 +12,7 @@ from monitor.detect.kernels.readings import NO_SPAN
 from monitor.detect.rules import RulesView
 from monitor.model.phase import Spans, phase_in
 
+FOREVER_NS = 1 << 62  # the year 2116
 MAX_CONTAINERS = 1 << 16  # of a cache, emptied when full, as senders may invent containers for ever; about 1 kB each
 
 
@@ -47,6 +48,10 @@ class Phases:
     def at(self, container: str, time_ns: int) -> str:
         """The container's phase at a time."""
         return phase_in(self._of(container)[0], time_ns)
+
+    def end_ns(self, container: str, time_ns: int) -> int:
+        """When the phase that stands at a time ends (ns UTC); FOREVER_NS for the last one."""
+        return next((start_ns for start_ns, _ in self._of(container)[0] if start_ns > time_ns), FOREVER_NS)
 
     def watched(self, rows: Rows, scope: Scope) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Whether the rule watches at each row's time, bool [n], and since when (NO_SPAN: always), int64 [n]."""

@@ -12,7 +12,7 @@ import numpy as np
 from monitor.config import Rules
 from monitor.consumers import WatchReader
 from monitor.consumers.points import anchor_of, placed_ns
-from monitor.consumers.reading import phases_of, read
+from monitor.consumers.reading import book_of, read
 from monitor.examine.event import Examined, Progress, Wanted
 from monitor.examine.rules import rules_at, unplaced
 from monitor.journal import JournalReader
@@ -30,15 +30,15 @@ MAX_CONFIGS = 8  # kept at a time; those in force come one after the other
 class JournalEvents:
     """Each event as the daemon judged it: by the rotation, the place and the rules in force at its record.
 
-    With `profile` it is held against that one instead. Operators' phases are known beforehand, also those that were
+    With `profile` it is held against that one instead. What operators set is known beforehand, also those that were
     entered later.
     """
 
     def __init__(self, state_dir: Path, profile: Profile | None) -> None:
         self._state_dir, self._profile = state_dir, profile
         self._reader = JournalReader(state_dir)
-        phases = phases_of(self._reader.operators())
-        self._rules_of = functools.lru_cache(MAX_CONFIGS)(lambda text: Rules.from_json(text).with_phases(phases))
+        operators = book_of(self._reader.operators())
+        self._rules_of = functools.lru_cache(MAX_CONFIGS)(lambda text: Rules.from_json(text).with_operators(operators))
         self.dropped = self.unreadable = 0
 
     def events(self, wanted: Wanted, progress: Progress) -> Iterator[Examined]:

@@ -177,7 +177,7 @@ class Intake:
     def _write_own(self) -> bool:
         """A tick when it is due, and what operators entered."""
         ticked = self._tick()
-        return self._desk.write(self._journal) or ticked
+        return self._desk.write(self._journal, self._clock.now_ns()) or ticked
 
     def _tick(self) -> bool:
         mono_ns, generation = self._clock.mono_ns(), self._generation

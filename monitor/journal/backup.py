@@ -7,7 +7,8 @@ to copy 20 GB, and the WAL grows meanwhile. But a journal's rows never change, s
 2. the consumers' files are copied as of one moment;
 3. in one last transaction follow the rows that came meanwhile and the small tables. So no cursor is ahead of the
    journal, and no payload that a cursor still needs was dropped before it was copied;
-4. everything is synchronised, checked, and only then gets the name that was asked for.
+4. then the files that operators attached: what a journalled record names was there before it, and never changes;
+5. everything is synchronised, checked, and only then gets the name that was asked for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from monitor.journal.attachments import FOLDER, digests_in, is_as_named
 from monitor.journal.check import Verdict, check_journal
 from monitor.journal.schema import (
     JOURNAL_TABLES,
@@ -56,8 +58,9 @@ def back_up(state_dir: Path, folder: Path, progress: Progress) -> dict[str, Any]
                 _copy_rows(copy, progress)
                 _copy_consumers(state_dir, work)
                 _copy_rest(copy)
+                lost = _copy_attachments(state_dir, work, copy)
             verdict = _verify(work, progress)
-            files = {path.name: path.stat().st_size for path in sorted(work.iterdir())}
+            files = {str(path.relative_to(work)): path.stat().st_size for path in sorted(_files(work))}
             work.rename(folder)
         sync(folder.parent)
     except (sqlite3.Error, OSError) as error:
@@ -70,6 +73,7 @@ def back_up(state_dir: Path, folder: Path, progress: Progress) -> dict[str, Any]
         "quarantined": verdict.quarantined,
         "bytes": sum(files.values()),
         "files": files,
+        "lost_attachments": lost,
         "seconds": round(time.monotonic() - began_s, 3),
     }
 
@@ -93,7 +97,8 @@ def _unfinished(folder: Path) -> Iterator[Path]:
 
 
 def _require_room(state_dir: Path, work: Path) -> None:
-    needed = sum((state_dir / name).stat().st_size for name in (JOURNAL, *CONSUMERS) if (state_dir / name).exists())
+    copied = [state_dir / name for name in (JOURNAL, *CONSUMERS) if (state_dir / name).exists()]
+    needed = sum(path.stat().st_size for path in [*copied, *_files(state_dir / FOLDER)])
     free = shutil.disk_usage(work).free
     if free < needed:
         cause = f"{needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
@@ -161,6 +166,23 @@ def _copy_consumers(state_dir: Path, work: Path) -> None:
             copy_database(connection, work / name)
 
 
+def _copy_attachments(state_dir: Path, work: Path, copy: sqlite3.Connection) -> list[str]:
+    """What the records of the copy name; returned are those that are not there, which keep nobody from a backup."""
+    payloads = copy.execute("SELECT payload FROM main.records WHERE kind = 'operator'").fetchall()
+    named = {sha256 for (payload,) in payloads for sha256 in digests_in(payload)}
+    there = [path for path in _files(state_dir / FOLDER) if path.name in named]
+    if there:
+        (work / FOLDER).mkdir(mode=0o750)
+    for path in there:
+        shutil.copy2(path, work / FOLDER / path.name)
+    return sorted(named - {path.name for path in there})
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files in a folder and in those in it; none where it is not there."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def _moment(state_dir: Path, files: dict[str, sqlite3.Connection]) -> None:
     """Begin a read transaction on each file; the store confirmed nothing between the first and the last."""
     if "store.db" not in files:
@@ -180,13 +202,16 @@ def _moment(state_dir: Path, files: dict[str, sqlite3.Connection]) -> None:
 
 def _verify(work: Path, progress: Progress) -> Verdict:
     """Synchronise every file and look at every page; of the journal the chain too."""
-    for path in work.iterdir():
+    files = _files(work)
+    for path in {*files, *(path.parent for path in files)}:
         sync(path)
-    sync(work)
     verdict = check_journal(work, progress)
     problems = [f"{problem['file']}: {problem['problem']}" for problem in verdict.problems]
-    for path in work.iterdir():
+    for path in files:
         if path.name == JOURNAL:
+            continue
+        if path.parent.name == FOLDER:
+            problems += [] if is_as_named(path) else [f"{FOLDER}/{path.name}: its content has another SHA-256"]
             continue
         with closing(connect_reading(path)) as connection:
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]

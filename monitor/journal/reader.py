@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,18 @@ MAX_CACHED_ANCHORS = 100_000  # about 150 bytes each
 MAX_WILLS = 16  # one behind the other: a logger says something between two of them; further back nobody looks
 _LAST_POS = 1 << 62
 _COLUMNS = "records.pos, received_ns, container, records.logger, records.boot, seq, kind, topic, payload"
+# Of loggers in other containers than ?3 (JSON, NULL for all) the payload is left where it is.
+_OWN_COLUMNS = _COLUMNS.replace(
+    "payload",
+    "iif(?3 IS NULL OR kind NOT IN ('env', 'shock', 'status') OR container IN (SELECT value FROM json_each(?3)), "
+    "payload, NULL) AS payload",
+)
 _ANY_DETOUR = "SELECT 1 FROM waiting WHERE pos > ?1 OR until_pos > ?1 LIMIT 1"  # half the time of asking which
 _NONE: set[int] = set()
+# Behind ?1, of a container ?2 if that is not NULL, of types ?3 (JSON) if there are any; what is no JSON has none.
+_OPERATORS = """kind = 'operator' AND pos > ?1 AND (?2 IS NULL OR container = ?2) AND (?3 = '[]' OR
+    json_extract(iif(json_valid(CAST(payload AS TEXT)), CAST(payload AS TEXT), '{}'), '$.type')
+    IN (SELECT value FROM json_each(?3)))"""
 
 
 class Place(NamedTuple):
@@ -45,11 +56,18 @@ class JournalReader:
     the same order whenever it reads, and however it cuts it.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, containers: Collection[str] | None = None) -> None:
+        """With `containers` only their loggers' records are read, and all records of operators and the daemon's own."""
         self._path = state_dir / "journal.db"
+        self._containers = None if containers is None else json.dumps(sorted(containers))
         self._connection = open_for_reading(self._path, JOURNAL_VERSION)
         self._anchors: dict[tuple[str, int], Anchor] = {}
         self.batches_again = 0  # given out of turn; by them one sees that whoever judges again moves
+
+    @property
+    def state_dir(self) -> Path:
+        """The state directory that it reads."""
+        return self._path.parent
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -66,10 +84,10 @@ class JournalReader:
         """
         pos, given = after
         size_bytes = 0
-        statement = f"SELECT {_COLUMNS} FROM records WHERE pos > ? ORDER BY pos LIMIT ?"
+        statement = f"SELECT {_OWN_COLUMNS} FROM records WHERE pos > ?1 ORDER BY pos LIMIT ?2"
         try:
             records = self.found_config() if after == Place() else []
-            with closing(self._connection.execute(statement, (pos, limit))) as rows:
+            with closing(self._connection.execute(statement, (pos, limit, self._containers))) as rows:
                 # While `rows` are read the file is seen as of one moment: what waits in them waits at that moment.
                 passed_over, released_at = self._detours(pos, limit)
                 for row in rows:
@@ -107,10 +125,10 @@ class JournalReader:
     def _waited(self, until_pos: int, after_pos: int, limit: int) -> Iterator[Record]:
         """What waited until a position, in the order of arrival, behind `after_pos`."""
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM waiting JOIN records USING(pos) WHERE until_pos = ? AND waiting.pos > ? "
-            "AND payload IS NOT NULL "
-            "ORDER BY waiting.pos LIMIT ?",
-            (until_pos, after_pos, limit),
+            f"SELECT {_COLUMNS} FROM waiting JOIN records USING(pos) WHERE until_pos = ?1 AND waiting.pos > ?2 "
+            "AND payload IS NOT NULL AND (?4 IS NULL OR container IN (SELECT value FROM json_each(?4))) "
+            "ORDER BY waiting.pos LIMIT ?3",
+            (until_pos, after_pos, limit, self._containers),
         )
         return (Record(*row)._replace(has_waited=True) for row in rows)
 
@@ -155,12 +173,26 @@ class JournalReader:
         ).fetchall()
         return [Record(*row) for row in rows]
 
-    def operators(self, after_pos: int = 0) -> list[Record]:
-        """Operators' records behind a position, in order; at entry their number is bounded for each container."""
+    def operators(
+        self, after_pos: int = 0, *, container: str | None = None, types: Sequence[str] = (), limit: int = -1
+    ) -> list[Record]:
+        """Operators' records behind a position, in order, the first `limit` of them (-1: all).
+
+        Those of one container, and of some types, where these are given. At entry their number is bounded for each
+        container.
+        """
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM records WHERE kind = 'operator' AND pos > ? ORDER BY pos", (after_pos,)
+            f"SELECT {_COLUMNS} FROM records WHERE {_OPERATORS} ORDER BY pos LIMIT ?4",
+            (after_pos, container, json.dumps(types), limit),
         )
         return [Record(*row) for row in rows]
+
+    def count_operators(self, container: str, types: Sequence[str] = ()) -> int:
+        """Number of operators' records of a container, and of some types where these are given."""
+        row = self._connection.execute(
+            f"SELECT count(*) FROM records WHERE {_OPERATORS}", (0, container, json.dumps(types))
+        ).fetchone()
+        return int(row[0])
 
     def containers(self) -> list[str]:
         """Every container that anything was journalled of, by name."""

@@ -12,7 +12,7 @@ So it depends on nothing but the order of the records: neither on the time in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,10 @@ class Succession:
         """A boot, None where it was never heard of or is forgotten."""
         return self._by_number.get(boot)
 
-    def hear(self, boot: int, *, is_memory: bool, earlier: Iterable[int] = ()) -> bool:
+    def hear(self, boot: int, *, is_memory: bool, earlier: Sequence[int] = ()) -> bool:
         """Something of a boot came, live or from memory, that may name earlier ones; whether any two changed places."""
+        if not earlier and self._is_fixed(boot):  # as of nearly all records
+            return False
         unfixed = [number for number in dict.fromkeys(earlier) if number != boot and not self._is_fixed(number)]
         if not unfixed and (self._is_fixed(boot) or (is_memory and boot in self._by_number)):
             return False
@@ -97,11 +99,14 @@ class Successions:
         """A boot, None where nothing is remembered of it."""
         return self._of[owner].get(boot) if owner in self._of else None
 
-    def hear(self, owner: Owner, boot: int, *, is_memory: bool, earlier: Iterable[int] = ()) -> bool:
+    def hear(self, owner: Owner, boot: int, *, is_memory: bool, earlier: Sequence[int] = ()) -> bool:
         """As of a `Succession`."""
-        if owner not in self._of and len(self._of) >= MAX_LOGGERS:
-            return False
-        return self._of.setdefault(owner, Succession()).hear(boot, is_memory=is_memory, earlier=earlier)
+        boots = self._of.get(owner)
+        if boots is None:
+            if len(self._of) >= MAX_LOGGERS:
+                return False
+            boots = self._of[owner] = Succession()
+        return boots.hear(boot, is_memory=is_memory, earlier=earlier)
 
     def snapshot(self, container: str | None = None) -> list[tuple[Any, ...]]:
         """The state for `restore`, or that of a container."""

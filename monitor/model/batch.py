@@ -88,13 +88,38 @@ class Tick(NamedTuple):
     is_drained: bool
 
 
+class Stretch(NamedTuple):
+    """What of a batch lies between two of its ticks; `tick` is the one behind it, None at the end."""
+
+    blocks: list[Block]
+    events: list[Event]
+    heard: list[Heard]
+    tick: Tick | None
+
+
 @dataclass(slots=True)
 class Batch:
-    """Blocks, events and who was heard, each in journal order."""
+    """Blocks, events and who was heard, each in journal order, and the ticks that lie between them.
+
+    `marks` are these ticks, each with the numbers of blocks, events and heard before it.
+    """
 
     blocks: list[Block] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
+    marks: list[tuple[Tick, int, int, int]] = field(default_factory=list)
+
+    def pass_time(self, tick: Tick) -> None:
+        """Put a tick behind all that is there."""
+        self.marks.append((tick, len(self.blocks), len(self.events), len(self.heard)))
+
+    def stretches(self) -> Iterator[Stretch]:
+        """The batch cut at its ticks."""
+        block = event = heard = 0
+        for tick, blocks, events, heards in self.marks:
+            yield Stretch(self.blocks[block:blocks], self.events[event:events], self.heard[heard:heards], tick)
+            block, event, heard = blocks, events, heards
+        yield Stretch(self.blocks[block:], self.events[event:], self.heard[heard:], None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
@@ -53,13 +54,18 @@ class AcceleratedClock:
 def rfc3339(time_ns: int) -> str:
     """Format ns UTC as RFC 3339 with Z; as many fractional digits (0, 3, 6, 9) as the value needs."""
     seconds, fraction = divmod(time_ns, NS_PER_S)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = _whole_second(seconds)
     if fraction == 0:
         return f"{text}Z"
     digits = f"{fraction:09d}"
     while digits.endswith("000"):
         digits = digits[:-3]
     return f"{text}.{digits}Z"
+
+
+@lru_cache(maxsize=1024)  # the alerts of a storm share their seconds, and each names five of them
+def _whole_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def parse_rfc3339(text: str) -> int:

@@ -17,6 +17,8 @@ BOOT_FLOOD = "monitor.boot-flood"
 FALSE_OLDEST = "monitor.false-oldest"
 QUARANTINE_FLOOD = "monitor.quarantine-flood"
 PART_STALLED = "monitor.part-stalled"
+NOTIFIER_FAILING = "monitor.notifier-failing"
+NOTIFIER_REFUSED = "monitor.notifier-refused"
 
 MAX_CONDITIONS = 100  # in a tick
 MAX_RULE_CONDITIONS = 25  # of them of one rule, about loggers

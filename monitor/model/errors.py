@@ -52,6 +52,10 @@ class Conflict(TcmError):  # noqa: N818 - named for what it is; TcmError is the 
     """What was asked for cannot be done any more, as somebody did it or it has ended; nothing was done."""
 
 
+class Unavailable(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
+    """The daemon is too busy, or ends: nothing is wrong with what was asked for, and it can be tried again."""
+
+
 class DiskFull(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
     """Nothing could be written for want of room, and nothing was: the same can be tried again once there is some."""
 

@@ -24,6 +24,7 @@ from monitor.model.quantity import UNCERTAINTY_SCALES, format_quantity, parse_qu
 from monitor.model.strict import Identifier, Seconds, Strict, is_journalled
 
 DEFAULT_PHASE = "storage"
+MAX_STARTUP_S = 86_400.0  # whoever wants alerts as info for longer than a day disarms
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 Row = tuple[float, float, float]
 
@@ -111,11 +112,6 @@ class Consignment(Strict):
                 return leg.phase
         return DEFAULT_PHASE
 
-    def custodian_at(self, time_ns: int) -> str | None:
-        """The custodian of the leg under way, between and behind legs of the one before; None before the first."""
-        begun = [leg for leg in self.leg if datetime_ns(leg.planned_start) <= time_ns]
-        return begun[-1].custodian if begun else None
-
     def phase_spans(self) -> tuple[tuple[int, str], ...]:
         """(start ns, phase) in order of time: each phase holds until the next start; before the first: storage."""
         spans: list[tuple[int, str]] = []
@@ -125,6 +121,10 @@ class Consignment(Strict):
                 spans.pop()
             spans += [(start_ns, leg.phase), (end_ns, DEFAULT_PHASE)]
         return tuple(spans)
+
+    def custody_spans(self) -> tuple[tuple[int, str], ...]:
+        """(start ns, custodian) in order of time: each leg's has custody until the next leg starts; before: nobody."""
+        return tuple((datetime_ns(leg.planned_start), leg.custodian) for leg in self.leg)
 
     def leg_spans(self) -> tuple[tuple[int, str], ...]:
         """(start ns, id of the leg) in order of time: each holds until the next; "" between and after the legs."""
@@ -219,7 +219,11 @@ class Logger(Strict):
 
 
 class Container(Strict):
-    """A container as registered; what it lacks comes from defaults."""
+    """A container as registered; what it lacks comes from defaults.
+
+    For `startup_ignore_s` after it is armed, or a logger mounted, alerts are raised as info: loggers take on the
+    temperature of the air, and are handled.
+    """
 
     id: Identifier
     title: str = ""
@@ -228,4 +232,5 @@ class Container(Strict):
     free_gas_volume_m3: Annotated[float | None, Field(gt=0)] = None
     marking: str = ""
     armed: bool = True
+    startup_ignore_s: Annotated[Seconds, Field(ge=0, le=MAX_STARTUP_S, alias="startup_ignore")] = 0.0
     logger: tuple[Logger, ...] = ()

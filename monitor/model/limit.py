@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -48,6 +49,11 @@ class Profile(Strict):
     name: Identifier
     title: str = ""
     rule: tuple[Rule, ...] = Field(min_length=1)
+
+    @cached_property
+    def by_id(self) -> dict[str, Rule]:
+        """Its rules by their ids."""
+        return {rule.id: rule for rule in self.rule}
 
     @model_validator(mode="after")
     def _check_ids(self) -> Self:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from monitor.model.clock import rfc3339
+from monitor.model.clock import parse_rfc3339, rfc3339
 from monitor.model.errors import TcmError
 
 MAX_ALERTS = 200  # that one notification holds in full; the others are counted
@@ -25,8 +25,8 @@ class Notification:
     """One message of a notifier about alerts of one container and cause, or of several where there are too many.
 
     `id` is the idempotency key: the same however often it is sent. `alerts` are the public JSON of at most MAX_ALERTS
-    of them, each as it stood at `at_ns` (ns UTC), in order of occurrence; `count` is how many there are in all,
-    `firing` how many of these go on. `container` and `cause` are None where there are several.
+    of them, each as it stood at `at_ns` (ns UTC, whole microseconds), in order of occurrence; `count` is how many there
+    are in all, `firing` how many of these go on. `container` and `cause` are None where there are several.
     """
 
     id: str
@@ -58,6 +58,15 @@ class Notification:
             "left_out": self.count - len(self.alerts),
             "alerts": list(self.alerts),
         }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """The notification that `to_json` wrote."""
+        same = {key: content[key] for key in _SAME_IN_JSON}
+        return cls(**same, at_ns=parse_rfc3339(content["at"]), alerts=tuple(content["alerts"]))
+
+
+_SAME_IN_JSON = ("id", "notifier", "reason", "title", "container", "cause", "severity", "count", "firing")
 
 
 class Transport(Protocol):

@@ -10,7 +10,6 @@ This module imports slowly (influxdb-client, about 0.4 s): import it only where 
 from __future__ import annotations
 
 import gzip
-import ipaddress
 from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -21,9 +20,10 @@ from influxdb_client.rest import ApiException
 from numpy.typing import NDArray
 from urllib3.exceptions import HTTPError
 
+from monitor.config.address import is_loopback
+from monitor.deadline import Connections, bounded_pools, why_unanswered
 from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
-from monitor.sinks.deadline import Connections, bounded_pools, why_unanswered
 from monitor.sinks.influxql import (
     bucket_retention_ns,
     quoted,
@@ -84,7 +84,7 @@ class InfluxSink:
         self._org, self._bucket, self._dialect = org, bucket, dialect
         self._headers = {"Content-Type": "text/plain; charset=utf-8"}
         self._limits_ms = (min(timeout_ms, _CONNECT_MS), timeout_ms)
-        self._is_gzip = not _is_loopback(url)
+        self._is_gzip = not is_loopback(urlsplit(url).hostname or "")
         if self._is_gzip:
             self._headers["Content-Encoding"] = "gzip"
         self._write_path = "/write" if dialect == "v1" else "/api/v2/write"
@@ -252,14 +252,6 @@ class InfluxSink:
 
     def _held(self, operation: str, cause: str, hint: str) -> Held:
         return Held(f"InfluxDB: {operation}", self._place, cause, hint)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _without_user(url: str) -> str:

@@ -1,5 +1,6 @@
 """The HTTP interface, on loopback unless configured otherwise."""
 
-from monitor.web.api import Backend, make_app
+from monitor.web.api import make_app
+from monitor.web.backend import Backend
 
 __all__ = ["Backend", "make_app"]

@@ -1,6 +1,6 @@
 """Bytes to records: topics, CBOR messages of version 1, acknowledgements, and other formats that become the same."""
 
-from monitor.wire.cbor import decode, encode_ack
+from monitor.wire.cbor import decode, decode_once, encode_ack
 from monitor.wire.derived import owner_of
 from monitor.wire.sources import Source, Sources
 from monitor.wire.topic import (
@@ -25,6 +25,7 @@ __all__ = [
     "ack_topic",
     "alert_topic",
     "decode",
+    "decode_once",
     "encode_ack",
     "owner_of",
     "parse_topic",

@@ -43,10 +43,11 @@ def decode(kind: str, payload: bytes) -> Message:
     Raises WireError with the reason; where the payload decodes as a whole and carries boot and seq, the error has them
     as `identity`, because a message in quarantine settles its seq.
     """
-    return _decode_kept(kind, payload) if len(payload) <= MAX_KEPT_BYTES else _decode(kind, payload)
+    return _decode_kept(kind, payload) if len(payload) <= MAX_KEPT_BYTES else decode_once(kind, payload)
 
 
-def _decode(kind: str, payload: bytes) -> Message:
+def decode_once(kind: str, payload: bytes) -> Message:
+    """As `decode`, for whoever is the only reader: nothing is kept for the next."""
     content = load_map(payload)
     try:
         version = integer(content, "v", 1 << 16)
@@ -60,7 +61,7 @@ def _decode(kind: str, payload: bytes) -> Message:
 
 
 # The intake decodes a record, watch and the store do so again a moment later.
-_decode_kept = lru_cache(MAX_KEPT)(_decode)
+_decode_kept = lru_cache(MAX_KEPT)(decode_once)
 
 
 def encode_ack(boot: int, upto: int, now_ns: int, want: Sequence[tuple[int, int]] = ()) -> bytes:
@@ -145,11 +146,19 @@ def _channels(content: Content) -> tuple[str, ...]:
     if not isinstance(names, list) or not 1 <= len(names) <= MAX_CHANNELS:
         raise WireError(f"ch: expected a list of 1 to {MAX_CHANNELS} channels")
     for name in names:
-        if not isinstance(name, str) or not 1 <= len(name) <= MAX_TEXT:
+        if not isinstance(name, str):
+            raise WireError(f"ch: expected text of 1 to {MAX_TEXT} characters, got {shown(name)}")
+    return _checked(tuple(names))
+
+
+@lru_cache(maxsize=1024)  # loggers of a fleet share a few sets of channels; 8 kB each at most
+def _checked(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not 1 <= len(name) <= MAX_TEXT:
             raise WireError(f"ch: expected text of 1 to {MAX_TEXT} characters, got {shown(name)}")
     if len(set(names)) != len(names):
         raise WireError("ch: expected each channel once")
-    return tuple(names)
+    return names
 
 
 def _array(content: Content, key: str, tag: int, item_bytes: int) -> tuple[tuple[int, int], bytes]:

@@ -35,8 +35,8 @@ LEFT_RUNNING = """
 import threading, time, monitor.supervise as supervise
 from monitor.cli import main
 listen = supervise.end_on_signal
-def end_on_signal(ended):
-    listen(ended)
+def end_on_signal(ended, hangup):
+    listen(ended, hangup)
     threading.Thread(target=time.sleep, args=(60,)).start()
 supervise.end_on_signal = end_on_signal
 main()

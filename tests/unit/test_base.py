@@ -11,7 +11,7 @@ from monitor.consumers.settling import MAX_WAIT_NS
 from monitor.consumers.watch import BASE_NS, WANTED_BASE_NS
 from monitor.detect.arrivals.steady import MAX_ADVANCE_NS
 from monitor.model.errors import JournalError, TcmError
-from monitor.model.operator import PhaseRecord
+from monitor.model.operator import OperatorRecord
 from monitor.replaying import replay_source
 from tests.unit.test_journal import arrival
 from tests.unit.test_settling import Gateway, block, hot, known, ordered, seconds
@@ -128,7 +128,7 @@ def test_the_base_stays_until_it_is_known_what_begins_there(gateway: Gateway) ->
     """A container that is to be judged again from the oldest state gets it at the next tick."""
     gateway.run(block(0, 20, 20, 20))
     assert move_base(gateway) == 3
-    record = PhaseRecord("C", "road", T0, gateway.now_ns, "somebody")
+    record = OperatorRecord("phase", "C", T0, gateway.now_ns, "somebody", details={"phase": "road"})
     gateway.journal.append_own("operator", gateway.now_ns, record.to_json(), "C")
     gateway.watch.is_base_wanted = True
     gateway.mono_ns += WANTED_BASE_NS

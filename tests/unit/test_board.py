@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,12 +46,12 @@ class Broker:
         return {json.loads(payload)["id"] for payload in dict(self.sent).values() if payload}
 
 
-def fire(station: Station, *numbers: int, state: str = FIRING) -> set[str]:
+def fire(station: Station, *numbers: int, state: str = FIRING, container: str = "C") -> set[str]:
     """Enter alerts, one a second; their ids."""
     ids = {f"{number:016x}" for number in numbers}
     for number in numbers:
         at_ns = T0 + number * S
-        one = replace(HOT, id=f"{number:016x}", state=state, occurred_ns=at_ns, reported_ns=at_ns)
+        one = HOT._replace(id=f"{number:016x}", state=state, container=container, occurred_ns=at_ns, reported_ns=at_ns)
         station.watch.book.fire(one, at_ns)
     return ids
 
@@ -108,6 +107,43 @@ def test_a_board_half_restored_is_restored_to_its_end(tmp_path: Path, what: str)
     board.refresh(is_new=False)
     tell_all(board)
     assert broker.ids == open_ids
+
+
+def test_a_flood_of_one_container_delays_no_other(tmp_path: Path) -> None:
+    """What fires behind thousands of another container is told with the next batch; the position waits for them."""
+    station, broker = Station(tmp_path), Broker()
+    flood = fire(station, *range(1000))
+    board = open_board(station, broker)
+    assert board.step()
+    other = fire(station, 5000, container="D")
+    assert board.step()
+    assert other <= broker.ids
+    assert board.pos < 2 * MAX_BATCH
+    tell_all(board)
+    assert broker.ids == flood | other
+    assert len(broker.sent) == 1001
+
+
+@pytest.mark.parametrize("what", ["break", "kill"])
+def test_what_is_not_confirmed_is_told_again_in_order(tmp_path: Path, what: str) -> None:
+    """The broker goes amid a flood of two containers; a restart goes on behind what was confirmed of both."""
+    station, broker = Station(tmp_path), Broker()
+    ids = [*sorted(fire(station, *range(500))), *sorted(fire(station, *range(500, 1000), container="D"))]
+    board = open_board(station, broker)
+    assert board.step()
+    assert board.step()
+    broker.is_up = False
+    assert not board.step()
+    assert board.problem
+    broker.is_up = True
+    if what == "kill":
+        board = open_board(station, broker)  # the other one was never closed
+        assert board.pos == MAX_BATCH  # a half of each batch was of the other container, which stands behind
+    tell_all(board)
+    told = [json.loads(payload)["id"] for _, payload in broker.sent]
+    assert len(told) == len(ids) + (MAX_BATCH if what == "kill" else 0)
+    for owned in (ids[:500], ids[500:]):
+        assert list(dict.fromkeys(each for each in told if each in owned)) == owned
 
 
 @pytest.mark.skipif(bool(why_no_disk()), reason=why_no_disk())

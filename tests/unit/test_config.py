@@ -476,7 +476,9 @@ def test_headings_are_said_as_the_files_write_them(minimal: Path) -> None:
     assert problems(minimal)["basic.toml", "rule.warm.kind"].startswith("missing; expected one of threshold, rate, ")
     write(limits, PROFILE)
     write(minimal, MINIMAL + "[[sources]]\n")
-    expected = "unknown key; expected one of [mqtt], [store], [web], [ingest], [alerts], [journal], [[source]]"
+    expected = (
+        "unknown key; expected one of [mqtt], [store], [web], [ingest], [alerts], [journal], [[notifier]], [[source]]"
+    )
     assert problems(minimal)["monitor.toml", "sources"] == expected
 
 

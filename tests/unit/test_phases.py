@@ -14,39 +14,41 @@ from hypothesis import strategies as st
 
 from monitor.config import Rules
 from monitor.consumers.judge import Judge
-from monitor.consumers.phases import PhaseReader
-from monitor.consumers.reading import phases_of
+from monitor.consumers.operators import OperatorReader
+from monitor.consumers.reading import book_of
 from monitor.ingest import Intake
 from monitor.ingest.desk import MAX_ENTRIES, Desk
-from monitor.ingest.operating import MAX_CONTAINER_RECORDS, admit
+from monitor.ingest.operating import MAX_SET_RECORDS, admit
 from monitor.journal import Journal, JournalReader, Place, Usable
 from monitor.model.clock import rfc3339
 from monitor.model.errors import DiskFull, TcmError, WireError
-from monitor.model.operator import MAX_AHEAD_NS, MAX_NAME, MAX_REMARK, PhaseRecord
-from monitor.model.phase import PhaseBook, phase_in
+from monitor.model.operator import MAX_AHEAD_NS, OperatorRecord
+from monitor.model.operator_book import OperatorBook
+from monitor.model.operator_keys import MAX_NAME, MAX_REMARK
+from monitor.model.phase import phase_in
 from monitor.replaying import replay_source
 from tests.unit.test_intake import Bench
 from tests.unit.test_journal import arrival
 from tests.unit.test_watch import HOT, Station, rules
 from tests.unit.test_wire import T0, S, env
 
-Item = Usable | PhaseRecord
+Item = Usable | OperatorRecord
 LEGS = ((100, 200, "road"), (200, 300, "air"), (350, 400, "road"))  # seconds from T0
 WAIT_S = 20.0
 
 
-def said(phase: str, effective_s: int, container: str = "C", by: str = "Rossi") -> PhaseRecord:
+def said(phase: str, effective_s: int, container: str = "C", by: str = "Rossi") -> OperatorRecord:
     """A record as it was entered, effective so many seconds from T0."""
-    return PhaseRecord(container, phase, T0 + effective_s * S, T0 + 5000 * S, by)
+    return OperatorRecord("phase", container, T0 + effective_s * S, T0 + 5000 * S, by, details={"phase": phase})
 
 
-def plain_phase(entered: list[PhaseRecord], legs: tuple[tuple[int, int, str], ...], at_s: float) -> str:
+def plain_phase(entered: list[OperatorRecord], legs: tuple[tuple[int, int, str], ...], at_s: float) -> str:
     """The phase at a time, by walking over all that was said: the latest effective one, of equals the last entered."""
     word, since_s = "plan", -1.0
     for record in entered:
         effective_s = (record.effective_ns - T0) / S
         if since_s <= effective_s <= at_s:
-            word, since_s = record.phase, effective_s
+            word, since_s = record.details["phase"], effective_s
     if word != "plan":
         return word
     for start_s, end_s, phase in legs:
@@ -74,28 +76,28 @@ WORDS = st.builds(said, st.sampled_from(["road", "air", "open", "plan", "plan"])
 
 @settings(deadline=None)
 @given(st.lists(WORDS, max_size=8), st.lists(st.integers(-5, 460), min_size=1, max_size=20), st.randoms())
-def test_spans_are_what_a_plain_loop_says(entered: list[PhaseRecord], times_s: list[int], rng: Any) -> None:
+def test_spans_are_what_a_plain_loop_says(entered: list[OperatorRecord], times_s: list[int], rng: Any) -> None:
     """Over the plan and without one, whatever the order in which the book is told, and told again."""
     order = list(enumerate(entered))
     rng.shuffle(order)
-    book = PhaseBook()
+    book = OperatorBook()
     for pos, record in [*order, *order]:
         book = book.add(pos, record)
-    assert len(book.sets.get("C", ())) == len(entered)
+    assert len(book.phases.get("C", ())) == len(entered)
     for name, legs in (("C", LEGS), ("other", ())):
-        moved = PhaseBook({name: book.sets.get("C", ())})
-        in_force = TRIP.with_phases(moved)
+        moved = OperatorBook({name: book.phases.get("C", ())})
+        in_force = TRIP.with_operators(moved)
         spans = in_force.phase_spans(name)
         assert [start_ns for start_ns, _ in spans] == sorted({start_ns for start_ns, _ in spans})
         for at_s in times_s:
             expected = plain_phase(entered, legs, at_s)
             assert phase_in(spans, T0 + at_s * S) == in_force.phase_at(name, T0 + at_s * S) == expected
-    assert PhaseBook.from_rows(json.loads(json.dumps(book.rows()))) == book
+    assert OperatorBook.from_rows(json.loads(json.dumps(book.rows()))) == book
 
 
 def test_rules_with_phases_are_the_same_configuration() -> None:
     """What operators say is no part of it: nothing is journalled anew, and the rules given stay as they were."""
-    other = TRIP.with_phases(PhaseBook().add(1, said("open", 0)))
+    other = TRIP.with_operators(OperatorBook().add(1, said("open", 0)))
     assert (other.to_json(), other.digest) == (TRIP.to_json(), TRIP.digest)
     assert (other.phase_at("C", T0), TRIP.phase_at("C", T0)) == ("open", "storage")
 
@@ -105,7 +107,7 @@ class Desked(Station):
 
     def enter(self, *items: Item) -> None:
         for item in items:
-            if isinstance(item, PhaseRecord):
+            if isinstance(item, OperatorRecord):
                 self.journal.append_own("operator", item.entered_ns, item.to_json(), item.container)
             else:
                 self.append(item)
@@ -135,11 +137,11 @@ def test_a_bound_rule_obeys_operators_by_the_time_of_the_reading(
 ) -> None:
     """Of what they had said by then; alerts name the phase; across restarts, and a replay tells the same."""
     station = Desked(tmp_path_factory.mktemp("phases"), TRIP.to_json())
-    entered: list[PhaseRecord] = []
+    entered: list[OperatorRecord] = []
     expected: dict[str, str] = {}
     for number, item in enumerate(items):
         station.enter(item)
-        if isinstance(item, PhaseRecord):
+        if isinstance(item, OperatorRecord):
             entered.append(item)
         else:
             at_s = (item.message.stamp.t0_ns - T0) // S  # type: ignore[union-attr]  # made by `hot_at`
@@ -172,7 +174,7 @@ def test_a_judge_may_know_all_operators_beforehand(tmp_path: Path) -> None:
     station.enter(hot_at(0, 50), said("road", 40), hot_at(1, 60), said("plan", 55))
     assert station.starts("on-road") == [rfc3339(T0 + 60 * S)]
     reader = JournalReader(tmp_path)
-    judge = Judge(None, reader.anchor, phases=phases_of(reader.operators()))
+    judge = Judge(None, reader.anchor, operators=book_of(reader.operators()))
     found = [one for judged in judge.step(reader.read(Place()).records) for one in judged.findings]
     starts_ns = {one.start_ns for one in found if (one.rule, one.change) == ("on-road", "fired")}
     assert starts_ns == {T0 + 50 * S}
@@ -196,18 +198,18 @@ def test_an_operator_record_that_cannot_be_read_is_passed_over(tmp_path: Path) -
     station.enter(said("road", 0), hot_at(0, 50))
     assert station.starts("on-road") == [rfc3339(T0 + 50 * S)]
     assert station.watch.judge.unreadable == 4
-    (row,) = PhaseReader(JournalReader(tmp_path)).document(TRIP, T0 + 50 * S)
+    (row,) = OperatorReader(JournalReader(tmp_path)).phases(TRIP, T0 + 50 * S)
     assert (row["phase"], row["since"], row["by"], len(row["records"])) == ("road", rfc3339(T0), "Rossi", 1)
 
 
 def test_the_present_phase_says_since_when_and_by_whom(tmp_path: Path) -> None:
     """By plan or operator; what is entered later is seen; one container may be asked for."""
     journal = Journal(tmp_path)
-    reader = PhaseReader(JournalReader(tmp_path))
+    reader = OperatorReader(JournalReader(tmp_path))
 
     def row(at_s: int) -> tuple[Any, ...]:
-        (found,) = reader.document(TRIP, T0 + at_s * S, "C")
-        assert reader.present(TRIP, T0 + at_s * S)["C"] == found["phase"]
+        (found,) = reader.phases(TRIP, T0 + at_s * S, "C")
+        assert reader.containers(TRIP, T0 + at_s * S)["C"]["phase"] == found["phase"]
         since = found["since"]
         return found["phase"], since and (parse_s(since)), found["by"], [one["phase"] for one in found["records"]]
 
@@ -219,8 +221,9 @@ def test_the_present_phase_says_since_when_and_by_whom(tmp_path: Path) -> None:
     assert row(190) == ("road", 180, None, ["open", "plan"])
     assert row(250) == ("air", 200, None, ["open", "plan"])
     journal.append_own("operator", T0, said("open", 10, "D").to_json(), "D")
-    assert reader.present(TRIP, T0 + 20 * S) == {"C": "storage", "D": "open"}
-    assert reader.document(TRIP, T0, "E") == []
+    standing = reader.containers(TRIP, T0 + 20 * S)
+    assert {name: one["phase"] for name, one in standing.items()} == {"C": "storage", "D": "open"}
+    assert reader.phases(TRIP, T0, "E") == []
 
 
 def parse_s(text: str) -> int:
@@ -232,6 +235,7 @@ def parse_s(text: str) -> int:
 
 # What is entered
 
+NO_ALERTS: dict[str, dict[str, Any]] = {}
 ENTRY: dict[str, Any] = {"type": "phase", "container": "C", "phase": "road", "by": "Rossi"}
 NOW_NS = T0 + 1234
 lines = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp")), max_size=MAX_NAME)
@@ -241,8 +245,8 @@ lines = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))
 def test_a_record_reads_as_it_was_written(effective_ns: int, remark: str, by: str) -> None:
     """To the microsecond; its JSON is canonical: sorted keys, no spaces, UTF-8."""
     at = rfc3339(effective_ns // 1000 * 1000)
-    record = PhaseRecord.enter(ENTRY | {"effective_at": at, "by": by, "remark": remark}, NOW_NS)
-    assert PhaseRecord.read(json.loads(record.to_json())) == record
+    record = OperatorRecord.enter(ENTRY | {"effective_at": at, "by": by, "remark": remark}, NOW_NS)
+    assert OperatorRecord.read(json.loads(record.to_json())) == record
     assert list(json.loads(record.to_json())) == sorted(record.document())
     assert json.loads(record.to_json())["effective_at"] == at
     assert (record.entered_ns, record.remark, record.by) == (T0 + 1000, remark.strip(" "), by.strip(" "))
@@ -250,17 +254,19 @@ def test_a_record_reads_as_it_was_written(effective_ns: int, remark: str, by: st
 
 def test_a_record_is_effective_from_its_entry_unless_told_otherwise() -> None:
     """With any zone; up to a day ahead."""
-    assert PhaseRecord.enter(ENTRY, NOW_NS).effective_ns == T0 + 1000
+    assert OperatorRecord.enter(ENTRY, NOW_NS).effective_ns == T0 + 1000
     ahead = rfc3339(T0 + 1000 + MAX_AHEAD_NS)
-    assert PhaseRecord.enter(ENTRY | {"effective_at": ahead}, NOW_NS).effective_ns == T0 + 1000 + MAX_AHEAD_NS
-    zoned = PhaseRecord.enter(ENTRY | {"effective_at": "2020-06-01T02:00:00+02:00"}, NOW_NS)
+    assert OperatorRecord.enter(ENTRY | {"effective_at": ahead}, NOW_NS).effective_ns == T0 + 1000 + MAX_AHEAD_NS
+    zoned = OperatorRecord.enter(ENTRY | {"effective_at": "2020-06-01T02:00:00+02:00"}, NOW_NS)
     assert zoned.document()["effective_at"] == "2020-06-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"type": "custody"}, "type: expected phase, got 'custody'"),
+        ({"type": "theft"}, "type: expected one of phase, custody, .*, got 'theft'"),
+        ({"type": ["phase"]}, "type: expected one of phase"),
+        ({"type": "custody"}, "'phase': expected one of the keys type, container, custodian, "),
         ({"container": "C 1"}, "container: expected an identifier"),
         ({"container": 7}, "container: expected an identifier"),
         ({"phase": ""}, "phase: expected an identifier"),
@@ -286,7 +292,7 @@ def test_a_record_is_effective_from_its_entry_unless_told_otherwise() -> None:
 def test_what_cannot_be_used_is_refused_by_name(change: dict[str, Any], message: str) -> None:
     """One error that names the key, short enough for a line."""
     with pytest.raises(WireError, match=message) as error:
-        PhaseRecord.enter(ENTRY | change, NOW_NS)
+        OperatorRecord.enter(ENTRY | change, NOW_NS)
     assert len(str(error.value)) < 300
 
 
@@ -294,26 +300,26 @@ def test_what_cannot_be_used_is_refused_by_name(change: dict[str, Any], message:
 def test_what_is_no_object_is_refused(content: Any) -> None:
     """Whatever JSON it is."""
     with pytest.raises(WireError, match="expected a JSON object"):
-        PhaseRecord.enter(content, NOW_NS)
+        OperatorRecord.enter(content, NOW_NS)
 
 
 def test_a_container_has_to_be_known(tmp_path: Path) -> None:
     """Registered, or heard of; the error names the registered ones, and what looks odd is a warning."""
     journal, reader = Journal(tmp_path), JournalReader(tmp_path)
     with pytest.raises(TcmError, match=r"enter phase: X: no such container \(registered are C\)"):
-        admit(ENTRY | {"container": "X"}, TRIP, reader, NOW_NS)
-    assert admit(ENTRY, TRIP, reader, NOW_NS) == (PhaseRecord.enter(ENTRY, NOW_NS), [])
+        admit(ENTRY | {"container": "X"}, TRIP, reader, NOW_NS, NO_ALERTS.get)
+    assert admit(ENTRY, TRIP, reader, NOW_NS, NO_ALERTS.get) == (OperatorRecord.enter(ENTRY, NOW_NS), [])
     journal.append([Usable(T0, "tcm/v1/X/L/up/env", *arrival_of("X"))])
-    _, warnings = admit(ENTRY | {"container": "X", "phase": "raod", "new": True}, TRIP, reader, NOW_NS)
+    _, warnings = admit(ENTRY | {"container": "X", "phase": "raod", "new": True}, TRIP, reader, NOW_NS, NO_ALERTS.get)
     assert [text.partition(":")[0].partition(" is not")[0] for text in warnings] == ["phase raod", "container X"]
-    _, (late,) = admit(ENTRY | {"effective_at": rfc3339(T0 - 3600 * S)}, TRIP, reader, NOW_NS)
+    _, (late,) = admit(ENTRY | {"effective_at": rfc3339(T0 - 3600 * S)}, TRIP, reader, NOW_NS, NO_ALERTS.get)
     assert "were judged before" in late
-    assert admit(ENTRY | {"phase": "plan"}, TRIP, reader, NOW_NS)[1] == []
+    assert admit(ENTRY | {"phase": "plan"}, TRIP, reader, NOW_NS, NO_ALERTS.get)[1] == []
     for said in ({}, {"new": False}):
         with pytest.raises(TcmError, match=r'raod: no leg and no rule .*are air, .*plan, .*road, .*; "new": true'):
-            admit(ENTRY | {"phase": "raod"} | said, TRIP, reader, NOW_NS)
+            admit(ENTRY | {"phase": "raod"} | said, TRIP, reader, NOW_NS, NO_ALERTS.get)
     with pytest.raises(WireError, match="new: expected true or false, got 1"):
-        admit(ENTRY | {"phase": "raod", "new": 1}, TRIP, reader, NOW_NS)
+        admit(ENTRY | {"phase": "raod", "new": 1}, TRIP, reader, NOW_NS, NO_ALERTS.get)
 
 
 def arrival_of(container: str) -> tuple[Any, ...]:
@@ -326,20 +332,20 @@ def test_a_container_has_so_many_records_and_no_more(tmp_path: Path) -> None:
     """The state that watch keeps of them is bounded; others are not concerned."""
     journal, reader = Journal(tmp_path), JournalReader(tmp_path)
     payload = said("road", 0).to_json()
-    rows = [(None, T0, "C", None, None, None, "operator", None, payload, b"", b"")] * MAX_CONTAINER_RECORDS
+    rows = [(None, T0, "C", None, None, None, "operator", None, payload, b"", b"")] * MAX_SET_RECORDS
     journal.close()
     with sqlite3.connect(tmp_path / "journal.db") as connection:
         connection.executemany("INSERT INTO records VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    with pytest.raises(TcmError, match="it has 1000 operator records, no more are taken"):
-        admit(ENTRY, TRIP, reader, NOW_NS)
+    with pytest.raises(TcmError, match=r"it has 1000 operator records of phase, .*, no more are taken"):
+        admit(ENTRY, TRIP, reader, NOW_NS, NO_ALERTS.get)
     with pytest.raises(TcmError, match="no such container"):
-        admit(ENTRY | {"container": "X"}, TRIP, reader, NOW_NS)
+        admit(ENTRY | {"container": "X"}, TRIP, reader, NOW_NS, NO_ALERTS.get)
 
 
 # On its way to the journal's one writer
 
 
-def in_thread(desk: Desk, record: PhaseRecord, answers: list[Any], limit_s: float = WAIT_S) -> threading.Thread:
+def in_thread(desk: Desk, record: OperatorRecord, answers: list[Any], limit_s: float = WAIT_S) -> threading.Thread:
     """Enter a record elsewhere; its position or the error goes to `answers`."""
 
     def enter() -> None:
@@ -374,7 +380,7 @@ def test_an_entry_that_nobody_takes_is_not_written_later(tmp_path: Path) -> None
     desk, journal = Desk(), Journal(tmp_path)
     with pytest.raises(TcmError, match="nothing was entered"):
         desk.enter(said("road", 0), 0.0)
-    assert not desk.write(journal)
+    assert not desk.write(journal, NOW_NS)
     assert JournalReader(tmp_path).operators() == []
 
 
@@ -408,7 +414,7 @@ def test_a_full_disk_is_told_and_holds_the_writer(tmp_path: Path) -> None:
     thread = in_thread(desk, said("road", 0)._replace(remark="\N{DELIVERY TRUCK}" * MAX_REMARK), answers)
     assert come.wait(WAIT_S)
     with pytest.raises(DiskFull, match="full"):
-        desk.write(journal)
+        desk.write(journal, NOW_NS)
     thread.join(WAIT_S)
     assert [type(answer) for answer in answers] == [DiskFull]
     assert JournalReader(tmp_path).operators() == []

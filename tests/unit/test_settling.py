@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from monitor.consumers.watch import SNAPSHOT_NS, WatchReader
 from monitor.journal import Usable
 from monitor.model.clock import parse_rfc3339
-from monitor.model.operator import PhaseRecord
+from monitor.model.operator import OperatorRecord
 from monitor.replaying import replay_source
 from tests.unit.test_journal import arrival
 from tests.unit.test_watch import HOT, JOLT, SLOW, Station, rules
@@ -26,7 +26,8 @@ COLD = {"id": "cold", "kind": "threshold", "channel": "temperature.*", "below": 
 COLD |= {"clear": "24.5 degC", "for": "10 s"}
 WARM = {"id": "warm", "kind": "exposure", "channel": "temperature.*", "measure": "time", "above": "25 degC"}
 WARM |= {"limit": "0.02 h", "severity": "warning"}
-ALL = rules(HOT, SLOW, COLD, JOLT, WARM)
+RULES = (HOT, SLOW, COLD, JOLT, WARM)
+HOLD_OFFS = st.sampled_from(["0 s", "25 s", "2 min"])
 VALUES = [23.0, 23.5, 24.2, 24.5, 25.5, 25.5, 26.5, 28.0, float("nan")]
 Known = set[tuple[str, str, str, str, str | None]]
 
@@ -34,8 +35,8 @@ Known = set[tuple[str, str, str, str, str | None]]
 class Gateway(Station):
     """A station whose ticks say what is open, as the intake's do."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, ALL)
+    def __init__(self, folder: Path, hold_off: str = "0 s") -> None:
+        super().__init__(folder, rules(*RULES, hold_off=hold_off))
         self.now_ns, self.mono_ns = T0 + 10_000 * S, 0
 
     def tick(self) -> None:
@@ -188,7 +189,7 @@ def test_a_phase_entered_afterwards_is_obeyed_by_what_was_judged(gateway: Gatewa
     """An operator says what held before: the container is judged again under it, from the beginning."""
     gateway.run(rules(HOT | {"phases": ["road"]}), block(0, 26, 26, 26))
     assert hot(gateway) == []
-    record = PhaseRecord("C", "road", T0 + 10 * S, gateway.now_ns, "somebody")
+    record = OperatorRecord("phase", "C", T0 + 10 * S, gateway.now_ns, "somebody", details={"phase": "road"})
     gateway.journal.append_own("operator", gateway.now_ns, record.to_json(), "C")
     gateway.settle()
     assert hot(gateway) == [(10, None, 26, "firing", False)]
@@ -220,7 +221,7 @@ def test_an_exceedance_in_hours_that_a_phase_takes_out_is_withdrawn(
     """The limit was not kept, but the rule does not watch there; the log says when settling begins and ends."""
     gateway.run(rules(HOT | {"phases": ["storage"]}), block(0, 26, 26, 26))
     assert hot(gateway)[0][3] == "firing"
-    record = PhaseRecord("C", "road", T0 - S, gateway.now_ns, "somebody")
+    record = OperatorRecord("phase", "C", T0 - S, gateway.now_ns, "somebody", details={"phase": "road"})
     gateway.journal.append_own("operator", gateway.now_ns, record.to_json(), "C")
     with caplog.at_level(logging.INFO, "monitor.consumers.runs"):
         gateway.settle()
@@ -248,17 +249,17 @@ CLOCKS_AND_LIMITS = st.lists(
 
 
 @settings(max_examples=15, deadline=None)
-@given(CLOCKS_AND_LIMITS)
+@given(CLOCKS_AND_LIMITS, HOLD_OFFS)
 def test_no_alert_ends_before_it_begins(
-    tmp_path_factory: pytest.TempPathFactory, story: list[tuple[int, float, str]]
+    tmp_path_factory: pytest.TempPathFactory, story: list[tuple[int, float, str]], hold_off: str
 ) -> None:
     """Clocks that are set back or ahead, limits that change, late records: cleared_at is never before occurred_at."""
-    gateway = Gateway(tmp_path_factory.mktemp("clocks"))
+    gateway = Gateway(tmp_path_factory.mktemp("clocks"), hold_off)
     for number, (minutes, value, event) in enumerate(story):
         content = env(number, t0=T0 + minutes * 600 * S, values=[[value]])
         gateway.append(arrival("env", content, is_fill=bool(number % 4 == 3)))
         if event == "limits":
-            gateway.append(rules(HOT | {"above": f"{25 + number % 2} degC"}, SLOW, WARM))
+            gateway.append(rules(HOT | {"above": f"{25 + number % 2} degC"}, SLOW, WARM, hold_off=hold_off))
         elif event == "tick":
             gateway.tick()
     gateway.settle()
@@ -410,13 +411,15 @@ def misfortune(gateway: Gateway, event: str, rng: random.Random) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(SEEDS)
-def test_in_the_end_the_alerts_are_those_in_official_order(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+@given(SEEDS, HOLD_OFFS)
+def test_in_the_end_the_alerts_are_those_in_official_order(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, hold_off: str
+) -> None:
     """Loggers, boots, losses, late parts, duplicates, cuts and crashes: the live alerts equal those of the replay.
 
     Numbers and all are the same in a file that is made again in one piece.
     """
-    gateway = Gateway(tmp_path_factory.mktemp("live"))
+    gateway = Gateway(tmp_path_factory.mktemp("live"), hold_off)
     play(gateway, seed)
     official = ordered(gateway.folder)
     assert list(gateway.watch.judge.forks) == []

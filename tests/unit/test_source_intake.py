@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.alerts import AlertBook
-from monitor.alerts.book import ALERT_TABLES
+from monitor.alerts.tables import ALERT_TABLES
 from monitor.config import IngestSettings, Rules, SourceSettings
 from monitor.consumers.conflicts import raise_conflicts
 from monitor.consumers.judge import Judge

@@ -71,9 +71,10 @@ TRIP = {
 }
 
 
-def rules(*rule: dict[str, Any], **box: Any) -> bytes:
-    """A configuration as it is journalled."""
+def rules(*rule: dict[str, Any], hold_off: str = "0 s", **box: Any) -> bytes:
+    """A configuration as it is journalled; without hold-off each exceedance is an alert of its own."""
     document = {
+        "alerts": {"hold_off": hold_off},
         "ingest": {"default_limits": "hardware"},
         "profiles": {"hardware": {"name": "hardware", "rule": list(rule)}},
         "containers": {"C": BOX | box},
@@ -146,14 +147,21 @@ class Station:
             connection.close()
 
     def outcome(self) -> list[Any]:
-        """Everything that watch tells the world: alerts, transitions and their numbers, the points of results."""
+        """Everything that watch tells the world: alerts, transitions and their numbers, the points of results.
+
+        The peak so far of what goes on is told once a batch, however large that was.
+        """
         results: dict[Any, Any] = {}
         for row in ResultBook(self.watch.book._connection).after(0, 1 << 40):
             for points in (points for table in row.tables for points in table.split()):
                 for i, time_ns in enumerate(points.times_ns.tolist()):
                     values = {name: repr(column[i]) for name, column in points.fields.items()}
                     results[points.key, points.measurement, points.tags, time_ns] = values
-        return [self.alerts(), self.watch.book.transitions(0, 10**6), sorted(results.items())]
+        told = [
+            (number, at_ns, body if body["state"] == "cleared" else body | {"peak": None})
+            for number, at_ns, body in self.watch.book.transitions(0, 10**6)
+        ]
+        return [self.alerts(), told, sorted(results.items())]
 
 
 @pytest.fixture
@@ -189,7 +197,8 @@ def test_an_alert_says_what_a_person_needs_to_know(station: Station) -> None:
         *(("profile_digest", digest), ("evidence", {"pos": 2, "boot": 1, "seq": 0}), ("suspect", False)),
         ("merged_into", None),
         ("message", f"C base frame: temperature.air 25.5 degC, above 25 degC since {rfc3339(T0 + 10 * S)}"),
-        *(("quantity", None), ("margin", None)),
+        *(("quantity", None), ("margin", None), ("custodian", None), ("acknowledged", None), ("reopened", 0)),
+        *(("flapping", False), ("escalates", None), ("escalated_to", None)),
     ]
     assert len(alert["id"]) == 16
 
@@ -483,7 +492,7 @@ def test_a_file_of_another_version_is_refused(station: Station) -> None:
     station.watch.close()
     with sqlite3.connect(station.folder / "watch.db") as connection:
         connection.execute("PRAGMA user_version = 9")
-    with pytest.raises(JournalError, match="schema version 9, expected 3"):
+    with pytest.raises(JournalError, match="schema version 9, expected 4"):
         station.start()
 
 

@@ -13,9 +13,10 @@ from pydantic import TypeAdapter
 from monitor.alerts.amounts import amount, amounts, duration
 from monitor.alerts.raising import Origin, decision, raise_alert
 from monitor.alerts.wording import begun, ended
-from monitor.model.alert import stored_alert
+from monitor.config import Rules
+from monitor.model.alert import LATER_KEYS, stored_alert
 from monitor.model.batch import Finding
-from monitor.model.leg import Container, Logger
+from monitor.model.leg import Logger
 from monitor.model.limit import Rule
 
 S = 10**9
@@ -72,26 +73,10 @@ def test_durations_are_written_as_in_a_limits_file() -> None:
     assert amount(0.5612, "K", 2) == "0.56 K"
 
 
-class Registered:
-    """One rule, loggers as they come."""
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = (rule,)
-
-    def profile(self, container: str) -> Registered:
-        return self
-
-    def profile_digest(self, container: str) -> str:
-        return "digest"
-
-    def container(self, container: str) -> Container:
-        return Container(id=container)
-
-    def logger(self, container: str, logger: str) -> Logger:
-        return Logger(id=logger)
-
-    def phase_at(self, container: str, time_ns: int) -> str:
-        return "storage"
+def watched(rule: dict[str, Any]) -> Rules:
+    """One rule for every container, loggers as they come."""
+    profile = {"name": "p", "rule": [{"id": "r", "severity": "info"} | rule]}
+    return Rules.model_validate({"ingest": {"default_limits": "p"}, "profiles": {"p": profile}})
 
 
 def finding(value: float, channel: str, **changes: Any) -> Finding:
@@ -298,20 +283,21 @@ def test_an_alert_says_quantity_margin_and_what_is_sure(
     rule: dict[str, Any], changes: dict[str, Any], value: float, expected: tuple[str, str | None, float | None]
 ) -> None:
     """A value is beyond by its limit, of a spectrum that at the frequency; a margin is beyond below 1."""
-    view = Registered(RULES.validate_python({"id": "r", "severity": "info"} | rule))
-    alert = raise_alert(finding(value, "shock.a", **changes), view, Origin(S, None, is_latest=False))  # type: ignore[arg-type]  # what it asks of rules
+    rules = watched(rule)
+    alert = raise_alert(finding(value, "shock.a", **changes), rules, Origin(S, None, is_latest=False))
     assert (alert.decision, alert.quantity) == expected[:2]
     assert alert.margin == (None if expected[2] is None else pytest.approx(expected[2]))
-    assert alert.limit == changes.get("limit", view.rule[0].limit)
+    assert alert.limit == changes.get("limit", rules.profile("C").by_id["r"].limit)
     row = alert.to_json()
     assert (row["quantity"], row["margin"]) == (alert.quantity, alert.margin)
-    assert list(row)[-2:] == ["quantity", "margin"]
+    assert list(row)[-len(LATER_KEYS) :] == list(LATER_KEYS)
 
 
 def test_alerts_of_earlier_versions_are_read() -> None:
-    """What they did not write is null; what they wrote stays, in its order."""
-    assert stored_alert('{"id": "a", "message": "m"}') == {"id": "a", "message": "m", "quantity": None, "margin": None}
-    assert stored_alert('{"margin": 0.5, "quantity": "srs"}') == {"margin": 0.5, "quantity": "srs"}
+    """What they did not write is as of an alert without it; what they wrote stays, in its order."""
+    assert stored_alert('{"id": "a", "message": "m"}') == {"id": "a", "message": "m", **LATER_KEYS}
+    assert list(stored_alert('{"margin": 0.5, "quantity": "srs"}').items())[:2] == [("margin", 0.5), ("quantity", "srs")]
+    assert stored_alert('{"uncertainty": Infinity}')["uncertainty"] == float("inf")
 
 
 def test_what_concerns_all_loggers_names_them_together() -> None:

@@ -50,6 +50,9 @@ class Exceedances:
     def __init__(self) -> None:
         self._open: dict[LaneKey, _Open] = {}
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def __contains__(self, key: LaneKey) -> bool:
         return key in self._open
 

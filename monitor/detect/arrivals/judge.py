@@ -15,7 +15,7 @@ from monitor.detect.arrivals.exceedance import Exceedances, Seen
 from monitor.detect.arrivals.silence import Owner, Silence
 from monitor.detect.arrivals.steady import Steady
 from monitor.detect.lane import LaneKey
-from monitor.detect.phases import Phases
+from monitor.detect.phases import FOREVER_NS, Phases
 from monitor.detect.rules import RulesView, rule_digest, rules_of
 from monitor.model.batch import Finding, Heard, Tick
 from monitor.model.clock import NS_PER_S, datetime_ns
@@ -54,6 +54,15 @@ class _Profile(NamedTuple):
         return _Reach(min(levels_g, default=inf), max(levels_g, default=-inf), max(last_hz, default=-inf))
 
 
+class _Rest(NamedTuple):
+    """Nothing comes due of so many loggers, up to a count of silence and between two times (ns UTC)."""
+
+    loggers: int
+    last_count_ns: int
+    from_ns: int
+    until_ns: int
+
+
 class Arrivals:
     """Judges who is silent and what statuses say, for all containers."""
 
@@ -65,6 +74,7 @@ class Arrivals:
         self._profiles: dict[int, _Profile] = {}
         self._silent: set[Owner] = set()  # loggers that may be silent under a rule: a look-up for each record
         self._due: dict[Owner, list[tuple[int, str]]] = {}  # when each calibration ends, of loggers looked at so far
+        self._rest: _Rest | None = None  # while nothing is open
 
     def step(self, heard: list[Heard], phases: Phases) -> list[Finding]:
         """Take who was heard: silence ends, statuses are judged."""
@@ -81,11 +91,15 @@ class Arrivals:
         """Time has passed: judge silence, what has been pending, and calibrations."""
         self._steady.tick(tick.mono_ns, tick.now_ns)
         self._silence.advance(tick, self._steady.ns)
-        return [
+        if self._is_at_rest(tick):
+            return []
+        found = [
             *self._judge_silence(tick, phases),
             *self._exceedances.ripen(tick.now_ns, tick.pos, self._steady.ns),
             *self._judge_calibrations(tick, phases),
         ]
+        self._rest = None if len(self._exceedances) else self._look_ahead(tick, phases)
+        return found
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
         """What is remembered of a container (None: of all), for `adopt`."""
@@ -97,7 +111,7 @@ class Arrivals:
 
     def adopt(self, content: dict[str, Any]) -> list[Finding]:
         """Go on with what is remembered; what fired under a rule that is not in force is `cleared`."""
-        self._steady = Steady(*content["steady"])
+        self._steady, self._rest = Steady(*content["steady"]), None
         self._silence.adopt(content["silence"], lambda watch: self._is_in_force(*watch))
         found = self._exceedances.adopt(content["open"], lambda key: self._is_in_force(key.container, key.digest))
         self._silent |= {(key.container, key.logger) for key in self._exceedances.lanes() if key.channel == LINK}
@@ -105,8 +119,29 @@ class Arrivals:
 
     def forget(self, container: str) -> None:
         """Remember nothing more of a container."""
+        self._rest = None
         self._silence.forget(container)
         self._exceedances.forget(container)
+
+    def _is_at_rest(self, tick: Tick) -> bool:
+        """Whether a tick tells nothing, as nothing is open and nothing has come due since one at which that was so."""
+        rest = self._rest
+        return (
+            rest is not None
+            and not len(self._exceedances)
+            and self._silence.count_ns <= rest.last_count_ns
+            and rest.from_ns <= tick.now_ns < rest.until_ns
+            and rest.loggers == len(self._silence.owners)
+        )
+
+    def _look_ahead(self, tick: Tick, phases: Phases) -> _Rest:
+        """Until when nothing comes due: neither a silence, nor another phase, nor the end of a calibration."""
+        rules = {of: self._profile(of).checks.get("silent", ()) for of in self._silence.containers}
+        ends_ns = [due_ns for owner in self._silence.owners for due_ns, _ in self._ends_of(owner)]
+        changes_ns = [phases.end_ns(of, tick.now_ns) for of in self._silence.containers]
+        until_ns = min((end_ns for end_ns in (*ends_ns, *changes_ns) if end_ns > tick.now_ns), default=FOREVER_NS)
+        loggers = len(self._silence.owners)
+        return _Rest(loggers, self._silence.last_count_ns(rules), tick.now_ns, until_ns)
 
     def _end_silence(self, heard: Heard) -> list[Finding]:
         owner, boot = (heard.container, heard.logger), 0 if heard.status is None else heard.status.stamp.boot

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from monitor.detect.arrivals.steady import MAX_ADVANCE_NS
-from monitor.detect.phases import Phases
+from monitor.detect.phases import FOREVER_NS, Phases
 from monitor.detect.rules import RulesView
 from monitor.detect.streams import MAX_SENDERS
 from monitor.model.batch import Heard, Tick
@@ -39,7 +39,7 @@ class Silent(NamedTuple):
 
 
 class Silence:
-    """Counts time while the broker is connected and the ingest queue drained, by the ticks' steady clock.
+    """Counts time (`count_ns`) while the broker is connected and the ingest queue drained, by the ticks' steady clock.
 
     What a logger was silent is what the count has grown by since it was heard, or since the rule's phase began. While
     it sleeps, as it announced, it is not. Loggers are known once heard, and those registered beside them.
@@ -50,7 +50,7 @@ class Silence:
         self._known: dict[Owner, _Known] = {}
         self._containers: set[str] = set()
         self._watched: dict[Watch, tuple[int, int]] = {}  # count and time at the tick that met the rule's phase
-        self._count_ns = 0
+        self.count_ns = 0
         self._mono_ns: int | None = None
         self._was_listening = False
 
@@ -62,7 +62,7 @@ class Silence:
             known = self._meet(owner, heard.received_ns)
         if known is None or (heard.status is not None and heard.status.state == "offline"):
             return False
-        known.heard_ns, known.count_ns = heard.received_ns, self._count_ns
+        known.heard_ns, known.count_ns = heard.received_ns, self.count_ns
         if heard.status is not None:
             known.awake_ns = steady_ns + _sleep_ns(heard.status, heard.received_ns)
         return True
@@ -71,11 +71,11 @@ class Silence:
         """Count the time since the last tick, if at both of them everything that came would have been heard."""
         is_listening = tick.is_connected and tick.is_drained
         if is_listening and self._was_listening and self._mono_ns is not None:
-            self._count_ns += min(max(tick.mono_ns - self._mono_ns, 0), MAX_ADVANCE_NS)
+            self.count_ns += min(max(tick.mono_ns - self._mono_ns, 0), MAX_ADVANCE_NS)
         self._mono_ns, self._was_listening = tick.mono_ns, is_listening
         for known in self._known.values():
             if steady_ns < known.awake_ns:
-                known.count_ns = self._count_ns
+                known.count_ns = self.count_ns
 
     def watch(self, container: str, rule: HealthRule, digest: str, now_ns: int, phases: Phases) -> bool:
         """Whether a rule watches a container now; it counts from the first tick at which it does."""
@@ -84,7 +84,7 @@ class Silence:
         if phases.at(container, now_ns) not in rule.phases:
             self._watched.pop((container, digest), None)
             return False
-        self._watched.setdefault((container, digest), (self._count_ns, now_ns))
+        self._watched.setdefault((container, digest), (self.count_ns, now_ns))
         return True
 
     def silent(self, rules: dict[str, list[tuple[HealthRule, str]]]) -> Iterator[Silent]:
@@ -93,14 +93,20 @@ class Silence:
             for rule, digest in rules.get(owner[0], ()):
                 heard = known.count_ns, known.heard_ns
                 count_ns, since_ns = max(heard, self._watched.get((owner[0], digest), heard))
-                silence_ns = self._count_ns - count_ns
+                silence_ns = self.count_ns - count_ns
                 if silence_ns > rule.for_s * NS_PER_S:
                     yield Silent(owner, rule, digest, silence_ns, since_ns)
 
+    def last_count_ns(self, rules: Mapping[str, Sequence[tuple[HealthRule, str]]]) -> int:
+        """Up to which count nobody can be silent for longer than a rule allows, whoever is heard meanwhile."""
+        least_ns = {of: min((int(each.for_s * NS_PER_S) for each, _ in own), default=0) for of, own in rules.items()}
+        watched = [(of, known) for (of, _), known in self._known.items() if rules[of]]
+        return min((known.count_ns + least_ns[of] for of, known in watched), default=FOREVER_NS)
+
     @property
-    def owners(self) -> list[Owner]:
+    def owners(self) -> Collection[Owner]:
         """The loggers known."""
-        return list(self._known)
+        return self._known.keys()
 
     @property
     def containers(self) -> list[str]:
@@ -110,12 +116,12 @@ class Silence:
     def snapshot(self, container: str | None) -> dict[str, Any]:
         """What is remembered of a container (None: of all), for `adopt`; counts as what they have grown by since."""
         known = [
-            [*owner, row.heard_ns, self._count_ns - row.count_ns, row.awake_ns]
+            [*owner, row.heard_ns, self.count_ns - row.count_ns, row.awake_ns]
             for owner, row in sorted(self._known.items(), key=lambda item: item[0])
             if container in (None, owner[0])
         ]
         watched = [
-            [*watch, self._count_ns - count_ns, now_ns]
+            [*watch, self.count_ns - count_ns, now_ns]
             for watch, (count_ns, now_ns) in sorted(self._watched.items())
             if container in (None, watch[0])
         ]
@@ -127,10 +133,10 @@ class Silence:
             self._mono_ns, self._was_listening = content["mono"], content["listening"]
         for container, logger, heard_ns, silence_ns, awake_ns in content["known"]:
             self._meet((container, logger), heard_ns)
-            self._known[container, logger] = _Known(heard_ns, self._count_ns - silence_ns, awake_ns)
+            self._known[container, logger] = _Known(heard_ns, self.count_ns - silence_ns, awake_ns)
         for container, digest, ago_ns, now_ns in content["watched"]:
             if is_in_force((container, digest)):
-                self._watched[container, digest] = (self._count_ns - ago_ns, now_ns)
+                self._watched[container, digest] = (self.count_ns - ago_ns, now_ns)
 
     def forget(self, container: str) -> None:
         """Remember nothing more of a container."""
@@ -148,7 +154,7 @@ class Silence:
             if len(self._known) >= MAX_SENDERS:
                 break
             self._containers.add(container)
-            self._known.setdefault((container, name), _Known(heard_ns, self._count_ns))
+            self._known.setdefault((container, name), _Known(heard_ns, self.count_ns))
         return self._known.get(owner)
 
 

@@ -22,11 +22,13 @@ import numpy as np
 from monitor.detect.events.declared import Declared
 from monitor.detect.events.health import CHECKS, Lapse
 from monitor.detect.events.hits import Hit, hit
+from monitor.detect.events.measured import measure
 from monitor.detect.events.rules import Judged, ShockRules
 from monitor.detect.events.signals import Signals, channel_of
 from monitor.detect.events.summary import no_record, summarise
 from monitor.detect.events.tallies import MAX_TALLIES, Tallies
 from monitor.detect.lane import LaneKey
+from monitor.detect.nearest import Approach, Limited, Nearest
 from monitor.detect.rules import RulesView
 from monitor.model.batch import Event, Finding, Heard, Tick, Totals
 from monitor.model.event_summary import EventSummary
@@ -57,8 +59,9 @@ class _Told(NamedTuple):
 class ShockJudge:
     """Judges events against the shock rules of their container's profile, and whether a sensor was at its rail."""
 
-    def __init__(self, rules: RulesView, max_tallies: int = MAX_TALLIES) -> None:
-        self._rules = ShockRules(rules)
+    def __init__(self, rules: RulesView, max_tallies: int = MAX_TALLIES, nearest: Nearest | None = None) -> None:
+        """How near events and tallies come to their limits goes to `nearest`."""
+        self._rules, self._nearest = ShockRules(rules), nearest
         self._tallies = Tallies(self._rules, max_tallies)
         self._declared = Declared()
 
@@ -77,11 +80,14 @@ class ShockJudge:
         `wants_events`. Never raises over what an event is: a record that is none, or whose analysis fails, is told as
         invalid.
         """
+        statuses = [each for each in heard if each.status is not None]
+        if not events and not statuses:
+            return [], [], []
         found: Found = []
         summaries: list[EventSummary] = []
         told: dict[str, list[_Told]] = {}
         with np.errstate(all="ignore"):  # an absurd scale is judged for what it says
-            for event in self._after_statuses(events, heard):
+            for event in self._after_statuses(events, statuses):
                 analysed = self._analyse(event, wants_events=wants_events)
                 found += self._tell(event, analysed.hits, told)
                 for rule, lapse in analysed.lapses:
@@ -110,9 +116,8 @@ class ShockJudge:
         self._tallies.forget(container)
         self._declared.forget(container)
 
-    def _after_statuses(self, events: Iterable[Event], heard: Iterable[Heard]) -> Iterator[Event]:
+    def _after_statuses(self, events: Iterable[Event], statuses: Iterable[Heard]) -> Iterator[Event]:
         """The events, each once the statuses before it are taken up."""
-        statuses = (each for each in heard if each.status is not None)
         items: Iterator[Event | Heard] = merge(events, statuses, key=attrgetter("pos"))
         for item in items:
             if isinstance(item, Event):
@@ -127,6 +132,7 @@ class ShockJudge:
         except ValueError as error:
             return self._no_record(event, str(error), wants_events=wants_events)
         try:
+            self._observe(signals)
             return _Analysed(
                 hits=list(self._hits(signals)),
                 lapses=list(self._lapses(signals)),
@@ -147,6 +153,21 @@ class ShockJudge:
         for judged in self._rules.of(signals.event.container):
             if judged.rule.applies_to(signals.place):
                 yield judged, hit(signals, judged.rule) if self._watches(signals.event, judged.rule) else None
+
+    def _observe(self, signals: Signals) -> None:
+        """Note how near an event comes to the limits that it is held against by itself."""
+        event = signals.event
+        if self._nearest is None or event.is_late:
+            return
+        for judged in self._rules.of(event.container):
+            rule = judged.rule
+            if judged.meter is not None or not rule.applies_to(signals.place) or not self._watches(event, rule):
+                continue
+            measured = measure(signals.analysis, rule)
+            if measured is not None:
+                margin = (measured.limit - abs(measured.value)) * rule.sign
+                approach = Approach(rule, margin, measured.value, measured.limit, event.trigger_ns, event.pos)
+                self._nearest.note(_limited(event, rule), approach)
 
     def _lapses(self, signals: Signals) -> Iterator[tuple[HealthRule, Lapse]]:
         for rule in self._rules.health(signals.event.container):
@@ -172,11 +193,19 @@ class ShockJudge:
             key = LaneKey(event.container, event.logger, event.is_late, channel, judged.digest, judged.rule.id)
             yield from enumerate(self._tallies.take(key, judged, judged.meter, event, found))
             amount = None if event.is_late else self._tallies.amount(key)
+            if amount is not None and self._nearest is not None:
+                limit = judged.meter.limit
+                approach = Approach(judged.rule, limit - amount, amount, limit, event.trigger_ns, event.pos)
+                self._nearest.note(_limited(event, judged.rule), approach)
             if amount is not None:
                 told.setdefault(key.digest, []).append(_Told(key, event, judged.meter.name, amount))
 
     def _watches(self, event: Event, rule: ShockRule | HealthRule) -> bool:
         return self._rules.since(event.container, rule.phases, event.trigger_ns) is not None
+
+
+def _limited(event: Event, rule: ShockRule) -> Limited:
+    return Limited(rule.id, event.container, event.logger, channel_of(event))
 
 
 def _exceeded(event: Event, rule: ShockRule, found: Hit | None) -> Iterator[Finding]:

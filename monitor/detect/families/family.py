@@ -14,6 +14,7 @@ from monitor.detect.kernels.columns import Columns
 from monitor.detect.kernels.readings import Flags, Index, Readings, Series, Values
 from monitor.detect.machine import Machine, Made, Placed
 from monitor.detect.memory import Memory
+from monitor.detect.nearest import Nearest
 from monitor.detect.panels import Compiled, Feature, compile_rules
 from monitor.detect.phases import Phases, Scope
 from monitor.detect.rules import RulesView
@@ -37,6 +38,8 @@ class Family:
     memory_type: ClassVar[type[Columns]]  # with a column `last_ns` where `has_totals`
     is_sparse: ClassVar[bool] = False  # its points are rarer than readings
     has_totals: ClassVar[bool] = False
+    has_margins: ClassVar[bool] = True  # whether what it judges is limited, and not the health of sensors
+    nearest: Nearest | None = None  # who wants to know how near streams come to their limits
 
     def __init__(self, streams: Streams, rules: RulesView) -> None:
         self._streams = streams
@@ -65,7 +68,8 @@ class Family:
     def pass_over(self, readings: Readings, slots: Index, parameters: Any, quiet: QuietRange) -> Flags | None:
         """Deal with lanes that need no series, their memory included: bool [lanes], which they are; None for none.
 
-        `quiet()` tells between which values nothing happens, float32 [lanes] low and high; of active lanes NaN.
+        `quiet()` tells between which values nothing happens, float32 [lanes] low and high; of active lanes NaN. Not
+        asked where somebody wants to know how `nearest` they come.
         """
         del readings, slots, parameters, quiet
         return None
@@ -84,7 +88,7 @@ class Family:
         for number in range(len(compiled.features)):
             made = self._make(column, compiled, number, phases, totals)
             if made is not None:
-                found += self._machine.judge(column, compiled, compiled.rules_of(number), made, self.note)
+                found += self._machine.judge(column, compiled, compiled.rules_of(number), made, self.note, self.nearest)
         return found
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
@@ -113,7 +117,7 @@ class Family:
             return _with_outside(None, everything, is_outside, self.is_sparse)
         slots = self._memory.slots(laid.streams, len(compiled.features))[:, number]
         rows = _rows(feature, len(slots))
-        if is_outside is None:
+        if is_outside is None and self.nearest is None:
             quiet = partial(self._machine.quiet_range, laid.streams, compiled, compiled.rules_of(number))
             is_passed = self.pass_over(laid.readings, slots, rows, quiet)
             if is_passed is not None and is_passed.any():

@@ -12,7 +12,7 @@ import numpy as np
 
 from monitor.detect.families.family import Family
 from monitor.detect.families.thresholds import Thresholds
-from monitor.detect.gather import Column, Laid, Rows
+from monitor.detect.gather import Column, Laid, Lanes, Rows
 from monitor.detect.kernels.missing import MissingMemory, missing
 from monitor.detect.kernels.reach import ReachParameters, outside
 from monitor.detect.kernels.readings import Flags, Index, Readings, Series, Values
@@ -33,6 +33,7 @@ class Stuck(Family):
 
     memory_type = StuckMemory
     is_sparse = True
+    has_margins = False
 
     def __init__(self, streams: Streams, rules: RulesView) -> None:
         super().__init__(streams, rules)
@@ -63,9 +64,10 @@ class Stuck(Family):
         compiled = self._compile(column.panel)
         if compiled is None:
             return []
-        busy = np.flatnonzero(~self._pass_over(column, compiled))
-        if busy.size == 0:
+        is_busy = ~self._pass_over(column, compiled)
+        if not is_busy.any():
             return []
+        busy = _of_streams(column, is_busy)
         return super().step(column if busy.size == len(column.streams) else column.take(busy), phases, totals)
 
     def _compile(self, panel: Panel) -> Compiled | None:
@@ -74,33 +76,30 @@ class Stuck(Family):
         return None if compiled is None else compiled._replace(dwell_ns=np.zeros_like(compiled.dwell_ns))
 
     def _pass_over(self, column: Column, compiled: Compiled) -> Flags:
-        """The segments that are dealt with: of streams with one segment, without NaN, not stuck under any rule."""
-        streams, rows = column.streams, column.rows
-        features = compiled.features
-        if any(feature.scope.is_bound for feature in features) or not column.is_valid.all():
-            return np.zeros(len(streams), dtype=np.bool_)
-        if (np.diff(streams) <= 0).any() and len(set(streams.tolist())) < len(streams):
-            return np.zeros(len(streams), dtype=np.bool_)
-        segments = Segments(column.values, rows.times_ns, rows.starts, rows.counts)
-        slots = self._memory.slots(streams, len(features))
-        is_quiet, passed = self._steady(rows), []
+        """The segments that are dealt with: of streams without NaN that are not stuck under any rule."""
+        features, lanes = compiled.features, column.lanes
+        if lanes is None or any(feature.scope.is_bound for feature in features) or not column.is_valid.all():
+            return np.zeros(len(column.streams), dtype=np.bool_)
+        laid = Segments(column.values, column.rows.times_ns, lanes.starts, lanes.counts)
+        slots = self._memory.slots(lanes.streams, len(features))
+        is_quiet, passed = self._steady(column.rows, lanes), []
         for number, feature in enumerate(features):
-            p = StuckParameters(*(np.full(len(streams), value) for value in feature.parameters))
+            p = StuckParameters(*(np.full(len(lanes.streams), value) for value in feature.parameters))
             before: Any = self._memory.take(slots[:, number])  # as memory_type says
-            of_feature, after = pass_over(segments, before, p)
+            of_feature, after = pass_over(laid, before, p)
             is_quiet = is_quiet & of_feature
             passed.append(after)
         for number, after in enumerate(passed):
             self._put_quiet(slots[:, number], is_quiet, after)
-        return is_quiet
+        return np.isin(column.streams, lanes.streams[is_quiet])
 
-    def _steady(self, rows: Rows) -> Flags:
-        """Whether the times of each segment rise without a gap, bool [segments]."""
+    def _steady(self, rows: Rows, lanes: Lanes) -> Flags:
+        """Whether the times of each lane rise without a gap, bool [lanes]."""
         if self._rows is not rows:
             spacing_ns = np.diff(rows.times_ns, prepend=0)
             is_next = (spacing_ns > 0) & (spacing_ns <= np.repeat(rows.gap_ns, rows.counts))
-            is_next[rows.starts] = True
-            self._rows, self._is_steady = rows, np.logical_and.reduceat(is_next, rows.starts)
+            is_next[lanes.starts] = True
+            self._rows, self._is_steady = rows, np.logical_and.reduceat(is_next, lanes.starts)
         return self._is_steady
 
 
@@ -108,6 +107,7 @@ class Missing(Family):
     """Channels that give nothing but NaN, or too much of it: the share in % of the rows since the first NaN."""
 
     memory_type = MissingMemory
+    has_margins = False
 
     def takes(self, rule: Rule) -> bool:
         """Whether it is a health rule that checks that."""
@@ -140,6 +140,8 @@ class Missing(Family):
 
 class Reach(Thresholds):
     """Readings that no working sensor gives: the distance outside its range, in the channel's unit."""
+
+    has_margins = False
 
     def takes(self, rule: Rule) -> bool:
         """Whether it is a health rule that checks that."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from monitor.detect.families.family import compiled_rules
-from monitor.detect.gather import Column, Laid, lay
+from monitor.detect.gather import Column, Laid
 from monitor.detect.kernels.readings import Flags, Series, Values
 from monitor.detect.machine import Machine, Made, Placed
+from monitor.detect.nearest import Nearest
 from monitor.detect.panels import Compiled, Feature
 from monitor.detect.phases import Phases, Scope
 from monitor.detect.rules import RulesView
@@ -20,7 +21,13 @@ from monitor.model.limit import CondensationRule, Rule, StatisticRule, Threshold
 
 
 class Thresholds:
-    """State of all lanes as of a `Family`, but streams that come near no limit cost a minimum and a maximum."""
+    """State of all lanes as of a `Family`, but streams that come near no limit cost a minimum and a maximum.
+
+    Unless somebody wants to know how `nearest` they come.
+    """
+
+    has_margins: ClassVar[bool] = True
+    nearest: Nearest | None = None
 
     def __init__(self, streams: Streams, rules: RulesView) -> None:
         self._streams = streams
@@ -57,14 +64,13 @@ class Thresholds:
         found: list[Placed] = []
         for number, feature in enumerate(compiled.features):
             rules = compiled.rules_of(number)
-            segments = np.flatnonzero(self._is_near(column, compiled, number, phases))
-            if segments.size == 0:
+            near = self._near(column, compiled, number, phases)
+            if near is None:
                 continue
-            near = column.take(segments)
-            laid = lay(near)
+            laid = near.laid
             is_outside = _outside(near, laid, feature.scope, phases)
             made = Made(laid, self.series(laid, feature), laid.readings.counts, laid.streams, is_outside)
-            found += self._machine.judge(near, compiled, rules, made, _no_note)
+            found += self._machine.judge(near, compiled, rules, made, _no_note, self.nearest)
         return found
 
     def snapshot(self, container: str | None) -> dict[str, Any]:
@@ -78,6 +84,13 @@ class Thresholds:
     def forget(self, container: str) -> None:
         """Remember nothing more of a container's streams."""
         self._machine.forget(container)
+
+    def _near(self, column: Column, compiled: Compiled, number: int, phases: Phases) -> Column | None:
+        """The streams that have to be looked at; None when there are none."""
+        if self.nearest is not None:
+            return column if column.laid.streams.size else None
+        segments = np.flatnonzero(self._is_near(column, compiled, number, phases))
+        return column.take(segments) if segments.size else None
 
     def _is_near(self, column: Column, compiled: Compiled, number: int, phases: Phases) -> Flags:
         """Which segments belong to streams that are active, or come beyond a limit in the batch, bool [segments]."""

@@ -12,7 +12,7 @@ from monitor.detect.kernels.columns import Columns
 from monitor.detect.kernels.readings import NO_SPAN, Flags, Index, Readings, Series, Times, Values, continuity
 from monitor.model.clock import NS_PER_S
 
-PROBES = 3  # places in a segment at which `pass_over` looks for a change: it may last up to thrice `for`
+PROBES, MAX_PROBES = 3, 48  # places in a lane at which `pass_over` looks for a change: it may last some 16 times `for`
 LOOK_BACK = 8  # readings before each of them, as a coarse sensor often gives the same value twice
 
 
@@ -81,7 +81,7 @@ def _is_same(readings: Readings, memory: StuckMemory, tolerance: Values) -> NDAr
 
 
 class Segments(NamedTuple):
-    """Readings of lanes, one segment each, whose times rise without a gap: `values`, `times_ns` [n]; the others [L]."""
+    """Readings of lanes end to end whose times rise without a gap: `values`, `times_ns` [n]; the others [L]."""
 
     values: Values
     times_ns: Times
@@ -100,8 +100,10 @@ def pass_over(segments: Segments, memory: StuckMemory, p: StuckParameters) -> tu
     is_quiet = memory.begun & (times_ns[starts] > memory.last_ns) & (memory.last_ns - memory.first_ns < p.for_ns)
     since_ns = memory.first_ns
     is_short = bool((times_ns[ends] - memory.first_ns < p.for_ns).all())  # whatever lies within: only its end counts
-    for probe in range(PROBES if is_short else 1, PROBES + 1):
-        change = _last_change(segments, starts + (counts - 1) * probe // PROBES, memory, p)
+    lengths = (times_ns[ends] - times_ns[starts]) // p.for_ns
+    probes = min(PROBES * max(int(lengths.max(initial=0)), 1), MAX_PROBES)
+    for probe in range(probes if is_short else 1, probes + 1):
+        change = _last_change(segments, starts + (counts - 1) * probe // probes, memory, p)
         change_ns = times_ns[change]
         is_quiet &= (change >= 0) & (change_ns - since_ns <= p.for_ns)
         since_ns = change_ns

@@ -1,4 +1,4 @@
-"""HTTP connections whose answer has to be there as a whole within the time-out.
+"""Connections to servers that have to answer as a whole within a time.
 
 A socket's time-out begins anew with each byte: a server that drips its answer would hold its thread for ever and look
 healthy. Here the connection is cut when the time is over, and when the daemon ends.
@@ -7,10 +7,11 @@ healthy. Here the connection is cut when the time is over, and when the daemon e
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -42,12 +43,16 @@ class Connections:
             if self.is_ended:
                 _cut(opened)
 
-    def end(self) -> None:
-        """Cut all of them, and those to come: whoever waits for an answer gets an error at once."""
+    def cut(self) -> None:
+        """Cut all of them: whoever waits for an answer gets an error at once."""
         with self._lock:
-            self.is_ended = True
             for one in self._sockets:
                 _cut(one)
+
+    def end(self) -> None:
+        """Cut all of them, and those to come."""
+        self.is_ended = True
+        self.cut()
 
 
 class _Bounded:
@@ -64,7 +69,7 @@ class _Bounded:
 
     def getresponse(self) -> HTTPResponse:
         """The answer with its body; TimeoutError, which urllib3 knows, when it is not all there in time."""
-        with _within(self.timeout, self.sock):
+        with within(self.timeout, functools.partial(_cut, self.sock)):
             response: HTTPResponse = super().getresponse()  # type: ignore[misc]  # as above
         if self.open_ones.is_ended:
             raise TimeoutError("cut as the daemon ends")  # a head that was cut off reads as whole
@@ -72,7 +77,7 @@ class _Bounded:
 
 
 def bounded_pools(connections: Connections) -> dict[str, Any]:
-    """The pools by scheme for urllib3's `PoolManager`; the bodies of their answers must be preloaded."""
+    """The pools by scheme for urllib3's `PoolManager`; a body that is not preloaded needs a limit of its own."""
 
     class Plain(_Bounded, HTTPConnection):  # type: ignore[misc]  # urllib3 has wider types of timeout and sock
         open_ones = connections
@@ -108,15 +113,15 @@ def why_unanswered(error: Exception, limits_ms: tuple[int, int]) -> str:
 
 
 @contextlib.contextmanager
-def _within(limit_s: float, connection: socket.socket) -> Iterator[None]:
-    """Cut a connection when the body takes longer; TimeoutError then, also when what was read looks whole."""
+def within(limit_s: float, cut: Callable[[], None]) -> Iterator[None]:
+    """Call `cut` when the body takes longer; TimeoutError then, also when what was read looks whole."""
     is_over = threading.Event()
 
-    def cut() -> None:
+    def end() -> None:
         is_over.set()
-        _cut(connection)
+        cut()
 
-    timer = threading.Timer(limit_s, cut)
+    timer = threading.Timer(limit_s, end)
     timer.daemon = True
     timer.start()
     try:

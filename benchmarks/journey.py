@@ -1,0 +1,80 @@
+"""A long journey's journal, written by the journal's own writer without a broker in between: what a replay judges."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.common import REPOSITORY
+from benchmarks.load import READING_NS, READINGS, messages, write_containers
+from firmware_sim.codec import Stamp, Status, encode_status
+from monitor.config import load_config
+from monitor.journal import Journal
+from monitor.journal.arrival import Usable
+from monitor.journal.retention import TICK_S
+from monitor.model.clock import NS_PER_S
+from monitor.wire import decode, parse_topic
+
+RECORD_NS = READINGS * READING_NS
+TICK_NS = TICK_S * NS_PER_S
+DAY_RECORDS = 24 * 3600 // READINGS  # of one logger
+DELAY_NS = NS_PER_S // 2  # from a record's last reading to its receipt
+
+
+def write_journey(folder: Path, days: int, loggers: int) -> Path:
+    """Write the journal of so many days at 1 Hz, as a daemon has it that missed nothing; returns its state directory.
+
+    Each logger sends once a minute, one after the other, and every 10 s there is a tick between them.
+    """
+    state_dir = folder / "state"
+    state_dir.mkdir(parents=True)
+    arrivals = _arrivals(days * DAY_RECORDS * loggers, loggers)
+    first = list(islice(arrivals, loggers))
+    began_ns = tick_ns = first[0].received_ns
+    journal = Journal(state_dir)
+    journal.connection.execute("PRAGMA synchronous=OFF")  # nobody is told that anything is safe
+    journal.append_own("config", began_ns, _rules(folder, loggers))
+    journal.append([_birth(arrival) for arrival in first])
+    for arrival in (*first, *arrivals):
+        while arrival.received_ns > tick_ns:
+            journal.append_tick(tick_ns, tick_ns - began_ns, _tick(tick_ns - began_ns))
+            tick_ns += TICK_NS
+        journal.append([arrival])
+    journal.close()
+    return state_dir
+
+
+def _arrivals(records: int, loggers: int) -> Iterator[Usable]:
+    for turn, (topic, payload) in enumerate(messages(records, loggers)):
+        message = decode("env", payload)
+        at_ns = message.stamp.t0_ns + RECORD_NS + DELAY_NS + turn % loggers * RECORD_NS // loggers
+        container, logger, kind, _ = parse_topic(topic)
+        yield Usable(at_ns, topic, payload, False, True, container, logger, kind, message)
+
+
+def _birth(first: Usable) -> Usable:
+    """What the logger said just before its first record."""
+    assert first.message is not None  # as it decodes
+    stamp = first.message.stamp
+    said = Status("online", serial=f"SN-{first.logger}", next_seq=0, held=[], interval_us=READING_NS // 1_000)
+    payload = encode_status(Stamp(stamp.boot, stamp.t0_ns, stamp.mono_ns), said)
+    topic, message = first.topic.replace("/env", "/status"), decode("status", payload)
+    return replace(first, topic=topic, payload=payload, kind="status", message=message)
+
+
+def _rules(folder: Path, loggers: int) -> bytes:
+    (folder / "containers").mkdir()
+    write_containers(folder / "containers", loggers)
+    file = folder / "monitor.toml"
+    limits = json.dumps(str(REPOSITORY / "config" / "limits"))
+    file.write_text(f'state_dir = "state"\nlimits = {limits}\n[mqtt]\nurl = "mqtt://127.0.0.1"\n')
+    return load_config(file).rules.to_json()
+
+
+def _tick(mono_ns: int) -> bytes:
+    """As the intake writes it."""
+    said = {"mono_ns": mono_ns, "connected": True, "queue": 0, "quarantined": 0, "open": []}
+    return json.dumps(said).encode()

@@ -1,0 +1,183 @@
+"""The alerts that one notifier follows, from the first that it is to tell of them to their end, in `notify.db`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from monitor.model.alert import CLEARED, FIRING
+from monitor.notify.grouping import Tally, Window
+from monitor.notify.routing import Key
+
+# Why an alert that fires is not told now: by a graver one of the same stream, by an operator, until nobody has
+# acknowledged it for long enough, until all that came late is there.
+COVERED, SILENCED, WAITING, LATE = "covered", "silenced", "waiting", "late"
+AGAIN = "again"  # stands for what was told of an alert that is to be told once more
+_UNTOLD = "mark <> told AND held = ''"
+_OF_KEY = f"{_UNTOLD} AND container = ? AND cause = ?"
+_HELD = "held = ? AND held <> ''"  # the index has only rows of which SQLite sees that they are held
+
+
+class Followed(NamedTuple):
+    """A row: where an alert belongs, its state, what there is to tell (`mark`) and what was told, "" for nothing.
+
+    `since_ns` is when it was reported or, held as late, seen; `told_ns` when it was told last; both in steady time.
+    """
+
+    alert: str
+    container: str
+    cause: str
+    rule: str
+    logger: str
+    channel: str
+    rank: int
+    occurred_ns: int
+    escalates: str | None
+    state: str
+    mark: str
+    told: str
+    held: str
+    since_ns: int
+    told_ns: int
+
+    @property
+    def key(self) -> Key:
+        """With what it is told together."""
+        return Key(self.container, self.cause)
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether there is something to tell, and nothing that forbids it now."""
+        return self.mark != self.told and not self.held
+
+
+class FollowedBook:
+    """Writes inside the caller's transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, notifier: str) -> None:
+        self._connection, self._notifier = connection, notifier
+
+    def get(self, alert: str) -> Followed | None:
+        """The row of an alert, None where it is not followed."""
+        return next(self._rows("alert = ?", alert), None)
+
+    def put(self, row: Followed) -> None:
+        """Enter a row or put it in the place of the one before."""
+        places = ", ".join("?" * (len(row) + 1))
+        self._connection.execute(f"INSERT OR REPLACE INTO followed VALUES({places})", (self._notifier, *row))
+
+    def drop(self, alert: str) -> None:
+        """Follow an alert no longer."""
+        self._connection.execute("DELETE FROM followed WHERE notifier = ? AND alert = ?", (self._notifier, alert))
+
+    def covers(self, alert: str) -> bool:
+        """Whether an open alert that is followed escalates this one."""
+        statement = "SELECT 1 FROM followed WHERE notifier = ? AND escalates = ? AND state <> ?"
+        return self._connection.execute(statement, (self._notifier, alert, CLEARED)).fetchone() is not None
+
+    def tallies(self) -> dict[Key, Tally]:
+        """What there is to tell of each container and cause."""
+        untold = f"FROM followed WHERE notifier = ? AND {_UNTOLD} GROUP BY container, cause"
+        rows = self._connection.execute(f"SELECT container, cause, {_TALLY} {untold}", (self._notifier,))
+        return {Key(container, cause): Tally(*numbers) for container, cause, *numbers in rows}
+
+    def late(self) -> tuple[Tally, list[Key]]:
+        """What is held as late, and of which containers and causes."""
+        held = (self._notifier, LATE)
+        where = f"FROM followed WHERE notifier = ? AND {_HELD}"
+        tally = Tally(*self._connection.execute(f"SELECT {_TALLY} {where}", held).fetchone())
+        return tally, [Key(*row) for row in self._connection.execute(f"SELECT DISTINCT container, cause {where}", held)]
+
+    def late_ns(self) -> tuple[int, int] | None:
+        """When the first and the last of what is held as late was seen, steady time; None when nothing is."""
+        statement = f"SELECT min(since_ns), max(since_ns) FROM followed WHERE notifier = ? AND {_HELD}"
+        first_ns, last_ns = self._connection.execute(statement, (self._notifier, LATE)).fetchone()
+        return None if first_ns is None else (first_ns, last_ns)
+
+    def untold(self, key: Key, limit: int = -1) -> list[Followed]:
+        """Of a container and cause what there is to tell, the gravest and oldest first, at most `limit` rows."""
+        return list(self._rows(f"{_OF_KEY} ORDER BY rank DESC, occurred_ns LIMIT ?", *key, limit))
+
+    def all_untold(self, limit: int) -> list[Followed]:
+        """Whatever there is to tell, the oldest first, at most `limit` rows."""
+        return list(self._rows(f"{_UNTOLD} ORDER BY occurred_ns LIMIT ?", limit))
+
+    def held(self, why: str, upto_ns: int, limit: int = -1) -> list[Followed]:
+        """What is held for a reason since `upto_ns` (steady time) or longer, the gravest and oldest first."""
+        return list(
+            self._rows(f"{_HELD} AND since_ns <= ? ORDER BY rank DESC, occurred_ns LIMIT ?", why, upto_ns, limit)
+        )
+
+    def open_page(self, after: str, limit: int) -> list[str]:
+        """Ids of told alerts that are open, in order, `limit` of them behind the id `after`."""
+        statement = "SELECT alert FROM followed WHERE notifier = ? AND alert > ? AND state <> ? AND told <> '' LIMIT ?"
+        return [row[0] for row in self._connection.execute(statement, (self._notifier, after, CLEARED, limit))]
+
+    def hold(self, rows: list[Followed], why: str) -> None:
+        """Hold rows for a reason, "" to hold them no longer."""
+        self._connection.executemany(
+            "UPDATE followed SET held = ? WHERE notifier = ? AND alert = ?",
+            [(why, self._notifier, row.alert) for row in rows],
+        )
+
+    def told(self, key: Key, now_ns: int) -> None:
+        """All there was to tell of a container and cause is told."""
+        self._end(_OF_KEY, key, now_ns)
+
+    def told_late(self, now_ns: int) -> None:
+        """All that was held as late is told."""
+        self._end(_HELD, (LATE,), now_ns)
+
+    def repeat(self, upto_ns: int) -> bool:
+        """What fires and was told last at `upto_ns` or before is to be told again, with all others of its key."""
+        firing = "notifier = ?1 AND state = ?3 AND mark = told AND held = ''"
+        due = f"SELECT container, cause FROM followed WHERE {firing} AND told_ns <= ?2"
+        statement = f"UPDATE followed SET told = ?4 WHERE {firing} AND (container, cause) IN ({due})"
+        return self._connection.execute(statement, (self._notifier, upto_ns, FIRING, AGAIN)).rowcount > 0
+
+    def windows(self) -> dict[Key, Window]:
+        """The windows that go on."""
+        statement = "SELECT container, cause, due_ns, width_ns, rank FROM windows WHERE notifier = ?"
+        rows = self._connection.execute(statement, (self._notifier,))
+        return {Key(container, cause): Window(*numbers) for container, cause, *numbers in rows}
+
+    def open_window(self, key: Key, window: Window) -> None:
+        """A window begins, in the place of the one before."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO windows VALUES(?, ?, ?, ?, ?, ?)", (self._notifier, *key, *window)
+        )
+
+    def close_window(self, key: Key) -> None:
+        """A window ends, and nothing follows."""
+        statement = "DELETE FROM windows WHERE notifier = ? AND container = ? AND cause = ?"
+        self._connection.execute(statement, (self._notifier, *key))
+
+    def rewind(self, now_ns: int) -> None:
+        """Nothing happened after `now_ns`: the calendar was set back while no process ran, or on another machine."""
+        name = self._notifier
+        statement = "UPDATE followed SET since_ns = min(since_ns, ?1), told_ns = min(told_ns, ?1) WHERE notifier = ?2"
+        self._connection.execute(statement, (now_ns, name))
+        statement = "UPDATE windows SET due_ns = min(due_ns, ?1 + width_ns) WHERE notifier = ?2"
+        self._connection.execute(statement, (now_ns, name))
+
+    def _end(self, where: str, values: tuple[str, ...], now_ns: int) -> None:
+        """Rows are told as they stand; those of cleared alerts are followed no longer."""
+        where = f"WHERE notifier = ? AND {where}"
+        self._connection.execute(f"DELETE FROM followed {where} AND state = '{CLEARED}'", (self._notifier, *values))
+        statement = f"UPDATE followed SET told = mark, held = '', told_ns = ? {where}"
+        self._connection.execute(statement, (now_ns, self._notifier, *values))
+
+    def _rows(self, where: str, *values: Any) -> Iterator[Followed]:
+        statement = f"SELECT {', '.join(Followed._fields)} FROM followed WHERE notifier = ? AND {where}"
+        return (Followed(*row) for row in self._connection.execute(statement, (self._notifier, *values)))
+
+
+# In the order of Tally's fields.
+_TALLY = f"""
+    coalesce(max(rank), 0), coalesce(sum(state <> '{CLEARED}'), 0),
+    coalesce(sum(told <> '{AGAIN}' AND (told = '' OR state = '{FIRING}')), 0),
+    coalesce(sum(told <> '' AND state = '{CLEARED}'), 0),
+    coalesce(sum(told <> '' AND state = 'acknowledged'), 0),
+    coalesce(sum(told = '{AGAIN}' AND state = '{FIRING}'), 0)
+"""

@@ -1,0 +1,147 @@
+"""Following: which alerts a notifier tells of, and what forbids telling one now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from monitor.config.alerting import Routed
+from monitor.consumers.followed import COVERED, LATE, SILENCED, WAITING, Followed, FollowedBook
+from monitor.model.alert import FIRING
+from monitor.model.clock import NS_PER_S, parse_rfc3339
+from monitor.notify.routing import Alert, is_late, is_routed, key_of, mark_of, rank_of, whole_mark_of
+
+LOOK_NS = 1 * NS_PER_S  # how often time alone is looked at: silences that end, repeats, what nobody acknowledged
+KNOWN_FOR_NS = 3600 * NS_PER_S  # watch.db is made anew within minutes; a clock that was ahead may be so for years
+MAX_LOOKED_AT = 1_000  # rows of each sort at one look
+
+Silenced = Callable[[Mapping[str, Any]], bool]  # whether an operator silenced an alert, by rule, container, logger ...
+
+
+class Seen(NamedTuple):
+    """An alert as transitions show it; `evidence_ns` (UTC) is the time of the one that fired, None for none such."""
+
+    alert: Alert
+    evidence_ns: int | None
+
+
+class Following:
+    """Keeps the rows of a notifier as the alerts go on.
+
+    Only what fires is held; the end of what was told is told whatever an operator silenced. With `is_grouped` a warning
+    that an alarm stands for is not told by itself, and what came late is collected.
+    """
+
+    def __init__(self, settings: Routed, book: FollowedBook, silenced: Silenced, *, is_grouped: bool) -> None:
+        self._settings, self._book, self._silenced, self._is_grouped = settings, book, silenced, is_grouped
+        self._mark_of = mark_of if is_grouped else whole_mark_of
+        self._patience_ns = round((settings.escalate_after_s or 0.0) * NS_PER_S)
+        self._looked_ns = 0
+        self.known_ns = 0  # alerts reported before then may have been told, by whoever was there before
+
+    def take(self, seen: Seen, now_ns: int) -> Followed | None:
+        """The row of an alert as it is now; None when it is not followed, or no longer. `now_ns` is steady time."""
+        alert = seen.alert
+        row = self._book.get(alert["id"])
+        if row is None:
+            if seen.evidence_ns is None or not is_routed(self._settings, alert):
+                return None
+            row = self._begun(alert, seen.evidence_ns, now_ns)
+        was_held = row.held
+        row = row._replace(
+            rank=rank_of(alert), state=alert["state"], mark=self._mark_of(alert), escalates=alert["escalates"]
+        )
+        row = row._replace(held=self.why_held(row, now_ns))
+        if self._is_over(row, was_held):
+            self._book.drop(row.alert)
+            return None
+        self._book.put(row)
+        return row
+
+    def look_again(self, alert: str, now_ns: int) -> None:
+        """Whether an alert that fires may be told may have changed."""
+        row = self._book.get(alert)
+        if row is not None and row.state == FIRING:
+            self._hold(row, now_ns)
+
+    def look(self, now_ns: int, repeat_ns: int | None) -> bool:
+        """Let go of what time alone lets go of; False when it was looked at less than a second ago."""
+        if 0 <= now_ns - self._looked_ns < LOOK_NS:
+            return False
+        self._looked_ns = now_ns
+        for row in self._book.held(WAITING, now_ns - self._patience_ns, MAX_LOOKED_AT):
+            self._hold(row, now_ns)
+        for why in (SILENCED, COVERED):
+            for row in self._book.held(why, now_ns, MAX_LOOKED_AT):
+                self._hold(row, now_ns)
+        if repeat_ns is not None:
+            self._book.repeat(now_ns - repeat_ns)
+        return True
+
+    def hush(self, rows: list[Followed]) -> bool:
+        """Hold those of rows about to be told that an operator has silenced meanwhile; whether there are any.
+
+        What goes on no longer and nobody was told of is never told then.
+        """
+        silenced = [row for row in rows if (row.state == FIRING or not row.told) and self._is_silenced(row)]
+        self._book.hold([row for row in silenced if row.state == FIRING], SILENCED)
+        for row in silenced:
+            if row.state != FIRING:
+                self._book.drop(row.alert)
+        return bool(silenced)
+
+    def why_held(self, row: Followed, now_ns: int) -> str:
+        """What forbids telling an alert now, "" for nothing."""
+        if row.held == LATE:
+            return LATE
+        if row.state != FIRING:
+            return ""
+        if not row.told and now_ns - row.since_ns < self._patience_ns:
+            return WAITING
+        if self._is_grouped and self._book.covers(row.alert):
+            return COVERED
+        return SILENCED if self._is_silenced(row) else ""
+
+    def _begun(self, alert: Alert, evidence_ns: int, now_ns: int) -> Followed:
+        key, reported_ns = key_of(alert), parse_rfc3339(alert["reported_at"])
+        is_known = reported_ns < self.known_ns and now_ns - self.known_ns < KNOWN_FOR_NS
+        is_old = self._is_grouped and (is_known or is_late(alert, evidence_ns))
+        return Followed(
+            alert=alert["id"],
+            container=key.container,
+            cause=key.cause,
+            rule=alert["rule"],
+            logger=alert["logger"],
+            channel=alert["channel"],
+            rank=0,
+            occurred_ns=parse_rfc3339(alert["occurred_at"]),
+            escalates=None,
+            state=FIRING,
+            mark="",
+            told="",
+            held=LATE if is_old and not self._patience_ns else "",
+            since_ns=now_ns if is_old else min(reported_ns, now_ns),
+            told_ns=0,
+        )
+
+    def _is_over(self, row: Followed, was_held: str) -> bool:
+        """Whether an alert that nobody was told of, as something forbade it, goes on no longer."""
+        if row.told or row.state == FIRING:
+            return False
+        return was_held in (WAITING, COVERED, SILENCED) or bool(self._patience_ns)
+
+    def _hold(self, row: Followed, now_ns: int) -> None:
+        why = self.why_held(row, now_ns)
+        if why != row.held:
+            self._book.hold([row], why)
+
+    def _is_silenced(self, row: Followed) -> bool:
+        return self._silenced(
+            {
+                "id": row.alert,
+                "rule": row.rule,
+                "container": row.container,
+                "logger": row.logger,
+                "channel": row.channel,
+            }
+        )

@@ -1,0 +1,87 @@
+"""A daemon that is killed while it tells a real webhook: no alert is lost, and none is told with another id."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import threading
+import time
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tests.daemon import DaemonProcess
+from tests.fleet import Logger
+from tests.receivers import Webhook, webhook
+from tests.servers import Mosquitto, wait_until
+
+KILLS = 4
+RECORDS = 300
+PACE_S = 0.03  # between two records, each of which opens or ends an alert: some 10 s in all
+LIMITS = """
+name = "test"
+[[rule]]
+id = "hot"
+kind = "threshold"
+channel = "temperature.hardware"
+above = "25 degC"
+severity = "alarm"
+"""
+ALERTS = '[alerts]\nhold_off = "0 s"\n'
+S_NS = 1_000_000_000
+
+
+def notifier(name: str, url: str, window: str) -> str:
+    return f'[[notifier]]\nname = "{name}"\nkind = "webhook"\nurl = "{url}"\nwindow = "{window}"\n'
+
+
+def told(receiver: Webhook) -> dict[str, dict[str, Any]]:
+    """Notifications by their key, in order; whatever came again was the same."""
+    found: dict[str, dict[str, Any]] = {}
+    for request in list(receiver.requests):
+        body = json.loads(request.body)
+        assert found.setdefault(request.headers["Idempotency-Key"], body) == body
+        assert body["id"] == request.headers["Idempotency-Key"]
+    return found
+
+
+def changes(receiver: Webhook) -> list[tuple[str, str]]:
+    """(alert, state) in the order in which it was told, each notification once."""
+    return [(alert["id"], alert["state"]) for body in told(receiver).values() for alert in body["alerts"]]
+
+
+def is_told(daemon: DaemonProcess) -> bool:
+    """Whether every record is judged, every change planned, and all that was planned taken."""
+    status = daemon.status()
+    return not status["consumers"]["watch"]["backlog"] and not any(each["backlog"] for each in status["notifiers"])
+
+
+def test_kills_lose_nothing_and_change_no_id(tmp_path: Path, own_mosquitto_server: Mosquitto) -> None:
+    """Killed at random points of a stream of alerts, with a receiver that now and then fails as well."""
+    rng = random.Random(1)
+    with webhook() as direct, webhook() as grouped:
+        more = ALERTS + notifier("direct", direct.url, "0 s") + notifier("grouped", grouped.url, "1 s")
+        daemon = DaemonProcess(tmp_path, own_mosquitto_server.url, limits=LIMITS, more=more)
+        with daemon, Logger(own_mosquitto_server.port, "L-01") as logger:
+            daemon.start()
+            begin_ns = time.time_ns()
+            for seq in range(RECORDS):
+                value = 26.0 if seq % 2 else 20.0
+                logger.env(begin_ns + seq * S_NS, [[value]], "temperature.hardware")
+            sender = threading.Thread(target=lambda: [(logger.send(seq), time.sleep(PACE_S)) for seq in range(RECORDS)])
+            sender.start()
+            for _ in range(KILLS):
+                time.sleep(rng.uniform(0.1, 0.6))
+                direct.statuses.append(503)
+                daemon.end(signal.SIGKILL)
+                daemon.start("/healthz")
+            sender.join()
+            wait_until(lambda: logger.upto == RECORDS - 1, 60, "every record in the journal")
+            wait_until(lambda: is_told(daemon), 60, "every change told")
+            statement = "SELECT alert_id, body FROM transitions ORDER BY n"
+            happened = [(id_, json.loads(body)) for id_, body in daemon.rows("watch.db", statement)]
+    print(len(happened), len(direct.requests), len(grouped.requests))
+    from collections import Counter
+    print(Counter(s for _,s in changes(direct)), Counter(b["state"] for _,b in happened))
+    assert 0

@@ -1,0 +1,76 @@
+"""What a running daemon takes up of a configuration that was loaded anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monitor.config import Config, load_config
+from monitor.config.reload import taken_up
+
+SETTINGS = """
+instance = "one"
+state_dir = "var"
+[mqtt]
+url = "mqtt://127.0.0.1:1883"
+[ingest]
+default_limits = "test"
+"""
+LIMITS = """
+name = "test"
+[[rule]]
+id = "hot"
+kind = "threshold"
+channel = "temperature.air"
+above = "25 degC"
+severity = "alarm"
+"""
+STORE = 'kind = "influxdb"\nurl = "http://a:1"\ndialect = "v1"\ndatabase = "d"'
+SOURCE = """
+[[source]]
+topic = "site/senml"
+format = "senml-json"
+container = "C-1"
+logger = "L-1"
+channels = {"temp" = "temperature.air"}
+"""
+
+
+def loaded(folder: Path, settings: str = SETTINGS, limits: str = LIMITS) -> Config:
+    (folder / "limits").mkdir(exist_ok=True)
+    (folder / "limits" / "test.toml").write_text(limits)
+    (folder / "monitor.toml").write_text(settings)
+    return load_config(folder / "monitor.toml")
+
+
+def test_what_changes_a_result_is_taken_up_as_a_whole(tmp_path: Path) -> None:
+    running = loaded(tmp_path)
+    assert running.digest  # known before: a copy of the rules must not keep it
+    anew = loaded(tmp_path, SETTINGS + '[alerts]\nhold_off = "5 min"\n', LIMITS.replace("25", "26"))
+    assert anew.digest
+    config, restart = taken_up(running, anew)
+    assert (config.rules, config.digest, restart) == (anew.rules, anew.digest, [])
+    assert config.rules.alerts.hold_off_s == 300
+    assert taken_up(config, anew)[0].digest == config.digest
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('instance = "one"', 'instance = "two"', "instance"),
+        ('state_dir = "var"', 'state_dir = "other"', "state_dir"),
+        ("127.0.0.1:1883", "127.0.0.1:1884", "mqtt.url"),
+        ("[ingest]", '[web]\nlisten = "127.0.0.1:1"\n[ingest]', "web.listen"),
+        ("[ingest]", '[journal]\nbudget = "5 GB"\n[ingest]', "journal.budget"),
+        ("[ingest]", f"[store]\n{STORE}\n[ingest]", "store.kind"),
+        ('"test"\n', f'"test"\n{SOURCE}', "source"),
+        ('"test"\n', '"test"\n[[notifier]]\nname = "n"\nkind = "webhook"\nurl = "http://a:1"\n', "notifier"),
+    ],
+)  # fmt: skip
+def test_what_needs_a_restart_stays_and_is_named(tmp_path: Path, before: str, after: str, key: str) -> None:
+    running = loaded(tmp_path)
+    config, restart = taken_up(running, loaded(tmp_path, SETTINGS.replace(before, after)))
+    assert key in restart
+    assert config == running
+    assert config.digest == running.digest
