@@ -25,11 +25,12 @@
 5. `examine`    looks at events again, out of a journal or a recording: lists, reports, margins, spectra.
 
 Every part is a plain object whose `step()` does a bounded piece of work. `parts` builds and joins them; `app` gives
-each a thread and `supervise` looks whether it moves; a simulation steps them all in one. `warming` has the kernel of
-the spectra compiled by another process and loads it at the next start.
+each a thread and `supervise` looks whether it moves; a simulation steps them all in one. `service` answers what `web`
+is asked by people and programs, and takes up a changed configuration. `warming` has the kernel of the spectra compiled
+by another process and loads it at the next start.
 Imports point one way:
-cli > app > supervise > web, warming > examine > consumers > sinks, ingest > alerts, journal > detect > shock, wire >
-config > model.
+cli > app > supervise, service > web, warming > examine > consumers > sinks, ingest > alerts, journal > detect >
+shock, wire > config > model.
 """
 
 __version__ = "0.1.0"

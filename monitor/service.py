@@ -30,7 +30,7 @@ from monitor.threads import Loop, Threads
 IMPORT_S = 120.0
 IMPORT_LOOK_S = 0.5  # how often an import that waits looks whether the daemon ends
 ENTRY_S = 20.0  # until others have entered what they have
-SHOWN_S, SHOWN_LOOK_S = 2.0, 0.005  # until it shows, which takes milliseconds while nothing is behind
+SHOWN_S, SHOWN_LOOK_S = 0.5, 0.005  # until it shows, which takes milliseconds while nothing is behind
 MAX_PAGE = 200  # changes at once
 
 log = logging.getLogger(__name__)
@@ -156,9 +156,9 @@ class Service:
                 content, self.config.rules, self._state.journal, self._clock.now_ns(), self._state.alert
             )
             pos = self._parts.desk.enter(record)
-            self._wait_until_shown(pos)
         finally:
             self._entering.release()
+        self._wait_until_shown(pos)
         return answer(pos, record, warnings)
 
     def acknowledge(self, key: str, content: Document) -> Document:

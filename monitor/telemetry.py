@@ -170,6 +170,10 @@ class _Collector:
         for key, text in (("backlog", "journal positions a consumer has yet to pass"), ("lag_s", "age of its work")):
             values = {name: consumer[key] for name, consumer in status["consumers"].items()}
             yield _labelled(f"tcm_consumer_{key}", text, "consumer", values)
+        backlogs = {each["name"]: each["backlog"] for each in status["notifiers"]}
+        yield _labelled("tcm_notifier_backlog", "changes of alerts and notifications that wait", "notifier", backlogs)
+        failing = {each["name"]: float(each["failing_since"] is not None) for each in status["notifiers"]}
+        yield _labelled("tcm_notifier_failing", "1 while the receiver takes nothing", "notifier", failing)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -12,6 +12,7 @@ from monitor.consumers.notifier import Notifier
 from monitor.consumers.notify_file import NotifyFile
 from monitor.consumers.silences import Silences
 from monitor.journal import Journal, JournalReader
+from monitor.model import clock as model
 from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING
 from monitor.model.clock import NS_PER_S, rfc3339
 from monitor.model.operator import OperatorRecord
@@ -28,12 +29,16 @@ class Killed(BaseException):
 
 @dataclass
 class Clock:
-    """Time passes when the test says so; `origin_ns` is the calendar's, which a test may step."""
+    """Time passes when the test says so; `origin_ns` is the calendar's, which a test may step.
+
+    Each look at the calendar takes a microsecond, so that no two things happen at one.
+    """
 
     s: float = 0.0
     origin_ns: int = AT_NS
 
     def now_ns(self) -> int:
+        self.origin_ns += 1_000
         return self.origin_ns + self.mono_ns()
 
     def mono_ns(self) -> int:
@@ -79,7 +84,7 @@ class Receiver:
     `ends` says of the next ones to be taken whether the process ends as soon as the receiver has it.
     """
 
-    clock: Clock
+    clock: model.Clock
     is_up: bool = True
     is_refusing: bool = False
     taken: list[tuple[float, Notification]] = field(default_factory=list)
@@ -93,7 +98,7 @@ class Receiver:
             raise Refused("send", "", "status 400")
         if not self.is_up:
             raise NotTaken("send", "", "connection refused")
-        self.taken.append((self.clock.s, notification))
+        self.taken.append((self.clock.mono_ns() / NS_PER_S, notification))
         self.on_taken()
         if self.ends and self.ends.pop(0):
             raise Killed

@@ -11,7 +11,9 @@ from monitor.detect.arrivals.judge import ARRIVAL_CHECKS
 from monitor.model.alert import Alert
 from monitor.model.batch import Finding
 from monitor.model.clock import NS_PER_S
-from monitor.model.limit import HealthRule, Rule, ShockRule
+from monitor.model.limit import HealthRule, Rule
+
+OF_SENSORS = ("health", "statistic")  # kinds of rules that may judge sensors rather than what these measure
 
 
 def enter(book: AlertBook, finding: Finding, rules: Rules, origin: Origin | None) -> bool:
@@ -24,9 +26,10 @@ def enter(book: AlertBook, finding: Finding, rules: Rules, origin: Origin | None
     assert origin is not None  # as the judge tells it of each record that fires
     rule = rules.profile(finding.container).by_id[finding.rule]
     alert = raise_alert(finding, rules, origin)
-    hold = None if isinstance(rule, ShockRule) else hold_ns(rules)  # each event is one of its own
-    terms = Terms(is_by_arrival(rule), hold, withheld(alert, rule.severity), casts_doubt(rule))
-    book.report(alert, finding.time_ns, terms)
+    hold = None if rule.kind == "shock" else hold_ns(rules)  # each event is one of its own
+    is_of_sensors = rule.kind in OF_SENSORS
+    by_arrival, doubts = is_of_sensors and is_by_arrival(rule), is_of_sensors and casts_doubt(rule)
+    book.report(alert, finding.time_ns, Terms(by_arrival, hold, withheld(alert, rule.severity), doubts))
     return True
 
 

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS alerts(
 CREATE INDEX IF NOT EXISTS alerts_by_stream ON alerts(stream, turn, occurred_ns);
 CREATE INDEX IF NOT EXISTS alerts_open ON alerts(source) WHERE state <> 'cleared';
 CREATE INDEX IF NOT EXISTS alerts_withheld ON alerts(number) WHERE withheld IS NOT NULL AND state <> 'cleared';
-CREATE INDEX IF NOT EXISTS alerts_by_chain ON alerts(chain) WHERE is_last;
+CREATE INDEX IF NOT EXISTS alerts_by_chain ON alerts(chain) WHERE is_last AND chain <> id;
 CREATE INDEX IF NOT EXISTS alerts_by_time ON alerts(opened_ns) WHERE is_last;
 CREATE TABLE IF NOT EXISTS joined(
     id TEXT PRIMARY KEY, container TEXT NOT NULL, opened_ns INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;

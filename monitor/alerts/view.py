@@ -38,13 +38,21 @@ class AlertView:
 
     def body(self, key: str) -> dict[str, Any] | None:
         """The alert of an id as it stands, None where there is none."""
-        row = self._connection.execute(f"SELECT {PUBLIC} FROM published WHERE chain = ?", (key,)).fetchone()
-        return None if row is None else in_public(*row)
+        for entry in self._standing(key):
+            return entry.public()
+        row = self._connection.execute("SELECT body FROM joined WHERE id = ?", (key,)).fetchone()
+        return None if row is None else stored_alert(row[0])
 
     def entries(self, where: str, *values: Any) -> list[Entry]:
         """What the book keeps of single exceedances, chosen by a condition on their columns."""
         rows = self._connection.execute(f"SELECT {ENTRY} FROM alerts WHERE {where}", values)
         return [Entry(*row) for row in rows]
+
+    def _standing(self, key: str) -> list[Entry]:
+        """The entry that stands for an alert, nearly always that of the same id; as each has an index of its own."""
+        return self.entries("id = ?1 AND chain = ?1 AND is_last", key) or self.entries(
+            "chain = ?1 AND chain <> id AND is_last", key
+        )
 
     def open_counts(self) -> dict[str, int]:
         """Number of alerts in each open state."""

@@ -96,8 +96,9 @@ def _collect(receivers: list[Connection], part: Part, progress: Progress) -> lis
     """The results in the order of the parts; None as soon as one says that it cannot go on by itself."""
     passed = dict.fromkeys(receivers, 0)
     results: dict[Connection, Result] = {}
-    while len(results) < len(receivers):
-        for receiver in [each for each in receivers if each not in results and each in wait(receivers)]:
+    while pending := [each for each in receivers if each not in results]:
+        ready = wait(pending)
+        for receiver in [each for each in pending if each in ready]:
             said = _said(receiver, part)
             if said is None:
                 return None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
-from monitor.cli.output import OTHER_PROGRAM, refusal, require_api, say
+from monitor.cli.output import OTHER_PROGRAM, open_directly, refusal, require_api, say
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -58,7 +58,7 @@ def _events(url: str, heard: str) -> Iterator[tuple[str, dict[str, Any] | None]]
     ValueError for what is no such stream.
     """
     request = urllib.request.Request(url, headers={"Last-Event-ID": heard} if heard else {})
-    with urllib.request.urlopen(request, timeout=SILENT_S) as answer:  # http on the configured address
+    with open_directly(request, SILENT_S) as answer:
         require_api(url, answer.headers)
         yield "", None
         number, data = "", ""

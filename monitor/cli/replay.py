@@ -18,6 +18,7 @@ from monitor.cli.output import (
     print_json,
     query,
     table,
+    tell,
 )
 
 if TYPE_CHECKING:
@@ -28,9 +29,15 @@ IMPORT_S = 150.0  # a little longer than the daemon gives itself
 
 
 def replay(
-    source: Annotated[Path, typer.Argument(help="A state directory, or a recording (file or folder).")],
+    source: Annotated[
+        Path, typer.Argument(help="A state directory or its journal.db, or a recording (file or folder).")
+    ],
     limits: Annotated[
         Path | None, typer.Option("--limits", help="Limits file to judge by; default: as journalled.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="OLD", help='Limits file to compare with; "journalled": those of the time.'),
     ] = None,
     is_ordered: Annotated[
         bool, typer.Option("--ordered", help="With every late record in its place: the official alerts and totals.")
@@ -40,15 +47,13 @@ def replay(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which alerts would these limits raise? Exit 1 when an alarm fires.
+    """Which alerts would these limits raise, and what was left of each? Exit 1 when an alarm fires.
 
-    Example: tcm replay var --limits config/limits/flight-hardware.toml
+    Example: tcm replay var --limits new.toml --against journalled
     """
     from rich.console import Console
     from rich.progress import Progress
 
-    from monitor.cli.alerts import show
-    from monitor.cli.shock_text import unplaced_line
     from monitor.replaying import replay_source
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
@@ -57,20 +62,39 @@ def replay(
             source,
             limits,
             lambda done, total: progress.update(task, completed=done, total=total),
+            against=against,
             is_ordered=is_ordered,
             place=place,
         )
     if as_json:
         print_json(result)
     else:
-        show(result["alerts"])
-        if result["unplaced"]:
-            print(unplaced_line(len(result["unplaced"]), is_recording=True))
-        if is_ordered:
-            _show_exposure(result["exposure"])
-        print(f"{result['readings']} readings, {result['events']} events in {result['seconds']} s")
+        _show(result, against, is_ordered=is_ordered)
     is_alarm = any(alert["severity"] == "alarm" and alert["merged_into"] is None for alert in result["alerts"])
     sys.exit(1 if is_alarm else 0)
+
+
+def _show(result: dict[str, Any], against: str | None, *, is_ordered: bool) -> None:
+    from monitor.cli.alerts import show
+    from monitor.cli.replay_text import against_line, margin_lines, unjudged_line
+    from monitor.cli.shock_text import unplaced_line
+
+    show(result["alerts"])
+    if result["unplaced"]:
+        tell(unplaced_line(len(result["unplaced"]), is_recording=True))
+    if against is not None:
+        tell(against_line(result["against"], against))
+        for title, side in (("raised anew:", "only_new"), ("no longer raised:", "only_old")):
+            if result["against"][side]:
+                tell(title)
+                show(result["against"][side])
+    if is_ordered:
+        _show_exposure(result["exposure"])
+    for line in margin_lines(result["margins"]):
+        print(line)
+    if result["unjudged"]:
+        tell(unjudged_line(result["unjudged"]))
+    print(f"{result['readings']} readings, {result['events']} events in {result['seconds']} s")
 
 
 def _show_exposure(rows: list[dict[str, Any]]) -> None:

@@ -84,7 +84,8 @@ class RefreshedPlan(DirectPlan):
             if alert["id"] in bundles[-1] or len(bundles[-1]) == MAX_ALERTS:
                 bundles.append({})
             bundles[-1][alert["id"]] = alert
-        bundles.append(self._again(now_ns))
+        just_told = {key for bundle in bundles for key in bundle}
+        bundles.append({key: alert for key, alert in self._again(now_ns).items() if key not in just_told})
         return [_bundle(list(alerts.values())) for alerts in bundles if alerts]
 
     def _again(self, now_ns: int) -> dict[str, Alert]:

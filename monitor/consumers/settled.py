@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts import AlertBook
-from monitor.alerts.book import cleared_ns, end
+from monitor.alerts.ending import cleared_ns, end
 from monitor.alerts.reconcile import Told, ended_apart, reconcile
 from monitor.alerts.wording import UNTIL
 from monitor.model.alert import CLEARED, FIRING, in_json

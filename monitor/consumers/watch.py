@@ -68,8 +68,9 @@ WATCH_MIGRATIONS = {  # by the version that they start from
 
 
 class _Step(NamedTuple):
-    """What a batch led to, up to the place that was reached; `received_ns` of its last record."""
+    """What a batch of so many records led to, up to the place that was reached; `received_ns` of its last record."""
 
+    records: int
     judged: list[Judged]
     reached: Place
     received_ns: int
@@ -143,7 +144,7 @@ class Watch:
         self._kept = max(self._kept, step.reached)
         self.last_received_ns = step.received_ns or self.last_received_ns
         self._checkpoint.committed()
-        self._limit_next(self._clock.mono_ns() - start_ns)
+        self._limit_next(step.records, self._clock.mono_ns() - start_ns)
         return True
 
     def close(self) -> None:
@@ -176,7 +177,7 @@ class Watch:
         if reached > self._kept:
             self.readings += sum(each.readings for each in judged)
             self.events += sum(each.events for each in judged)
-        return _Step(judged, reached, records[-1].received_ns if records else 0)
+        return _Step(len(records), judged, reached, records[-1].received_ns if records else 0)
 
     def _read(self) -> Page:
         """The next records; up to where the file has all they led to, not beyond."""
@@ -185,14 +186,16 @@ class Watch:
             limit = max(1, min(limit, self._kept.pos - self._place.pos))
         return self._reader.read(self._place, limit, MAX_STEP_BYTES)
 
-    def _limit_next(self, taken_ns: int) -> None:
-        """Have the next step take at most STEP_NS, if it goes on like this one.
+    def _limit_next(self, records: int, taken_ns: int) -> None:
+        """Have the next step take at most STEP_NS, if it goes on like this one, which took so long for its records.
 
-        A storm, or a slow machine, has a step of the most records take seconds. What comes of them does not depend on
-        how they are cut.
+        In a storm, or on a slow machine, a step of the most records takes seconds. What comes of them does not depend
+        on how they are cut.
         """
-        room = max(self._limit * STEP_NS // max(taken_ns, 1), LEAST_RECORDS)
-        self._limit = min(room, self._limit * 2, MAX_BATCH_RECORDS)
+        if taken_ns > STEP_NS:
+            self._limit = max(records * STEP_NS // taken_ns, LEAST_RECORDS)
+        else:
+            self._limit = min(self._limit * 2, MAX_BATCH_RECORDS)
 
     def _write(self, step: _Step) -> None:
         """Commit what a batch led to, and with it the state when that is due; a base is durable when this returns."""

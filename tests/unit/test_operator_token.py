@@ -121,6 +121,16 @@ def test_the_token_is_shown_only_to_act(tmp_path: Path) -> None:
     assert shown == [None, f"Bearer {TOKEN}"]
 
 
+def test_no_proxy_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "operator.token").write_text(TOKEN)
+    with answering((200, OURS, b"[]")) as (port, _), answering((200, OURS, b"{}")) as (proxy, seen):
+        monkeypatch.setenv("http_proxy", f"http://{HOST}:{proxy}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setattr("urllib.request._opener", None)  # an earlier one would know no proxy
+        assert ask_daemon(config(tmp_path, port), "/api/operator", b"{}") == []
+    assert seen == []
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "said"),
     [
@@ -128,7 +138,7 @@ def test_the_token_is_shown_only_to_act(tmp_path: Path) -> None:
         ((404, {}, b"<html>"), TcmError, "no daemon, or one of an earlier version"),
         ((200, OURS | {"TCM-API": "2"}, b"[]"), TcmError, r"version 9.9 with API 2, this command is .* API 1"),
         ((422, OURS | {"TCM-API": "2"}, b"{}"), TcmError, "restart the daemon"),
-        ((200, OURS, b"<html>"), TcmError, "no JSON"),
+        ((200, OURS, b"<html>"), TcmError, "its answer cannot be read"),
         ((404, OURS, b'{"error": "no such alert"}'), UnknownName, "no such alert"),
         ((409, OURS, b'{"error": "done"}'), Conflict, "done"),
         ((422, OURS, b'{"error": "by: missing"}'), TcmError, "by: missing"),
