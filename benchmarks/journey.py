@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.common import REPOSITORY
-from benchmarks.load import READING_NS, READINGS, messages, write_containers
+from benchmarks.load import READING_NS, READINGS, messages
 from firmware_sim.codec import Stamp, Status, encode_status
 from monitor.config import load_config
 from monitor.journal import Journal
@@ -24,19 +25,32 @@ DAY_RECORDS = 24 * 3600 // READINGS  # of one logger
 DELAY_NS = NS_PER_S // 2  # from a record's last reading to its receipt
 
 
-def write_journey(folder: Path, days: int, loggers: int) -> Path:
-    """Write the journal of so many days at 1 Hz, as a daemon has it that missed nothing; returns its state directory.
+class Journey(NamedTuple):
+    """So many days at 1 Hz of so many loggers, `in_container` of them in each container but the last."""
+
+    days: int
+    loggers: int
+    in_container: int
+
+    @property
+    def records(self) -> int:
+        """Of all loggers, a minute of readings each."""
+        return self.days * DAY_RECORDS * self.loggers
+
+
+def write_journey(folder: Path, journey: Journey) -> Path:
+    """Write the journal as a daemon has it that missed nothing; returns its state directory.
 
     Each logger sends once a minute, one after the other, and every 10 s there is a tick between them.
     """
     state_dir = folder / "state"
     state_dir.mkdir(parents=True)
-    arrivals = _arrivals(days * DAY_RECORDS * loggers, loggers)
-    first = list(islice(arrivals, loggers))
+    arrivals = _arrivals(journey)
+    first = list(islice(arrivals, journey.loggers))
     began_ns = tick_ns = first[0].received_ns
     journal = Journal(state_dir)
     journal.connection.execute("PRAGMA synchronous=OFF")  # nobody is told that anything is safe
-    journal.append_own("config", began_ns, _rules(folder, loggers))
+    journal.append_own("config", began_ns, _rules(folder, first))
     journal.append([_birth(arrival) for arrival in first])
     for arrival in (*first, *arrivals):
         while arrival.received_ns > tick_ns:
@@ -47,12 +61,14 @@ def write_journey(folder: Path, days: int, loggers: int) -> Path:
     return state_dir
 
 
-def _arrivals(records: int, loggers: int) -> Iterator[Usable]:
-    for turn, (topic, payload) in enumerate(messages(records, loggers)):
+def _arrivals(journey: Journey) -> Iterator[Usable]:
+    for turn, (topic, payload) in enumerate(messages(journey.records, journey.loggers)):
+        number, place = turn % journey.loggers, parse_topic(topic)
+        container = f"C-{number // journey.in_container + 1:03d}"
         message = decode("env", payload)
-        at_ns = message.stamp.t0_ns + RECORD_NS + DELAY_NS + turn % loggers * RECORD_NS // loggers
-        container, logger, kind, _ = parse_topic(topic)
-        yield Usable(at_ns, topic, payload, False, True, container, logger, kind, message)
+        at_ns = message.stamp.t0_ns + RECORD_NS + DELAY_NS + number * RECORD_NS // journey.loggers
+        topic = topic.replace(place.container, container)
+        yield Usable(at_ns, topic, payload, False, True, container, place.logger, "env", message)
 
 
 def _birth(first: Usable) -> Usable:
@@ -65,9 +81,14 @@ def _birth(first: Usable) -> Usable:
     return replace(first, topic=topic, payload=payload, kind="status", message=message)
 
 
-def _rules(folder: Path, loggers: int) -> bytes:
+def _rules(folder: Path, first: list[Usable]) -> bytes:
+    """Every logger registered, all under the example profile."""
     (folder / "containers").mkdir()
-    write_containers(folder / "containers", loggers)
+    for container in {arrival.container for arrival in first}:
+        text = f'id = "{container}"\nlimits = "flight-hardware"\n'
+        loggers = [arrival.logger for arrival in first if arrival.container == container]
+        text += "".join(f'[[logger]]\nid = "{logger}"\n' for logger in loggers)
+        (folder / "containers" / f"{container}.toml").write_text(text)
     file = folder / "monitor.toml"
     limits = json.dumps(str(REPOSITORY / "config" / "limits"))
     file.write_text(f'state_dir = "state"\nlimits = {limits}\n[mqtt]\nurl = "mqtt://127.0.0.1"\n')

@@ -136,7 +136,6 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
     progress = parts.progress
 
     def is_flooded() -> bool:
-        """What is found first is told second and stored third: each message takes the time of other alerts."""
         return parts.watch.is_flooded
 
     store = Loop("store", parts.store.step, progress["store"], gives_way=is_flooded)

@@ -15,7 +15,9 @@ from monitor.model.errors import DiskFull, TcmError
 from monitor.model.progress import Progress
 
 IDLE_S = 0.1  # how often a part without work looks at time: acknowledgements and ticks fall due without a message
-GIVEN_WAY_S = 0.1  # what a part in a flood waits after a step, so that the one before it has the processor
+# A part that gives way waits after a step at least so long, or so many times as long as the step took: what is found
+# first is told second and stored third, by one interpreter.
+GIVEN_WAY_S, GIVEN_WAY_TIMES, GIVEN_WAY_MAX_S = 0.1, 2.0, 1.0
 FULL_S = 1.0  # until what a full disk did not take is tried again
 STALL_S = 10.0  # a step does a bounded piece of work, tens of ms; work that nobody takes up for so long is stuck
 
@@ -69,6 +71,7 @@ class Loop:
         """Body of the thread."""
         while not stopping.is_set():
             self.steps += 1
+            start_s = time.monotonic()
             try:
                 did = self._step()
             except DiskFull as error:
@@ -82,7 +85,8 @@ class Loop:
                 for other in self._wakes:
                     other.wake.set()
                 if self._gives_way():
-                    stopping.wait(GIVEN_WAY_S)
+                    taken_s = time.monotonic() - start_s
+                    stopping.wait(min(max(taken_s * GIVEN_WAY_TIMES, GIVEN_WAY_S), GIVEN_WAY_MAX_S))
             else:
                 self.wake.wait(IDLE_S)
                 self.wake.clear()

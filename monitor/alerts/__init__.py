@@ -2,7 +2,7 @@
 
 from monitor.alerts.book import AlertBook
 from monitor.alerts.entering import enter
-from monitor.alerts.raising import Origin, raise_alert
+from monitor.alerts.raising import Origin
 from monitor.alerts.view import AlertView
 
-__all__ = ["AlertBook", "AlertView", "Origin", "enter", "raise_alert"]
+__all__ = ["AlertBook", "AlertView", "Origin", "enter"]

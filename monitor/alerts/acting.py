@@ -33,14 +33,12 @@ def casts_doubt(rule: Rule) -> bool:
     return isinstance(rule, StatisticRule) and rule.method in SENSOR_METHODS
 
 
-def beside(body: dict[str, Any]) -> tuple[str, ...]:
-    """The sources of which open entries matter to an alert (its JSON): its own, and a disagreement about its channel.
+def beside(container: str, logger: str, channel: str) -> tuple[str, str]:
+    """The sources of which open entries matter to an alert: its own, and a disagreement about its channel.
 
     Of a disagreement itself `about` tells the others.
     """
-    container, channel = body["container"], body["channel"]
-    own = source_of(container, body["logger"], channel)
-    return own, source_of(container, ALL_LOGGERS, DISAGREEMENT + channel)
+    return source_of(container, logger, channel), source_of(container, ALL_LOGGERS, DISAGREEMENT + channel)
 
 
 def about(body: dict[str, Any]) -> str | None:
@@ -69,7 +67,7 @@ def meet(body: dict[str, Any], key: str, others: Sequence[Entry], *, doubts: boo
         body["suspect"] = body["suspect"] or any(entry.doubts for entry in others)
     if body["rule"].startswith(OWN):
         return effects
-    own = beside(body)[0]
+    own = source_of(body["container"], body["logger"], body["channel"])
     alike = [(entry, other) for entry, other in known if entry.source == own and other["kind"] == body["kind"]]
     alarms = [entry.chain for entry, other in alike if other["severity"] == ALARM]
     if body["severity"] != ALARM:

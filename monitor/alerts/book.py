@@ -149,7 +149,7 @@ class AlertBook(AlertView):
         with self.at_once():
             for entry in other.entries("TRUE ORDER BY number"):
                 if is_wanted(stored_alert(entry.body)["evidence"]["pos"]) and not self._shelf.knows(entry.id):
-                    self._shelf.add(entry)
+                    self._shelf.add(entry._replace(number=self._shelf.next_number()))
                     self._tell(FIRING, entry, entry.occurred_ns)
                     streams.add(entry.stream)
         with self.at_once():
@@ -167,9 +167,9 @@ class AlertBook(AlertView):
         place = link(last, key, occurred_ns, terms.hold_ns)
         effects = self._meet(body, place.chain, doubts=terms.doubts)
         entry = Entry(
-            None, key, container, source, stream, alert.state, occurred_ns, alert.cleared_ns, exceedance,
-            terms.by_arrival, None, turn, terms.hold_ns, terms.withheld, terms.doubts, place.chain, place.opened_ns,
-            place.reopened, recent, place.before, True, alert_text(body),
+            self._shelf.next_number(), key, container, source, stream, alert.state, occurred_ns, alert.cleared_ns,
+            exceedance, terms.by_arrival, None, turn, terms.hold_ns, terms.withheld, terms.doubts, place.chain,
+            place.opened_ns, place.reopened, recent, place.before, True, alert_text(body),
         )  # fmt: skip
         if last is not None and last.chain == entry.chain:
             self._shelf.put(last._replace(is_last=False))
@@ -183,8 +183,10 @@ class AlertBook(AlertView):
         assert told.exceedance is not None  # as of all that the detector finds
         key = self._free_id(told.exceedance)
         body = change.body | {"id": key, "acknowledged": None, "escalates": None, "escalated_to": None}
-        entry = told._replace(number=None, id=key, chain=key, state=body["state"], body=alert_text(body))
-        return self._shelf.add(entry)
+        number, text = self._shelf.next_number(), alert_text(body)
+        entry = told._replace(number=number, id=key, chain=key, state=body["state"], body=text)
+        self._shelf.add(entry)
+        return entry
 
     def _meet(self, body: dict[str, Any], key: str, *, doubts: bool) -> list[Effect]:
         """What a new alert (its JSON, its public id) and those that are open beside it change in each other."""

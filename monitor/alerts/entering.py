@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from monitor.alerts.acting import casts_doubt
 from monitor.alerts.book import AlertBook
 from monitor.alerts.entries import Terms
-from monitor.alerts.raising import Origin, raise_alert
+from monitor.alerts.raising import Origin, Raiser
 from monitor.config import Rules
 from monitor.detect.arrivals.judge import ARRIVAL_CHECKS
 from monitor.model.alert import Alert
@@ -16,21 +18,33 @@ from monitor.model.limit import HealthRule, Rule
 OF_SENSORS = ("health", "statistic")  # kinds of rules that may judge sensors rather than what these measure
 
 
-def enter(book: AlertBook, finding: Finding, rules: Rules, origin: Origin | None) -> bool:
-    """Enter a finding; False for a peak or an end of what the book does not know as open.
+MAX_AT_ONCE = 1_000  # findings that are entered together, some 5 MB
 
-    `origin` is that of the record that fired, None of other findings.
+
+def enter(book: AlertBook, findings: Sequence[Finding], rules: Rules, origins: Mapping[int, Origin]) -> list[Finding]:
+    """Enter findings in order; those that tell the peak or the end of what the book does not know as open.
+
+    `origins` has by position those of the records that fired.
     """
-    if finding.change != "fired":
-        return book.follow(finding)
-    assert origin is not None  # as the judge tells it of each record that fires
+    unknown: list[Finding] = []
+    for start in range(0, len(findings), MAX_AT_ONCE):
+        piece = findings[start : start + MAX_AT_ONCE]
+        raiser = Raiser(rules)
+        with book.at_once(piece):
+            for finding in piece:
+                if finding.change == "fired":
+                    _report(book, raiser.alert(finding, origins[finding.pos]), finding, rules)
+                elif not book.follow(finding):
+                    unknown.append(finding)
+    return unknown
+
+
+def _report(book: AlertBook, alert: Alert, finding: Finding, rules: Rules) -> None:
     rule = rules.profile(finding.container).by_id[finding.rule]
-    alert = raise_alert(finding, rules, origin)
     hold = None if rule.kind == "shock" else hold_ns(rules)  # each event is one of its own
     is_of_sensors = rule.kind in OF_SENSORS
     by_arrival, doubts = is_of_sensors and is_by_arrival(rule), is_of_sensors and casts_doubt(rule)
     book.report(alert, finding.time_ns, Terms(by_arrival, hold, withheld(alert, rule.severity), doubts))
-    return True
 
 
 def is_by_arrival(rule: Rule) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -76,6 +77,7 @@ ENTRY = ", ".join(Entry._fields)
 PUBLIC = "id, chain, opened_ns, reopened, recent, before, body"  # the columns of `in_public`
 
 
+@lru_cache(maxsize=4096)  # as alert_id
 def source_of(container: str, logger: str, channel: str) -> str:
     """Column `source`."""
     return SEPARATOR.join((container, logger, channel))

@@ -9,6 +9,7 @@ from monitor.alerts.wording import begun
 from monitor.config import Rules
 from monitor.model.alert import FIRING, Alert, Evidence, alert_id
 from monitor.model.batch import Finding
+from monitor.model.leg import Logger
 from monitor.model.limit import Rule, ShockRule
 
 NOT_ARMED = "info"  # the severity while a container is not armed
@@ -27,46 +28,74 @@ class Origin(NamedTuple):
     is_latest: bool
 
 
-def raise_alert(finding: Finding, rules: Rules, origin: Origin) -> Alert:
-    """The alert of a `fired` finding.
+class Circumstances(NamedTuple):
+    """What holds for all that begins at a logger at a time."""
 
-    Alerts of what began while its container was not armed are raised as `info`: bench handling wakes nobody.
-    """
-    container, start_ns = finding.container, finding.start_ns
-    logger = rules.logger(container, finding.logger)
-    rule = rules.profile(container).by_id[finding.rule]
-    judgement = decision(rule, finding)
-    limit = limit_of_value(rule, finding)
-    return Alert(
-        id=alert_id(finding.rule, container, finding.logger, finding.channel, start_ns),
-        rule=rule.id,
-        kind=rule.kind,
-        container=container,
-        logger=finding.logger,
-        serial=logger.serial,
-        place=logger.place,
-        channel=finding.channel,
-        axis=finding.axis,
-        severity=rule.severity if rules.is_armed(container, start_ns, finding.logger) else NOT_ARMED,
-        state=FIRING,
-        occurred_ns=start_ns,
-        reported_ns=origin.received_ns,
-        cleared_ns=None,
-        value=finding.value,
-        peak=finding.peak,
-        limit=limit,
-        unit=rule.unit,
-        uncertainty=finding.uncertainty,
-        decision=judgement,
-        clock_uncertainty_s=origin.clock_uncertainty_s,
-        phase=rules.phase_at(container, start_ns),
-        profile_digest=rules.profile_digest(container),
-        evidence=Evidence(finding.pos, finding.boot, finding.seq),
-        message=begun(rule, finding, logger, judgement) + (LATEST if origin.is_latest else ""),
-        quantity=quantity_of_value(rule) if isinstance(rule, ShockRule) else None,
-        margin=margin_of_value(rule, finding.value, limit) if isinstance(rule, ShockRule) else None,
-        custodian=rules.custodian_at(container, start_ns),
-    )
+    logger: Logger
+    is_armed: bool
+    phase: str
+    custodian: str | None
+
+
+class Raiser:
+    """Raises alerts under rules; what the alerts of a storm have in common it looks up once."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._circumstances: dict[tuple[str, str, int], Circumstances] = {}
+
+    def alert(self, finding: Finding, origin: Origin) -> Alert:
+        """The alert of a `fired` finding.
+
+        Alerts of what began while its container was not armed are raised as `info`: bench handling wakes nobody.
+        """
+        container, start_ns = finding.container, finding.start_ns
+        logger, is_armed, phase, custodian = self._at(container, finding.logger, start_ns)
+        rule = self._rules.profile(container).by_id[finding.rule]
+        judgement = decision(rule, finding)
+        limit = limit_of_value(rule, finding)
+        return Alert(
+            id=alert_id(finding.rule, container, finding.logger, finding.channel, start_ns),
+            rule=rule.id,
+            kind=rule.kind,
+            container=container,
+            logger=finding.logger,
+            serial=logger.serial,
+            place=logger.place,
+            channel=finding.channel,
+            axis=finding.axis,
+            severity=rule.severity if is_armed else NOT_ARMED,
+            state=FIRING,
+            occurred_ns=start_ns,
+            reported_ns=origin.received_ns,
+            cleared_ns=None,
+            value=finding.value,
+            peak=finding.peak,
+            limit=limit,
+            unit=rule.unit,
+            uncertainty=finding.uncertainty,
+            decision=judgement,
+            clock_uncertainty_s=origin.clock_uncertainty_s,
+            phase=phase,
+            profile_digest=self._rules.profile_digest(container),
+            evidence=Evidence(finding.pos, finding.boot, finding.seq),
+            message=begun(rule, finding, logger, judgement) + (LATEST if origin.is_latest else ""),
+            quantity=quantity_of_value(rule) if isinstance(rule, ShockRule) else None,
+            margin=margin_of_value(rule, finding.value, limit) if isinstance(rule, ShockRule) else None,
+            custodian=custodian,
+        )
+
+    def _at(self, container: str, logger: str, start_ns: int) -> Circumstances:
+        key = container, logger, start_ns
+        if key not in self._circumstances:
+            rules = self._rules
+            self._circumstances[key] = Circumstances(
+                rules.logger(container, logger),
+                rules.is_armed(container, start_ns, logger),
+                rules.phase_at(container, start_ns),
+                rules.custodian_at(container, start_ns),
+            )
+        return self._circumstances[key]
 
 
 def decision(rule: Rule, finding: Finding) -> str:

@@ -80,8 +80,9 @@ class Shelf:
             taken.append(now)
         return taken
 
-    def entry(self, number: int) -> Entry:
+    def entry(self, number: int | None) -> Entry:
         """One that was taken, as it is now."""
+        assert number is not None  # as of each that was taken
         return self._entries[number]
 
     def open_of(self, *sources: str) -> list[Entry]:
@@ -105,18 +106,20 @@ class Shelf:
             self.fetch((), (), [stream])
         return self._recent[stream]
 
-    def add(self, entry: Entry) -> Entry:
-        """Enter a new entry; it with its number."""
+    def next_number(self) -> int:
+        """A number for a new entry."""
         if self._number is None:
             (self._number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM alerts").fetchone()
         self._number += 1
-        entry = entry._replace(number=self._number)
+        return self._number
+
+    def add(self, entry: Entry) -> None:
+        """Enter a new entry, which has its number."""
         self._known[entry.id] = True
         self.put(entry)
         if entry.turn is not None and entry.stream in self._last:
-            self._last[entry.stream] = self._number
+            self._last[entry.stream] = entry.number
             self._recent[entry.stream].append(entry.occurred_ns)
-        return entry
 
     def put(self, entry: Entry) -> None:
         """Change an entry."""

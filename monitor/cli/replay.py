@@ -76,18 +76,18 @@ def replay(
 
 def _show(result: dict[str, Any], against: str | None, *, is_ordered: bool) -> None:
     from monitor.cli.alerts import show
-    from monitor.cli.replay_text import against_line, margin_lines, unjudged_line
+    from monitor.cli.replay_text import margin_lines, sides, unjudged_line
     from monitor.cli.shock_text import unplaced_line
 
-    show(result["alerts"])
+    if against is None:
+        show(result["alerts"])
+    else:
+        for title, alerts in sides(result["against"]):
+            tell(f"{title}: {len(alerts) or 'none'}")
+            if alerts:
+                show(alerts)
     if result["unplaced"]:
         tell(unplaced_line(len(result["unplaced"]), is_recording=True))
-    if against is not None:
-        tell(against_line(result["against"], against))
-        for title, side in (("raised anew:", "only_new"), ("no longer raised:", "only_old")):
-            if result["against"][side]:
-                tell(title)
-                show(result["against"][side])
     if is_ordered:
         _show_exposure(result["exposure"])
     for line in margin_lines(result["margins"]):

@@ -28,11 +28,11 @@ def margin_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield f"    {row['container']}/{row['logger']} {row['channel']} at {row['at']}"
 
 
-def against_line(against: dict[str, list[Any]], old: str) -> str:
-    """How many alerts are raised under which limits."""
-    both = len({pair["new"]["id"] for pair in against["both"]})
-    new, old_only = len(against["only_new"]), len(against["only_old"])
-    return f"against {old}: {new} raised anew, {old_only} no longer, {both} by both"
+def sides(against: dict[str, list[Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The alerts of a comparison under what they mean; those of both as the new limits raise them, each once."""
+    yield "raised anew", against["only_new"]
+    yield "no longer raised", against["only_old"]
+    yield "raised by both", list({pair["new"]["id"]: pair["new"] for pair in against["both"]}.values())
 
 
 def unjudged_line(rules: list[str]) -> str:

@@ -20,7 +20,7 @@ from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import DiskFull, JournalError, TcmError
 from monitor.wire import alert_topic
 
-MAX_BATCH = 100  # what an alert of another container waits for: some 30 ms
+MAX_BATCH = 50  # what an alert of another container waits for: some 15 ms
 MAX_READ = 10_000  # numbers looked at in one step, some 20 ms
 MAX_LOGGED = 20  # of a batch, a line each: a storm shall not fill the log
 MAX_TAKEN_DOWN = 200  # the latest cleared alerts; older ones were cleared long before a broker's last save

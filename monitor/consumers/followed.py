@@ -109,6 +109,10 @@ class FollowedBook:
             self._rows(f"{_HELD} AND since_ns <= ? ORDER BY rank DESC, occurred_ns LIMIT ?", why, upto_ns, limit)
         )
 
+    def hushed_page(self, after: str, limit: int) -> list[Followed]:
+        """What is silenced or covered, in order of ids, `limit` rows behind the id `after`."""
+        return list(self._rows("held IN (?, ?) AND alert > ? ORDER BY alert LIMIT ?", SILENCED, COVERED, after, limit))
+
     def open_page(self, after: str, limit: int) -> list[str]:
         """Ids of told alerts that are open, in order, `limit` of them behind the id `after`."""
         statement = "SELECT alert FROM followed WHERE notifier = ? AND alert > ? AND state <> ? AND told <> '' LIMIT ?"

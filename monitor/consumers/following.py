@@ -13,7 +13,7 @@ from monitor.notify.routing import Alert, is_late, is_routed, key_of, mark_of, r
 
 LOOK_NS = 1 * NS_PER_S  # how often time alone is looked at: silences that end, repeats, what nobody acknowledged
 KNOWN_FOR_NS = 3600 * NS_PER_S  # watch.db is made anew within minutes; a clock that was ahead may be so for years
-MAX_LOOKED_AT = 1_000  # rows of each sort at one look
+MAX_LOOKED_AT = 1_000  # rows at one look, 10 ms; those that an operator silenced take turns
 
 Silenced = Callable[[Mapping[str, Any]], bool]  # whether an operator silenced an alert, by rule, container, logger ...
 
@@ -37,6 +37,7 @@ class Following:
         self._mark_of = mark_of if is_grouped else whole_mark_of
         self._patience_ns = round((settings.escalate_after_s or 0.0) * NS_PER_S)
         self._looked_ns = 0
+        self._page = ""  # the last silenced or covered alert that was looked at
         self.known_ns = 0  # alerts reported before then may have been told, by whoever was there before
 
     def take(self, seen: Seen, now_ns: int) -> Followed | None:
@@ -71,9 +72,10 @@ class Following:
         self._looked_ns = now_ns
         for row in self._book.held(WAITING, now_ns - self._patience_ns, MAX_LOOKED_AT):
             self._hold(row, now_ns)
-        for why in (SILENCED, COVERED):
-            for row in self._book.held(why, now_ns, MAX_LOOKED_AT):
-                self._hold(row, now_ns)
+        rows = self._book.hushed_page(self._page, MAX_LOOKED_AT)
+        self._page = rows[-1].alert if len(rows) == MAX_LOOKED_AT else ""
+        for row in rows:
+            self._hold(row, now_ns)
         if repeat_ns is not None:
             self._book.repeat(now_ns - repeat_ns)
         return True
@@ -120,7 +122,7 @@ class Following:
             mark="",
             told="",
             held=LATE if is_old and not self._patience_ns else "",
-            since_ns=now_ns if is_old else min(reported_ns, now_ns),
+            since_ns=now_ns if is_old or alert["reopened"] else min(reported_ns, now_ns),
             told_ns=0,
         )
 

@@ -93,8 +93,8 @@ class Judge:
         """Judge records in order, each run between two records that change the rules at once.
 
         So what they lead to stands in one order, however the journal was cut into batches. Records that waited make a
-        run of their own: within a run positions grow. A tick that says more than that time has passed begins a run, and
-        while any container is provisional each one is judged by itself.
+        run of their own: within a run positions grow. A tick that says more than that time has passed begins one, and
+        while any container is provisional each tick ends one.
         """
         for (kind, _), run in groupby(records, _run_of):
             if kind == "":
@@ -110,7 +110,7 @@ class Judge:
             if record.kind == "tick":
                 said = Judged(self.rules)
                 tick = self._ticks.take(record, said, with_conditions=self._judges != "readings")
-                if said.is_news or self.forks:
+                if said.is_news:
                     yield self._finish(batch, judged)
                     batch, judged = Batch(), said
                 else:

@@ -17,8 +17,9 @@ from monitor.consumers.silences import Silences
 from monitor.consumers.watch import WatchReader
 from monitor.model.clock import NS_PER_S, Clock, rfc3339
 from monitor.model.condition import GATEWAY, NOTIFIER_FAILING, NOTIFIER_REFUSED, Condition
+from monitor.model.errors import TcmError
 from monitor.model.progress import Progress
-from monitor.notify.notification import Notification, NotTaken, Refused, Transport
+from monitor.notify.notification import Notification, Refused, Transport
 
 MAX_BATCH = 500  # transitions; some 20 ms
 MAX_SEND_S = 60  # connecting, a mail with its picture, the answer
@@ -187,15 +188,15 @@ class Notifier:
                 self._transport.send(notification)
             self._unkept = number
             refusal = ""
-        except NotTaken as error:
-            self._failed(str(error))
-            return False
         except Refused as error:
             self._failed(str(error))
             self._refusals += 1
             if self._refusals < MAX_REFUSALS:
                 return False
             refusal = str(error)
+        except (TcmError, OSError) as error:  # NotTaken, or what a transport did not foresee
+            self._failed(str(error))
+            return False
         finally:
             self._sending_since_ns = None
         self._settle(number, refusal)

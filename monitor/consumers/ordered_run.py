@@ -33,9 +33,7 @@ class OrderedRun:
             judged.origins = {positions[number]: origin for number, origin in judged.origins.items()}
             judged.findings = [_at(positions, finding) for finding in judged.findings]
             judged.results = [replace(table, pos=in_journal[table.pos]) for table in judged.results]
-            for finding in judged.findings:
-                if not enter(self.book, finding, judged.rules, judged.origins.get(finding.pos)):
-                    self.unknown.append(finding)
+            self.unknown += enter(self.book, judged.findings, judged.rules, judged.origins)
             yield judged
 
 

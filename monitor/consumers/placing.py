@@ -14,6 +14,7 @@ from monitor.model.record import Env, Record, Status
 from monitor.wire import decode, decode_once
 
 MAX_UNKNOWN_CHANNELS = 1_000
+MAX_CHANNEL_SETS = 1_000  # of loggers that name what they measure in other ways; emptied when full
 
 
 class Placing:
@@ -26,6 +27,7 @@ class Placing:
         self.order = Order()
         self.unreadable = 0
         self.unknown_channels: set[str] = set()
+        self._looked_at: set[tuple[str, ...]] = set()
 
     def take(self, record: Record, owner: Owner, batch: Batch, judged: Judged) -> bool:
         """Put a record into `batch`, and what it leads to by itself into `judged`; whether it is late."""
@@ -63,9 +65,17 @@ class Placing:
         self.order.follow(owner, boot, seq)
         return False
 
-    def _block(self, record: Record, owner: Owner, env: Env, start_ns: int, is_late: bool) -> Block:
+    def _look_at(self, channels: tuple[str, ...]) -> None:
+        """Note those of a record's channels that are not known."""
+        if len(self._looked_at) >= MAX_CHANNEL_SETS:
+            self._looked_at.clear()
+        self._looked_at.add(channels)
         if len(self.unknown_channels) < MAX_UNKNOWN_CHANNELS:
-            self.unknown_channels.update(channel for channel in env.channels if field_name(channel) is None)
+            self.unknown_channels.update(channel for channel in channels if field_name(channel) is None)
+
+    def _block(self, record: Record, owner: Owner, env: Env, start_ns: int, is_late: bool) -> Block:
+        if env.channels not in self._looked_at:
+            self._look_at(env.channels)
         return Block(
             pos=record.pos,
             container=owner[0],

@@ -11,7 +11,7 @@ from monitor.consumers import saved
 from monitor.consumers.firing import Exceedance
 from monitor.consumers.forks import Fork
 from monitor.consumers.judge import Judge
-from monitor.consumers.judged import Judged, Passed
+from monitor.consumers.judged import Passed
 from monitor.consumers.order import Order, ranked
 from monitor.consumers.ordered_run import OrderedRun
 from monitor.consumers.reading import book_of
@@ -19,6 +19,7 @@ from monitor.consumers.settled import Before, Settled
 from monitor.journal import JournalReader
 from monitor.journal.ordered import Index, Row, batches, official_order, scan, turn_of
 from monitor.model.alert import alert_id
+from monitor.model.batch import Table
 from monitor.model.operator_book import OperatorBook
 
 log = logging.getLogger(__name__)
@@ -45,13 +46,15 @@ class Run:
         self._ordered: OrderedRun | None = None
         self._operators, self._said_pos = OperatorBook(), 0  # and up to which position they are known
         self._firing: dict[Exceedance, float] = {}
-        if fork.judged:
-            self.rows += self._look_through(0, fork.scanned_pos)
-            self.put_in_order()
-            for _ in self.go_on(fork.judged, fork.scanned_pos):
-                pass
-        else:
+        self._ahead: list[Table] = []  # exposure by rows behind the first `done`, up to `_ahead_to`
+        self._ahead_to = self.done
+        if not fork.judged and not fork.planned:
             fork.scanned_pos = 0
+            return
+        self.rows += self._look_through(0, fork.scanned_pos)
+        self.put_in_order()
+        if fork.judged:
+            self.go_on(fork.judged, fork.scanned_pos)
 
     @property
     def is_in_order(self) -> bool:
@@ -79,8 +82,34 @@ class Run:
         self._order = order
         return True
 
-    def go_on(self, stop: int, upto_pos: int) -> Iterator[Judged]:
-        """Judge up to a place in the order; what operators set up to a position is known beforehand."""
+    def go_on(self, stop: int, upto_pos: int) -> list[Table]:
+        """Judge up to a place in the order: its totals of exposure.
+
+        What operators set up to a position is known beforehand.
+        """
+        self._ahead += self._judge(self._ahead_to, stop, upto_pos)
+        exposures, self._ahead = self._ahead, []
+        self.done = self._ahead_to = self.fork.judged = stop
+        return exposures
+
+    def plan(self, stop: int, upto_pos: int) -> None:
+        """Have it judged up to a place before the next tick, as `go_on` would now."""
+        self.fork.planned, self.fork.planned_pos = stop, upto_pos
+
+    def complete(self) -> list[Table]:
+        """Judge what was planned, as far as it was not judged ahead: what `go_on` says."""
+        return self.go_on(self.fork.planned, self.fork.planned_pos)
+
+    def judge_ahead(self, records: int) -> bool:
+        """Judge some of what was planned, of which nobody is told before `complete`; False when there is nothing."""
+        stop = min(self._ahead_to + records, self.fork.planned)
+        if stop <= self._ahead_to:
+            return False
+        self._ahead += self._judge(self._ahead_to, stop, self.fork.planned_pos)
+        self._ahead_to = stop
+        return True
+
+    def _judge(self, start: int, stop: int, upto_pos: int) -> list[Table]:
         entered = (record for record in self._reader.operators(self._said_pos) if record.pos <= upto_pos)
         self._operators, self._said_pos = book_of(entered, self._operators), upto_pos
         if self._ordered is None:
@@ -90,9 +119,14 @@ class Run:
             self._firing = self._ordered.judge.firing(self.container)
         if self._ordered.judge.in_force.operators is not self._operators:
             self._ordered.judge.learn(self._operators)
-        for records in batches(self._reader, self._positions(self.done, stop)):
-            yield from self._ordered.step(records)
-        self.done = self.fork.judged = stop
+        pages = batches(self._reader, self._positions(start, stop))
+        return [
+            result
+            for page in pages
+            for judged in self._ordered.step(page)
+            for result in judged.results
+            if result.measurement == "exposure"
+        ]
 
     def finish(self, passed: Passed) -> Settled:
         """The container goes on live as the run leaves it."""
@@ -141,7 +175,8 @@ class Run:
         )
 
     def _begin_again(self) -> None:
-        self._ordered, self.done, self.fork.judged = None, len(self._heads), 0
+        self._ordered, self.done, self.fork.judged, self.fork.planned = None, len(self._heads), 0, 0
+        self._ahead, self._ahead_to = [], self.done
 
     def _positions(self, start: int, stop: int) -> Index:
         """Positions in the journal of a part of the order, int64 [n]."""

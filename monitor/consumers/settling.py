@@ -4,8 +4,8 @@ At each tick, for each container with a fork:
 
 1. while the tick names it among the open ones nothing is done for an hour: the live alerts stand, and are provisional;
 2. the journal is looked through from the fork to the tick. Records that stand in official order need no judging;
-3. else a judge of its own goes on from the fork's state, a bounded number of records a tick, so that it never keeps
-   the live ones waiting for long;
+3. else a judge of its own goes on from the fork's state: a few records at once, the others are planned. These are
+   judged ahead of the next tick, between live ones that would have to wait for them, and count from then on;
 4. when it has come up to the tick its state takes the place of the live one, and the alerts are reconciled.
 
 Ticks alone decide, so every replay settles at the same records. A record that belongs before one that was judged again
@@ -26,13 +26,15 @@ from monitor.consumers.judged import Judged, Passed
 from monitor.consumers.runs import Run
 from monitor.journal import JournalReader
 from monitor.journal.ordered import MAX_ORDERED_RECORDS, MAX_SCAN
+from monitor.model.batch import Table
 from monitor.model.clock import NS_PER_S
 from monitor.model.record import Record
 
 log = logging.getLogger(__name__)
 
-# Judged again at a tick, of all containers together: some 0.15 s; and as many as came since the tick before, up to
-# MAX_CAUGHT_RECORDS, as a container that gets more than are judged again would never be settled.
+AT_ONCE_RECORDS = 100  # judged again at a tick itself, of all containers together: some 20 ms
+# Planned at a tick, of all containers together; and as many as came since the tick before, up to MAX_CAUGHT_RECORDS, as
+# a container that gets more than are judged again would never be settled.
 PIECE_RECORDS = 1_000
 MAX_CAUGHT_RECORDS = 9_000
 MIN_PIECE_RECORDS = 50  # of each
@@ -58,7 +60,7 @@ class Share(NamedTuple):
     @classmethod
     def of(cls, containers: int, parts: int) -> Self:
         """The share in one of so many parts of so many containers."""
-        return cls(PIECE_RECORDS // containers, MAX_FORKS // parts, MAX_FORK_BYTES // parts)
+        return cls(AT_ONCE_RECORDS // containers, MAX_FORKS // parts, MAX_FORK_BYTES // parts)
 
     def require_room(self, forks: Forks) -> None:
         """NotApart where these containers keep more than their share."""
@@ -103,30 +105,56 @@ class Settling:
             if judged.passed is not None:
                 yield from self._settle(judged.passed)
 
+    def judge_ahead(self, records: int) -> bool:
+        """Judge some of the records that are to be judged again before the next tick; False when there are none."""
+        return any(run.judge_ahead(records) for run in self._runs.values() if self._is_on(run))
+
     def _settle(self, passed: Passed) -> Iterator[Judged]:
         if self._share is not None:
             self._share.require_room(self.judge.forks)
+        yield from self._complete()
         forks, waiting = self.judge.forks, self._find_roots()
-        self._runs = {name: run for name, run in self._runs.items() if name in forks}
         ready = [name for name in forks if name not in waiting and _is_due(forks[name], passed, name)]
         room = PIECE_RECORDS + min(passed.pos - passed.before_pos, MAX_CAUGHT_RECORDS)
         share = max(room // max(len(ready), 1), MIN_PIECE_RECORDS)
+        at_once = AT_ONCE_RECORDS
         for container in sorted(ready, key=lambda name: forks[name].number):
             run = self._run_of(container, passed)
             if run is None:
                 continue
-            stop = min(run.done + share, len(run.rows))
             if self._share is not None:
                 self._share.require_time(len(run.rows) - run.done)
-            room -= stop - run.done
-            for again in run.go_on(stop, passed.pos):
-                exposures = [result for result in again.results if result.measurement == "exposure"]
-                yield Judged(self.judge.rules, results=exposures, is_again=True)
+            stop = min(run.done + at_once, len(run.rows))
+            at_once -= stop - run.done
+            yield self._again(run.go_on(stop, passed.pos))
             if stop == len(run.rows):
                 yield Judged(self.judge.rules, settled=run.finish(passed))
                 del self._runs[container]
+                continue
+            planned = min(stop + share, len(run.rows))
+            run.plan(planned, passed.pos)
+            room -= planned - stop
             if room <= 0:
                 return
+
+    def _complete(self) -> Iterator[Judged]:
+        """What was planned at the tick before is judged by now."""
+        forks = self.judge.forks
+        self._runs = {name: run for name, run in self._runs.items() if self._is_on(run)}
+        for container in forks:
+            fork = forks[container]
+            if fork.planned > fork.judged:
+                if container not in self._runs:  # after a restart
+                    self._runs[container] = Run(container, fork, self.judge, self._reader)
+                yield self._again(self._runs[container].complete())
+
+    def _again(self, exposures: list[Table]) -> Judged:
+        """What is told of records that are judged again; their alerts are told when all of them are."""
+        return Judged(self.judge.rules, results=exposures, is_again=True)
+
+    def _is_on(self, run: Run) -> bool:
+        """Whether a run is that of its container's fork, rather than of one before."""
+        return self.judge.forks.get(run.container) is run.fork
 
     def _find_roots(self) -> list[str]:
         """Give the base's state to the forks that have none; the containers for which there is no room yet."""
@@ -147,7 +175,7 @@ class Settling:
         """The container's run with all records up to the tick in order; None when there is nothing to judge now."""
         forks = self.judge.forks
         fork, run = forks[container], self._runs.get(container)
-        if run is None or run.fork is not fork:
+        if run is None or not self._is_on(run):
             run = self._runs[container] = Run(container, fork, self.judge, self._reader)
         upto = min(passed.pos, max(fork.scanned_pos, fork.since_pos, fork.after_pos) + MAX_SCAN)
         run.scan(upto)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,8 +36,10 @@ log = logging.getLogger(__name__)
 # An alert is told once all of its batch is judged, events of others included: 23 of 3 x 4 096 samples take 0.2 s. As
 # many bytes are 500 blocks of 60 readings of four channels, which take as long as they did.
 MAX_STEP_BYTES = 576 << 10
-STEP_NS = 50_000_000  # what a step should take, for the sake of the alerts that wait for its commit: see `_limit_next`
-LEAST_RECORDS = 10  # of a step all the same
+STEP_NS = 100_000_000  # what a step should take, for the sake of the alerts that wait for its commit: see `_limit_next`
+AHEAD_RECORDS = 25  # judged again at once, some 10 ms: what comes live waits for them
+AHEAD_NS = NS_PER_S // 2  # a step that has nothing else to do goes on with it so long
+LEAST_RECORDS = 40  # of a step all the same: of fewer each costs several times as much, and all wait for all
 FLOOD_FINDINGS = 200  # of a step: more than that, and each would better be found before the others are told
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
 BASE_NS = 24 * 3600 * NS_PER_S  # a container whose records come late is judged again from so far back, up to twice that
@@ -131,6 +135,7 @@ class Watch:
         try:
             if step is None:
                 self._checkpoint.idle()
+                self._judge_ahead()
                 return False
             self._unwritten = step
             self._write(step)
@@ -145,6 +150,7 @@ class Watch:
         self.last_received_ns = step.received_ns or self.last_received_ns
         self._checkpoint.committed()
         self._limit_next(step.records, self._clock.mono_ns() - start_ns)
+        self._settling.judge_ahead(AHEAD_RECORDS)
         return True
 
     def close(self) -> None:
@@ -185,6 +191,13 @@ class Watch:
         if self._place < self._kept:
             limit = max(1, min(limit, self._kept.pos - self._place.pos))
         return self._reader.read(self._place, limit, MAX_STEP_BYTES)
+
+    def _judge_ahead(self) -> None:
+        """Judge what is to be judged again before the next tick, until something comes."""
+        end_ns = self._clock.mono_ns() + AHEAD_NS
+        while self._settling.judge_ahead(AHEAD_RECORDS):
+            if self._reader.head()[0] != self._place.pos or self._clock.mono_ns() >= end_ns:
+                return
 
     def _limit_next(self, records: int, taken_ns: int) -> None:
         """Have the next step take at most STEP_NS, if it goes on like this one, which took so long for its records.
@@ -278,9 +291,11 @@ def keep_findings(book: AlertBook, judged: Judged, reader: JournalReader | None)
         raise_conflicts(book, reader, judged.rules, *judged.quarantine)
     tell_conditions(book, judged.rules, judged.conditions)
     ticks = deque(judged.ticks)
-    for finding in judged.findings:
-        _arm(book, judged.rules, ticks, finding.pos)
-        enter(book, finding, judged.rules, judged.origins.get(finding.pos))
+    ends = [tick.pos for tick in judged.ticks]
+    for _, group in groupby(judged.findings, lambda finding: bisect_left(ends, finding.pos)):
+        findings = list(group)  # between two ticks
+        _arm(book, judged.rules, ticks, findings[0].pos)
+        enter(book, findings, judged.rules, judged.origins)
     if judged.settled is not None:
         settle(book, judged.settled)
     _arm(book, judged.rules, ticks, LAST_POS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ STATES = (FIRING, ACKNOWLEDGED, CLEARED)  # `pending` lives in the detector and 
 LARGEST = 3.4028234663852886e38  # of float32
 
 
+@lru_cache(maxsize=4096)  # in a storm each is asked for several times, thousands together
 def alert_id(rule: str, container: str, logger: str, channel: str, start_ns: int) -> str:
     """Identity of an exceedance, the same in every replay: 16 hex digits (64 bits) of SHA-256 over its key."""
     key = "\n".join((rule, container, logger, channel, str(start_ns)))

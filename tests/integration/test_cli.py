@@ -190,11 +190,15 @@ def test_replay_equals_live_in_all_fields(journey: DaemonProcess, tmp_path: Path
     assert replayed["totals"] == {"hot": 1, "knock": 1}
     assert replayed["from_pos"] == 1
     keys = ("source", "from_pos", "limits", "readings", "events", "alerts", "totals", "exposure", "seconds")
-    assert set(replayed) == {*keys, "unplaced"}
+    assert set(replayed) == {*keys, "unplaced", "against", "margins", "unjudged"}
+    assert {row["rule"] for row in replayed["margins"]} == {"hot", "knock"}
+    assert done.stderr == ""  # in a pipe no progress is shown
     lenient = tmp_path / "lenient.toml"
     lenient.write_text(LENIENT)
-    done = tcm("replay", str(journey.state_dir), "--limits", str(lenient), "--json")
+    old = ("--against", "journalled")
+    done = tcm("replay", str(journey.state_dir / "journal.db"), "--limits", str(lenient), *old, "--json")
     assert (done.returncode, json.loads(done.stdout)["alerts"]) == (0, [])
+    assert json.loads(done.stdout)["against"] == {"only_new": [], "only_old": replayed["alerts"], "both": []}
 
 
 def test_replay_in_official_order_shows_the_totals(journey: DaemonProcess, tmp_path: Path) -> None:
@@ -203,10 +207,9 @@ def test_replay_in_official_order_shows_the_totals(journey: DaemonProcess, tmp_p
     limits.write_text(LENIENT + WARM)
     with patch.dict(os.environ, {"COLUMNS": "120"}):
         done = tcm("replay", str(journey.state_dir), "--ordered", "--limits", str(limits))
-    (row,) = (line for line in done.stdout.splitlines() if "warm" in line)
+    (row,) = (line for line in done.stdout.splitlines() if "time_above_s " in line)
     assert row.split()[:4] == ["warm", "C-1", "L-01", "temperature.hardware"]
-    assert "time_above_s " in row
-    assert "warm" not in tcm("replay", str(journey.state_dir), "--limits", str(limits)).stdout
+    assert "time_above_s " not in tcm("replay", str(journey.state_dir), "--limits", str(limits)).stdout
 
 
 def test_replay_of_a_recording(tmp_path: Path) -> None:

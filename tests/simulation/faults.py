@@ -37,7 +37,7 @@ class Faults:
         return [
             self._die_now, self._die_soon, self._stop, self._fill_disk, self._fail_sync, self._cut,
             self._lose_session, self._restart_broker, self._stall_broker, self._fail_store, self._step_clock,
-            self._cut_logger, self._restart_logger, self._stop_broker, self._forget_points,
+            self._cut_logger, self._restart_logger, self._stop_broker, self._forget_points, self._ail,
         ]  # fmt: skip
 
     def _die_now(self) -> None:
@@ -109,6 +109,10 @@ class Faults:
         world.broker.is_up = not world.broker.is_up
         if not world.broker.is_up:
             self._restart_broker()
+
+    def _ail(self) -> None:
+        world = self._world
+        world.receiver.is_ill = not world.receiver.is_ill
 
     def _forget_points(self) -> None:
         self._world.server.forget()

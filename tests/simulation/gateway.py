@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitor.config import Config, Rules
+from monitor.config.alerting import WebhookNotifier
 from monitor.config.settings import JournalSettings, MqttSettings, StoreSettings, WebSettings
 from monitor.journal import Commit, Journal, Refused, Usable
 from monitor.model.errors import DiskFull, TcmError
@@ -19,6 +20,7 @@ from tests.simulation.broker import Broker
 from tests.simulation.client import Client
 from tests.simulation.clock import SimClock
 from tests.simulation.disk import Disk
+from tests.simulation.receiver import Receiver
 from tests.simulation.server import Jobs, Server
 
 _HARDWARE = {"kind": "threshold", "channel": "temperature.hardware"}
@@ -35,12 +37,16 @@ RULES = {
                 | (_HARDWARE | _WARNING | {"kind": "exposure"}),
                 {"id": "jolt", "kind": "shock", "axis": "resultant", "peak": "3 g"} | _WARNING,
                 {"id": "silent", "kind": "health", "check": "silent", "for": "5 min"} | _WARNING,
+                {"id": "beyond", "check": "range", "most": "27 degC"} | (_HARDWARE | _WARNING | {"kind": "health"}),
             ],
         }
     },
 }
 MANY = 3  # failures on end that must show
-PARTS = ("intake", "watch", "store", "notify")
+PARTS = ("intake", "watch", "store", "board", "notifier")
+NOTIFIER = WebhookNotifier.model_validate(
+    {"name": "ops", "kind": "webhook", "url": "https://ops.example.org", "window": "0 s"}
+)  # each change by itself: how they are grouped is another matter
 
 
 class Stopped(Exception):  # noqa: N818  # named for what it is
@@ -51,14 +57,22 @@ class Gateway:
     """`parts` is None while no process runs."""
 
     def __init__(
-        self, root: Path, disk: Disk, broker: Broker, server: Server, clock: SimClock, rng: random.Random
+        self,
+        root: Path,
+        disk: Disk,
+        broker: Broker,
+        server: Server,
+        receiver: Receiver,
+        clock: SimClock,
+        rng: random.Random,
     ) -> None:
-        self._rng = rng
+        self._rng, self._receiver = rng, receiver
         self._disk, self._broker, self._server, self._clock = disk, broker, server, clock
         state_dir = root / "state"
         rules = Rules.model_validate(RULES)
         mqtt = MqttSettings(url="mqtt://127.0.0.1", client_id="gateway")
-        self.config = Config(rules, state_dir, mqtt, StoreSettings(), WebSettings(), JournalSettings())
+        places = (mqtt, StoreSettings(), WebSettings(), JournalSettings())
+        self.config = Config(rules, state_dir, *places, notifiers=(NOTIFIER,))
         self.parts: Parts | None = None
         self.jobs = Jobs()
         self.full_steps = 0
@@ -69,7 +83,11 @@ class Gateway:
         self.jobs = Jobs()
         client_type: Callable[..., object] = self._broker.client
         try:
-            self.parts = Parts(self.config, self._clock, self._server.sink(), self.jobs, client_type)  # type: ignore[arg-type]  # as much of paho.Client as is used
+            self.parts = Parts(
+                *(self.config, self._clock, self._server.sink(), self.jobs),
+                client_type,  # type: ignore[arg-type]  # as much of paho.Client as is used
+                opening=lambda _settings: self._receiver,
+            )
         except (TcmError, sqlite3.Error) as error:
             self._excuse(error)
         if self.parts is not None:
@@ -82,7 +100,8 @@ class Gateway:
         assert self.parts is not None
         failures = self.jobs.failures
         try:
-            did = bool(getattr(self.parts, name).step())
+            part = self.parts.notifiers.each[0] if name == "notifier" else getattr(self.parts, name)
+            did = bool(part.step())
         except DiskFull:
             self.full_steps += 1
             if not self._disk.is_full:
@@ -137,7 +156,8 @@ class Gateway:
         assert self.parts is not None
         named = [*((session.name, session) for session in self.parts.sessions)]
         found = {name: session.problem for name, session in named}
-        found |= {"store": self.parts.store.problem, "notify": self.parts.board.problem}
+        found |= {"store": self.parts.store.problem, "board": self.parts.board.problem}
+        found |= dict(self.parts.notifiers.problems())
         return {name: problem for name, problem in found.items() if problem}
 
     def _note_commits(self, journal: Journal) -> None:

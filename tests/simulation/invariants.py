@@ -18,6 +18,7 @@ from firmware_sim.device import Fate
 from monitor.consumers.audit import END_NS, Audit
 from monitor.consumers.expected import Period
 from monitor.consumers.judge import Judge
+from monitor.consumers.outcome import Outcome
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.settling import Settling
 from monitor.consumers.watch import WatchReader
@@ -27,12 +28,32 @@ from monitor.model.batch import Points as Batch
 from monitor.replaying import replay_source
 from monitor.sinks.line_protocol import lines
 from tests.simulation.server import Series, body_points, is_refused
+from tests.simulation.told import check_told
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 MAX_SHOWN = 5
 Key = tuple[str, int, int]
+
+
+class Again:
+    """What watch makes of a journal in one go: `results` that stand in the end, `told` all before, `transitions`."""
+
+    def __init__(self, journal: JournalReader) -> None:
+        settling = Settling(Judge(None, journal.anchor, wants_events=True), journal)
+        final: dict[tuple[Any, ...], Batch] = {}
+        self.told: list[Batch] = []
+        outcome = Outcome()
+        for judged in settling.step(list(_records(journal))):
+            outcome.keep([judged], journal)
+            for points in (points for table in judged.results for points in table.split()):
+                key = (points.key, points.measurement, points.tags)
+                self.told.append(points)
+                if judged.is_again or key not in final:
+                    final[key] = points
+        self.results = list(final.values())
+        self.transitions = outcome.book.transitions(0, 1 << 30)
 
 
 class Broken(AssertionError):  # noqa: N818  # named for what it is
@@ -42,11 +63,14 @@ class Broken(AssertionError):  # noqa: N818  # named for what it is
 def check(world: World) -> None:
     """Raise Broken with everything that does not hold."""
     state_dir = world.gateway.config.state_dir
+    with closing(JournalReader(state_dir)) as journal:
+        again = Again(journal)
     found = [
         *_unsettled(world),
         *_journal(world, state_dir),
         *_alerts(world, state_dir),
-        *_stored(world, state_dir),
+        *check_told(world, state_dir, again.transitions),
+        *_stored(world, state_dir, again),
     ]
     if found:
         raise Broken("\n".join(found))
@@ -143,7 +167,7 @@ def _known(alerts: list[dict[str, Any]], provisional: set[str]) -> Counter[tuple
     )
 
 
-def _stored(world: World, state_dir: Path) -> Iterator[str]:
+def _stored(world: World, state_dir: Path, again: Again) -> Iterator[str]:
     """I2, after an audit where the store has lost what it had confirmed."""
     if world.server.has_forgotten:
         audit = Audit(state_dir, world.server.sink(), Period(0, END_NS, None), world.clock.now_ns(), _silently)
@@ -153,9 +177,8 @@ def _stored(world: World, state_dir: Path) -> Iterator[str]:
     with closing(JournalReader(state_dir)) as journal, closing(WatchReader(state_dir)) as watch:
         batches = [points for record in _records(journal) for points in record_points(record, journal)]
         batches += [alert_points(*each) for each in watch.book.transitions(0, 1 << 30)]
-        final, told = _results(journal)
-        batches += final
-        before = body_points(lines(told))
+        batches += again.results
+        before = body_points(lines(again.told))
     expected = body_points(lines(batches))
     found = world.server.points
     refused = {series for series, fields in expected.items() if is_refused(fields)}
@@ -182,20 +205,6 @@ def _records(journal: JournalReader) -> Iterator[Any]:
             return
         place = reached
         yield from records
-
-
-def _results(journal: JournalReader) -> tuple[list[Batch], list[Batch]]:
-    """What watch computes of the journal in one go: what stands in the end, and all that stood before."""
-    settling = Settling(Judge(None, journal.anchor, wants_events=True), journal)
-    final: dict[tuple[Any, ...], Batch] = {}
-    told: list[Batch] = []
-    for judged in settling.step(list(_records(journal))):
-        for points in (points for table in judged.results for points in table.split()):
-            key = (points.key, points.measurement, points.tags)
-            told.append(points)
-            if judged.is_again or key not in final:
-                final[key] = points
-    return list(final.values()), told
 
 
 def _silently(_what: str, _done: int, _total: int) -> None:

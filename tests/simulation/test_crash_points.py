@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-STEP = 16  # each 16th operation in every test run, all of them in `make soak`
+STEP = 29  # each 29th operation in every test run, all of them in `make soak`
 PROCESSES = 4
 
 

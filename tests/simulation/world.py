@@ -17,10 +17,13 @@ from tests.simulation.disk import Disk
 from tests.simulation.faults import Faults
 from tests.simulation.gateway import PARTS, Gateway, Stopped
 from tests.simulation.loggers import HostileLogger, Made, SimLogger
+from tests.simulation.operators import Operators
+from tests.simulation.receiver import Receiver
 from tests.simulation.server import Server
 
 SETTLE_ROUNDS = 900  # of SETTLE_S: an hour of waiting for what never comes, then requests, then judging again
 SETTLE_S = 10
+OPERATING = 0.03  # of the steps that are no faults
 FLOODS = 1_000  # as many steps as nothing needs in one round
 
 
@@ -39,9 +42,11 @@ class World:
         self.disk = Disk(root, rng)
         self.broker = Broker(rng)
         self.server = Server(rng, self.clock)
-        self.gateway = Gateway(root, self.disk, self.broker, self.server, self.clock, rng)
+        self.receiver, self.operators = Receiver(rng), Operators(rng)
+        self.gateway = Gateway(root, self.disk, self.broker, self.server, self.receiver, self.clock, rng)
         self.made: Made = {}
         self.acks: dict[tuple[str, int], int] = {}  # the highest upto told of a logger's boot
+        self.board: dict[str, bytes] = {}  # what was published of each alert last, by its id
         self.freed: set[tuple[str, bytes]] = set()  # topics and payloads that a PUBACK freed
         self.loggers = [
             SimLogger(self.broker, f"L-{number}", self.clock.true_ns, rng, self.made)
@@ -73,6 +78,8 @@ class World:
             ack = decode_ack(payload)
             key = topic.split("/")[3], ack.boot
             self.acks[key] = max(self.acks.get(key, -1), ack.upto)
+        elif "/alerts/" in topic:
+            self.board[topic.rpartition("/")[2]] = payload
 
     def _free(self, packet: Packet) -> None:
         self.freed.add((packet.topic, packet.payload))
@@ -118,7 +125,7 @@ class World:
 
     def _act(self) -> None:
         acts = (self._step_part, self._step_part, self._step_broker, self._step_logger, self._run_job)
-        self.rng.choice(acts)()
+        self._operate() if self.rng.random() < OPERATING else self.rng.choice(acts)()
 
     def _step_part(self) -> None:
         if self.gateway.parts is None:
@@ -130,6 +137,11 @@ class World:
         except Stopped as stopped:
             self.say(f"{name} stopped: {stopped.__cause__}")
             self.end()
+
+    def _operate(self) -> None:
+        if self.gateway.parts is not None:
+            did = self.operators.act(self.gateway.parts, self.clock.now_ns())
+            self.say(f"operator {did or 'has nothing to do'}")
 
     def _step_broker(self) -> None:
         for client in self.gateway.clients:
@@ -174,6 +186,7 @@ class World:
         self.say("all faults end")
         self.disk.dies_at, self.disk.is_full, self.disk.fails_sync = None, False, False
         self.broker.is_up, self.broker.is_stalled, self.server.fault = True, False, ""
+        self.receiver.is_ill = False
 
     def _run_dry(self) -> None:
         """Step everything until nothing moves."""

@@ -345,3 +345,20 @@ def test_cuts_and_restarts_change_nothing(seed: int, data: st.DataObject) -> Non
     arrivals.forget("c")
     assert arrivals.snapshot("c")["open"] == arrivals.snapshot("c")["silence"]["known"] == []
     assert arrivals.snapshot("e") == whole.snapshot("e")
+
+
+class Restless(Arrivals):
+    """Looks at everything at each tick."""
+
+    def _is_at_rest(self, tick: Tick) -> bool:
+        return False
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32), st.booleans())
+def test_to_look_ahead_changes_nothing(seed: int, is_all: bool) -> None:
+    """While nothing is open, and nothing can come due, a tick is passed over: findings and state are the same."""
+    entries, view = journal(seed), Registered(*(RULES if is_all else RULES[:2]), spans=SPANS)
+    looks_ahead, looks = Arrivals(view), Restless(view)
+    assert take(looks_ahead, entries, view) == take(looks, entries, view)
+    assert looks_ahead.snapshot(None) == looks.snapshot(None)

@@ -86,9 +86,10 @@ def test_a_rate_and_a_swing_that_stay_far_from_their_limits_are_noted() -> None:
     """Though live nobody works them out where nothing can happen."""
     values = [[20.0 + 0.01 * second] for second in range(0, 300, 10)]
     blocks = [block(values, list(range(0, 300, 10)), channels=("temperature.air",), interval_s=10)]
-    found = {key.rule: each for key, each in observed(blocks, View(RISE, SWING), []).items()}
+    far = View(RISE | {"above": "1000 K/h"}, SWING | {"range": "20 K"})
+    found = {key.rule: each for key, each in observed(blocks, far, []).items()}
     assert math.isclose(found["rise"].value, 36.0, rel_tol=1e-4)
-    assert math.isclose(found["rise"].margin, 64.0, rel_tol=1e-4)
+    assert math.isclose(found["rise"].margin, 964.0, rel_tol=1e-4)
     assert math.isclose(found["swing"].value, 2.9, rel_tol=1e-6)
-    assert math.isclose(found["swing"].margin, -0.9, rel_tol=1e-6)
+    assert math.isclose(found["swing"].margin, 17.1, rel_tol=1e-6)
     assert found["swing"].time_ns == 290 * S

@@ -358,6 +358,32 @@ def test_a_silence_amid_a_window_and_the_end_of_what_was_told_before(tmp_path: P
     assert desk.reasons == ["firing", "cleared", "firing"]  # the one that goes on
 
 
+def test_however_many_are_silenced_each_is_looked_at(tmp_path: Path) -> None:
+    """Thousands that stay silent do not hide one whose silence ends."""
+    desk = Desk(tmp_path, webhook())
+    desk.silence(8 * HOUR_S, rule="hot")
+    desk.silence(60, rule="cold")
+    for _ in range(2500):
+        desk.fire()
+    desk.fire(rule="cold", severity="warning")
+    desk.run(70)
+    assert [[alert["rule"] for alert in each.alerts] for each in desk.told] == [["cold"]]
+
+
+def test_patience_begins_anew_when_an_alert_opens_again(tmp_path: Path) -> None:
+    """It is to be acknowledged anew, and whoever has to do so has as long again."""
+    desk = Desk(tmp_path, webhook(escalate_after="15 min"))
+    body = desk.fire()
+    desk.run(600)
+    body = desk.clear(body)
+    desk.run(600)
+    desk.reopen(body)
+    desk.run(890)
+    assert not desk.told
+    desk.run(20)
+    assert desk.reasons == ["escalation"]
+
+
 def test_a_warning_for_which_an_alarm_stands_is_not_told_by_itself(tmp_path: Path) -> None:
     """While the alarm is open; if the warning goes on behind it and was never told, it is told then."""
     desk = Desk(tmp_path, webhook(repeat="30 min"))

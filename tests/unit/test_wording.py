@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from monitor.alerts.amounts import amount, amounts, duration
-from monitor.alerts.raising import Origin, decision, raise_alert
+from monitor.alerts.raising import Origin, Raiser, decision
 from monitor.alerts.wording import begun, ended
 from monitor.config import Rules
 from monitor.model.alert import LATER_KEYS, stored_alert
@@ -284,7 +284,7 @@ def test_an_alert_says_quantity_margin_and_what_is_sure(
 ) -> None:
     """A value is beyond by its limit, of a spectrum that at the frequency; a margin is beyond below 1."""
     rules = watched(rule)
-    alert = raise_alert(finding(value, "shock.a", **changes), rules, Origin(S, None, is_latest=False))
+    alert = Raiser(rules).alert(finding(value, "shock.a", **changes), Origin(S, None, is_latest=False))
     assert (alert.decision, alert.quantity) == expected[:2]
     assert alert.margin == (None if expected[2] is None else pytest.approx(expected[2]))
     assert alert.limit == changes.get("limit", rules.profile("C").by_id["r"].limit)
@@ -296,7 +296,10 @@ def test_an_alert_says_quantity_margin_and_what_is_sure(
 def test_alerts_of_earlier_versions_are_read() -> None:
     """What they did not write is as of an alert without it; what they wrote stays, in its order."""
     assert stored_alert('{"id": "a", "message": "m"}') == {"id": "a", "message": "m", **LATER_KEYS}
-    assert list(stored_alert('{"margin": 0.5, "quantity": "srs"}').items())[:2] == [("margin", 0.5), ("quantity", "srs")]
+    assert list(stored_alert('{"margin": 0.5, "quantity": "srs"}').items())[:2] == [
+        ("margin", 0.5),
+        ("quantity", "srs"),
+    ]
     assert stored_alert('{"uncertainty": Infinity}')["uncertainty"] == float("inf")
 
 
