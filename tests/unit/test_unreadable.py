@@ -93,7 +93,7 @@ def test_metrics_tell_the_number() -> None:
     ingest = dict.fromkeys(("connected", "records", "duplicates", "dropped", "queue"), 0)
     journal = {"pos": 1, "bytes": 2, "used_bytes": 2}
     document = {"ingest": ingest, "journal": journal, "problems": {}, "quarantined": 0, "gaps": {}, "budget_bytes": 9}
-    lists: dict[str, Any] = {"loggers": [], "alerts": {}, "conditions": [], "stalled": {}}
+    lists: dict[str, Any] = {"loggers": [], "alerts": {}, "conditions": [], "stalled": {}, "notifiers": []}
     text = metrics(document | lists | {"consumers": consumers, "kernel": "numpy"})
     assert b"\ntcm_unreadable_records 3.0\n" in text
 
