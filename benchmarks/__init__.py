@@ -8,6 +8,7 @@
     python -m benchmarks.outage     InfluxDB away for days: memory, latency, and how fast the backlog goes afterwards
     python -m benchmarks.detect     samples a second that the detector judges, quiet and in a storm, beside a plain loop
                                     over readings that gives the same alerts; state of 10 000 loggers, cost of snapshots
+    python -m benchmarks.replay     seconds of a back-test over 30 days of 12 loggers, margins of all limits included
     python -m benchmarks.quality    how well it detects: simulated journeys scored against what really happened
     python -m benchmarks.wire       us to decode a block and an event, beside the standard library's JSON
     python -m benchmarks.simulator  readings a second that the simulated loggers make and encode; memory of 10 000

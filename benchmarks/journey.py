@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +52,7 @@ def write_journey(folder: Path, journey: Journey) -> Path:
     journal.connection.execute("PRAGMA synchronous=OFF")  # nobody is told that anything is safe
     journal.append_own("config", began_ns, _rules(folder, first))
     journal.append([_birth(arrival) for arrival in first])
-    for arrival in (*first, *arrivals):
+    for arrival in chain(first, arrivals):
         while arrival.received_ns > tick_ns:
             journal.append_tick(tick_ns, tick_ns - began_ns, _tick(tick_ns - began_ns))
             tick_ns += TICK_NS

@@ -22,15 +22,16 @@
    What is wrong with the gateway itself stands in the journal's ticks, and becomes an alarm like any other.
 4. Records, what operators entered, the configuration in force and the passing of time all lie in the journal, in one
    order: replay equals live.
-5. `examine`    looks at events again, out of a journal or a recording: lists, reports, margins, spectra.
+5. `examine`    looks at events again, out of a journal or a recording: lists, reports, margins, spectra; `backtest`
+                judges a whole journal again, by other limits if asked for (`replaying` brings it together).
 
 Every part is a plain object whose `step()` does a bounded piece of work. `parts` builds and joins them; `app` gives
 each a thread and `supervise` looks whether it moves; a simulation steps them all in one. `service` answers what `web`
 is asked by people and programs, and takes up a changed configuration. `warming` has the kernel of the spectra compiled
 by another process and loads it at the next start.
 Imports point one way:
-cli > app > supervise, service > web, warming > examine > consumers > sinks, ingest > alerts, journal > detect >
-shock, wire > config > model.
+cli > app > supervise, service > web, warming, replaying > examine, backtest > consumers > sinks, ingest > alerts,
+journal > detect > shock, wire > config > model.
 """
 
 __version__ = "0.1.0"

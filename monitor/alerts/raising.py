@@ -80,6 +80,7 @@ class Raiser:
             profile_digest=self._rules.profile_digest(container),
             evidence=Evidence(finding.pos, finding.boot, finding.seq),
             message=begun(rule, finding, logger, judgement) + (LATEST if origin.is_latest else ""),
+            suspect=finding.is_doubtful,
             quantity=quantity_of_value(rule) if isinstance(rule, ShockRule) else None,
             margin=margin_of_value(rule, finding.value, limit) if isinstance(rule, ShockRule) else None,
             custodian=custodian,

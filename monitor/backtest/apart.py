@@ -29,9 +29,9 @@ from monitor.model.errors import TcmError
 
 PARTS = 2
 MIN_RECORDS = 50_000  # of the journal: below, a second process takes longer to start than it saves
-# Whatever is remembered of all loggers together holds more (the least is that of their boots, 20 000): so containers
-# that are judged apart meet no bound that they would not meet together.
-MAX_BOOTS = 10_000
+# What is remembered of all loggers together is bounded: 800 000 streams, 32 768 tallies of events. So many loggers stay
+# far below, so that containers that are judged apart meet no bound that they would not meet together.
+MAX_BOOTS = 1_000
 
 
 class Part(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from monitor.consumers import saved
 from monitor.consumers.firing import Exceedance
 from monitor.consumers.forks import Fork
 from monitor.consumers.judge import Judge
-from monitor.consumers.judged import Passed
+from monitor.consumers.judged import Judged, Passed
 from monitor.consumers.order import Order, ranked
 from monitor.consumers.ordered_run import OrderedRun
 from monitor.consumers.reading import book_of
@@ -54,7 +54,8 @@ class Run:
         self.rows += self._look_through(0, fork.scanned_pos)
         self.put_in_order()
         if fork.judged:
-            self.go_on(fork.judged, fork.scanned_pos)
+            for _ in self.go_on(fork.judged, fork.scanned_pos):
+                pass
 
     @property
     def is_in_order(self) -> bool:
@@ -82,34 +83,36 @@ class Run:
         self._order = order
         return True
 
-    def go_on(self, stop: int, upto_pos: int) -> list[Table]:
-        """Judge up to a place in the order: its totals of exposure.
-
-        What operators set up to a position is known beforehand.
-        """
-        self._ahead += self._judge(self._ahead_to, stop, upto_pos)
-        exposures, self._ahead = self._ahead, []
+    def go_on(self, stop: int, upto_pos: int) -> Iterator[Judged]:
+        """Judge up to a place in the order; what operators set up to a position is known beforehand."""
+        yield from self._judge(self.done, stop, upto_pos)
         self.done = self._ahead_to = self.fork.judged = stop
-        return exposures
+
+    def exposures(self, stop: int, upto_pos: int) -> list[Table]:
+        """Go on likewise, by what was judged ahead: the totals of exposure."""
+        tables = self._ahead + _exposures(self._judge(self._ahead_to, stop, upto_pos))
+        self.done = self._ahead_to = self.fork.judged = stop
+        self._ahead = []
+        return tables
 
     def plan(self, stop: int, upto_pos: int) -> None:
-        """Have it judged up to a place before the next tick, as `go_on` would now."""
+        """Have it judged up to a place before the next tick, as it would be now."""
         self.fork.planned, self.fork.planned_pos = stop, upto_pos
 
-    def complete(self) -> list[Table]:
-        """Judge what was planned, as far as it was not judged ahead: what `go_on` says."""
-        return self.go_on(self.fork.planned, self.fork.planned_pos)
+    def planned(self) -> list[Table]:
+        """Judge what was planned, as far as it was not judged ahead: the totals of exposure."""
+        return self.exposures(self.fork.planned, self.fork.planned_pos)
 
     def judge_ahead(self, records: int) -> bool:
-        """Judge some of what was planned, of which nobody is told before `complete`; False when there is nothing."""
+        """Judge some of what was planned, which counts from `planned` on; False when there is nothing."""
         stop = min(self._ahead_to + records, self.fork.planned)
         if stop <= self._ahead_to:
             return False
-        self._ahead += self._judge(self._ahead_to, stop, self.fork.planned_pos)
+        self._ahead += _exposures(self._judge(self._ahead_to, stop, self.fork.planned_pos))
         self._ahead_to = stop
         return True
 
-    def _judge(self, start: int, stop: int, upto_pos: int) -> list[Table]:
+    def _judge(self, start: int, stop: int, upto_pos: int) -> Iterator[Judged]:
         entered = (record for record in self._reader.operators(self._said_pos) if record.pos <= upto_pos)
         self._operators, self._said_pos = book_of(entered, self._operators), upto_pos
         if self._ordered is None:
@@ -119,14 +122,8 @@ class Run:
             self._firing = self._ordered.judge.firing(self.container)
         if self._ordered.judge.in_force.operators is not self._operators:
             self._ordered.judge.learn(self._operators)
-        pages = batches(self._reader, self._positions(start, stop))
-        return [
-            result
-            for page in pages
-            for judged in self._ordered.step(page)
-            for result in judged.results
-            if result.measurement == "exposure"
-        ]
+        for records in batches(self._reader, self._positions(start, stop)):
+            yield from self._ordered.step(records)
 
     def finish(self, passed: Passed) -> Settled:
         """The container goes on live as the run leaves it."""
@@ -192,3 +189,7 @@ class Run:
         judge.restore(fork.state)
         judge.learn(operators)
         return judge
+
+
+def _exposures(judged: Iterable[Judged]) -> list[Table]:
+    return [result for each in judged for result in each.results if result.measurement == "exposure"]

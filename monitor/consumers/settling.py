@@ -126,7 +126,7 @@ class Settling:
                 self._share.require_time(len(run.rows) - run.done)
             stop = min(run.done + at_once, len(run.rows))
             at_once -= stop - run.done
-            yield self._again(run.go_on(stop, passed.pos))
+            yield self._again(run.exposures(stop, passed.pos))
             if stop == len(run.rows):
                 yield Judged(self.judge.rules, settled=run.finish(passed))
                 del self._runs[container]
@@ -146,7 +146,7 @@ class Settling:
             if fork.planned > fork.judged:
                 if container not in self._runs:  # after a restart
                     self._runs[container] = Run(container, fork, self.judge, self._reader)
-                yield self._again(self._runs[container].complete())
+                yield self._again(self._runs[container].planned())
 
     def _again(self, exposures: list[Table]) -> Judged:
         """What is told of records that are judged again; their alerts are told when all of them are."""

@@ -128,6 +128,63 @@ MUTATIONS = (
         CRASHES,
     ),
     Mutation(
+        "an acknowledgement is passed over",
+        "monitor/consumers/watch.py",
+        """        if record.type == "ack":
+            book.acknowledge(record)
+""",
+        "        del record\n",
+    ),
+    Mutation(
+        "an operator is told before it is durable",
+        "monitor/ingest/desk.py",
+        """            try:
+                entry.append_to(journal, now_ns)
+            except TcmError as error:
+                entry.future.set_exception(error)
+                raise
+            entry.future.set_result(journal.pos)
+""",
+        """            entry.future.set_result(journal.pos + 1)
+            entry.append_to(journal, now_ns)
+""",
+    ),
+    Mutation(
+        "chains stay as they were told",
+        "monitor/alerts/settlement.py",
+        "    made = {entry.id: entry for stream in streams.values() for entry in made_anew(stream)}\n",
+        "    made = dict(known)\n",
+    ),
+    Mutation(
+        "an alert that opens again has another id",
+        "monitor/alerts/chains.py",
+        "    return Link(last.chain, last.opened_ns, last.reopened + 1, left_behind(last))\n",
+        "    return Link(key, last.opened_ns, last.reopened + 1, left_behind(last))\n",
+    ),
+    Mutation(
+        "what was not written is written after all",
+        "monitor/alerts/book.py",
+        """            self._is_at_once = False
+            self._shelf.clear()
+""",
+        """            self._is_at_once = False
+            self._shelf._complete.clear()
+""",
+    ),
+    Mutation(
+        "an alert that was found one with another is forgotten",
+        "monitor/alerts/book.py",
+        '                    self._connection.execute("INSERT INTO joined VALUES(?, ?, ?, ?)", row)\n',
+        "                    del row\n",
+    ),
+    Mutation(
+        "what was hidden stays hidden",
+        "monitor/consumers/watch.py",
+        "            book.arm(rules.is_armed, tick.received_ns)\n",
+        "            del tick\n",
+        (*PYTEST, "tests/unit/test_alert_life.py"),
+    ),
+    Mutation(
         "the snapshot is left out",
         "monitor/consumers/watch.py",
         "        if state:\n            self._write_snapshot(reached.pos, state)\n",

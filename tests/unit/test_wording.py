@@ -287,6 +287,7 @@ def test_an_alert_says_quantity_margin_and_what_is_sure(
     alert = Raiser(rules).alert(finding(value, "shock.a", **changes), Origin(S, None, is_latest=False))
     assert (alert.decision, alert.quantity) == expected[:2]
     assert alert.margin == (None if expected[2] is None else pytest.approx(expected[2]))
+    assert alert.suspect == changes.get("is_doubtful", False)
     assert alert.limit == changes.get("limit", rules.profile("C").by_id["r"].limit)
     row = alert.to_json()
     assert (row["quantity"], row["margin"]) == (alert.quantity, alert.margin)
