@@ -10,8 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import uvicorn
-
 from monitor.config import Config
 from monitor.config.operator_token import make_token
 from monitor.consumers.store import MAX_CALLS
@@ -22,7 +20,7 @@ from monitor.service import Load, Service
 from monitor.sinks.opening import open_sink
 from monitor.supervise import ServiceManager, Supervisor
 from monitor.threads import Loop, Pool, Threads
-from monitor.web import make_app
+from monitor.web import make_server
 
 SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four threads waits up to 172 ms, with this 27
 DRAIN_POLL_S = 0.05
@@ -30,7 +28,6 @@ DRAIN_POLL_S = 0.05
 REST_S = 5.0  # until what was taken is committed, judged, stored and told
 JOIN_S = 2.5  # until every thread has ended: a step takes tens of ms, the web server gives open requests 2 s
 WRITES_S = 0.5  # until the store's writes are back
-MAX_CONNECTIONS = 256  # of the HTTP interface at once, 20 kB each; beyond it is busy
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +60,7 @@ class Daemon:
         self._supervisor.on_look = self.service.look
         parts.stalled = self._supervisor.conditions
         self._socket = _listen(config.web.host, config.web.port)
-        self._server = _web_server(self.service, make_token(config.token_file, config.web.operators_group))
+        self._server = make_server(self.service, make_token(config.token_file, config.web.operators_group), clock)
 
     @property
     def address(self) -> str:
@@ -148,19 +145,6 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
     parts.inbox.on_arrival = parts.desk.on_entry = writer.wake.set
     parts.store.on_confirmed = store.wake.set
     return writer, watch, store, notify, *notifiers
-
-
-def _web_server(service: Service, token: str) -> uvicorn.Server:
-    settings = uvicorn.Config(
-        make_app(service, token, SystemClock()),
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        proxy_headers=False,  # the log names who connected, not who says to be behind it
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=2,
-    )
-    return uvicorn.Server(settings)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -214,6 +214,8 @@ class Service:
                 self.reload()
             except TcmError as error:
                 log.error("nothing was taken up: %s", error)
+            except Exception:  # whatever stands in the files: what watches goes on
+                log.exception("nothing was taken up")
 
     def close(self) -> None:
         """Give the files back."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.quality.link import Published
 from monitor.config import IngestSettings, Rules, load_profile
+from monitor.config.alerting import AlertSettings
 from monitor.ingest import Inbox, Intake
 from monitor.ingest.inbox import Delivery
 from monitor.journal import Journal
@@ -120,6 +121,7 @@ def rules_for(told: Mapping[str, Any], limits: Sequence[Path]) -> Rules:
         )
     return Rules.model_construct(
         ingest=IngestSettings(default_limits=profile.name),
+        alerts=AlertSettings.model_validate({"hold_off": "0 s"}),  # what is scored is each exceedance
         profiles={profile.name: profile},
         containers=containers,
         consignments=consignments,

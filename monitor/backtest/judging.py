@@ -19,7 +19,7 @@ from monitor.detect.nearest import Nearest
 from monitor.journal import JournalReader
 from monitor.model.limit import Profile
 
-GC_OBJECTS = 50_000  # a batch and what is made of it
+GC_OBJECTS = 500_000  # more than a batch and what is made of it
 KEPT_BYTES = 31 << 20  # glibc learns from nothing larger than 32 MiB
 
 

@@ -29,13 +29,14 @@ NewOption = Annotated[bool, typer.Option("--new", help="Enter it although nobody
 def enter(config: Config, content: dict[str, Any], files: Sequence[Path] = ()) -> dict[str, Any]:
     """Journal an operator's record with `files` attached; what the journal has of it, with its `pos`.
 
-    Of `content` what is None or False is left out; who enters it is by default the login name. Warnings go to standard
-    error. UnknownName, Conflict or another TcmError when it cannot be entered: then nothing was.
+    Of `content` what is None is left out; who enters it is by default the login name. Warnings go to standard error.
+    UnknownName, Conflict or another TcmError when it cannot be entered: then nothing was.
     """
     from monitor.ingest.operating import ANYWAY
     from monitor.model.errors import TcmError
 
-    content = {key: value for key, value in content.items() if value not in (None, "", False)}
+    _require_sendable(files)
+    content = {key: value for key, value in content.items() if value is not None}
     if "by" not in content:
         content["by"] = _login_name()
     try:
@@ -48,11 +49,24 @@ def enter(config: Config, content: dict[str, Any], files: Sequence[Path] = ()) -
 
 
 def described(record: dict[str, Any]) -> str:
-    """A record's own words, as `custodian owner-b`; its attachments by number."""
+    """A record's own words beside its type, as `custodian owner-b`; its attachments by number."""
     common = ("pos", "type", "container", "effective_at", "entered_at", "by", "remark", "attachments")
-    words = [f"{key} {value}" for key, value in record.items() if key not in common]
+    words = [
+        str(value) if key == record["type"] else f"{key} {value}" for key, value in record.items() if key not in common
+    ]
     files = len(record.get("attachments", ()))
     return " ".join([*words, *([f"{files} attached"] if files else [])])
+
+
+def _require_sendable(files: Sequence[Path]) -> None:
+    """TcmError when so many files, or of such names, are not taken: nothing is sent then."""
+    from monitor.model.errors import TcmError
+    from monitor.model.operator_keys import MAX_ATTACHMENTS, file_name
+
+    if len(files) > MAX_ATTACHMENTS:
+        raise TcmError("attach", "", f"expected at most {MAX_ATTACHMENTS} files, got {len(files)}")
+    for path in files:
+        file_name(path.name, f"attach: {str(path)!r}")
 
 
 def _login_name() -> str:
@@ -81,9 +95,10 @@ def _through_daemon(config: Config, content: dict[str, Any], files: Sequence[Pat
 def _content_of(path: Path) -> bytes:
     from monitor.model.errors import TcmError
     from monitor.model.operator_keys import MAX_ATTACHMENT_BYTES
+    from monitor.model.regular_file import open_regular
 
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(MAX_ATTACHMENT_BYTES + 1)
     except OSError as error:
         raise TcmError("attach", str(path), error.strerror or str(error)) from None

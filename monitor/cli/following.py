@@ -53,14 +53,13 @@ def follow(config: Config) -> Iterator[dict[str, Any]]:
 
 
 def _events(url: str, heard: str) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """(id, content) of each event behind `heard`, then OSError: the stream has no end; the first says that it is open.
+    """(id, content) of each event behind `heard`, then OSError: the stream has no end; ValueError for what is none.
 
-    ValueError for what is no such stream.
+    Without content: where the stream begins, or that it still stands.
     """
     request = urllib.request.Request(url, headers={"Last-Event-ID": heard} if heard else {})
     with open_directly(request, SILENT_S) as answer:
         require_api(url, answer.headers)
-        yield "", None
         number, data = "", ""
         while line := answer.readline(MAX_LINE_BYTES):
             name, _, value = line.decode().rstrip("\r\n").partition(":")
@@ -69,7 +68,7 @@ def _events(url: str, heard: str) -> Iterator[tuple[str, dict[str, Any] | None]]
                 number = value
             elif name == "data":
                 data += value
-            elif not name and not value and data:
-                yield number, json.loads(data)
+            elif not name and not value:
+                yield number, json.loads(data) if data else None
                 data = ""
     raise OSError("it ended")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,15 @@ def set_limits(config: Path, file: Path, *, is_dry_run: bool, as_json: bool) -> 
     """Do it, and say what changed; ConfigError or TcmError when it cannot be done: then nothing is changed."""
     from monitor.cli.limits_text import difference_document, difference_lines
     from monitor.config.difference import difference
-    from monitor.config.limits_file import place
+    from monitor.config.limits_file import alone, place
     from monitor.config.problems import shown
 
-    placed = place(config, file)
-    differs = difference(placed.before, placed.after)
-    if not as_json:
-        print("\n".join(difference_lines(differs, console().width)), flush=True)
-    taken = None if is_dry_run else _put(placed)
+    with nullcontext() if is_dry_run else alone(config):
+        placed = place(config, file)
+        differs = difference(placed.before, placed.after)
+        if not as_json:
+            print("\n".join(difference_lines(differs, console().width)), flush=True)
+        taken = None if is_dry_run else _put(placed)
     if as_json:
         document = {"profile": placed.after.name, "file": shown(placed.file), "dry_run": is_dry_run, "daemon": taken}
         print_json(document | difference_document(differs))
@@ -40,17 +42,22 @@ def _put(placed: Placed) -> dict[str, Any] | None:
     from monitor.config.limits_file import put
     from monitor.config.problems import shown
     from monitor.journal import lock_holder
-    from monitor.model.errors import TcmError
+    from monitor.model.errors import NoAnswer, TcmError
 
     before = put(placed.file, placed.content)
     try:
         taken: dict[str, Any] | None = ask_daemon(placed.config, PATH, b"", RELOAD_S)
+    except NoAnswer:
+        taken = None  # but it may take them yet: they stay
     except BaseException as error:
         put(placed.file, before)
         say(f"{shown(placed.file)} is as it was before")
         if isinstance(error, TcmError):
             raise TcmError("set limits", placed.after.name, f"the daemon did not take them: {error}") from None
         raise
+    if taken is not None and taken["digest"] != placed.config.digest and not taken["restart"]:
+        cause = f"written, but the daemon at {placed.config.web.listen} judges by other rules"
+        raise TcmError("set limits", shown(placed.file), cause, "was it started with another --config?")
     holder = lock_holder(placed.config.state_dir) if taken is None else None
     if holder is not None:
         cause = f"written, but process {holder}, which holds the state directory, does not answer"

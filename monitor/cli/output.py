@@ -8,9 +8,10 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -32,6 +33,7 @@ PIPE_WIDTH = 120
 MAX_REASON_BYTES = 1 << 20  # a configuration may have many mistakes
 HTTP_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 << 20
+UNCERTAIN = "it may be done all the same: look before you repeat it, as with tcm log list"
 OTHER_PROGRAM = "does another program listen there? else restart the daemon"
 
 
@@ -97,10 +99,10 @@ def ask_daemon(
 ) -> Any | None:
     """The daemon's JSON answer to GET (or POST with a body, with the operators' token), None when no daemon listens.
 
-    UnknownName, Conflict or another TcmError when it refuses the request, cannot be understood, or the token is not
-    there for this user.
+    NoAnswer when one listens but does not answer. UnknownName, Conflict or another TcmError when it refuses the
+    request, cannot be understood, or the token is not there for this user.
     """
-    from monitor.model.errors import TcmError
+    from monitor.model.errors import NoAnswer, TcmError
 
     url = f"http://{config.web.listen}{path}"
     headers, no_token = ({}, "") if body is None else _entitled(config, content_type)
@@ -112,15 +114,37 @@ def ask_daemon(
     except urllib.error.HTTPError as error:
         require_api(url, error.headers)
         raise refusal(url, error, no_token) from None
-    except (urllib.error.URLError, OSError):
-        return None
+    except OSError as error:
+        if _is_nobody_there(error):
+            return None
+        hint = "it starts, hangs or is overloaded: tcm status" if body is None else UNCERTAIN
+        raise NoAnswer("ask the daemon", url, f"it listens but does not answer: {error}", hint) from None
     except (ValueError, HTTPException) as error:
         raise TcmError("ask the daemon", url, f"its answer cannot be read: {error}", OTHER_PROGRAM) from None
 
 
+def _is_nobody_there(error: OSError) -> bool:
+    """Whether there was no connection, so that nothing was asked; a daemon that stands still lets nobody in either."""
+    return isinstance(error, urllib.error.URLError) and not isinstance(error.reason, TimeoutError)
+
+
+class _Connection(HTTPConnection):
+    """One that hears why the daemon refuses although it takes no more of the body."""
+
+    def send(self, data: Any) -> None:
+        """As far as it is taken: where there is no answer either, reading it fails."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            super().send(data)
+
+
+class _Direct(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_Connection, req)
+
+
 def open_directly(request: urllib.request.Request, limit_s: float) -> Any:
     """The answer to a request, whatever proxies the environment names: they are not to see the token."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=limit_s)
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _Direct).open(request, timeout=limit_s)
 
 
 def require_api(url: str, headers: Message) -> None:
@@ -156,7 +180,7 @@ def refusal(url: str, error: urllib.error.HTTPError, no_token: str = "") -> TcmE
         return TcmError(no_token)
     kinds: dict[int, type[TcmError]] = {HTTPStatus.NOT_FOUND: UnknownName, HTTPStatus.CONFLICT: Conflict}
     kind = kinds.get(error.code, TcmError)
-    return kind(_reason(error.read(MAX_REASON_BYTES)) or f"the daemon at {url} answers {error.code}")
+    return kind(_reason(error.read(MAX_REASON_BYTES)) or f"the daemon at {url} answers {error.code} {error.reason}")
 
 
 def _reason(answer: bytes) -> str:

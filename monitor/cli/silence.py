@@ -51,7 +51,7 @@ def add(
     if (duration is None) == (until is None):
         raise typer.BadParameter("expected one of --for and --until", param_hint="--for")
     content: dict[str, Any] = {"type": "silence", "container": container, "rule": rule, "logger": logger}
-    content |= {"channel": channel, "until": until or _end_of(duration or "", at)}
+    content |= {"channel": channel, "until": until if duration is None else _end_of(duration, at)}
     said = enter(load(config), content | {"effective_at": at, "by": by, "remark": remark})
     if as_json:
         print_json(said)

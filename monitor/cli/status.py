@@ -31,8 +31,13 @@ MAX_SILENCES = 3  # of a container; tcm silence list has all
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Show the state of the daemon and its loggers. Example: tcm status --json"""
+    from monitor.model.errors import NoAnswer
+
     loaded = load(config)
-    document = ask_daemon(loaded, "/api/status") or _offline(loaded)
+    try:
+        document = ask_daemon(loaded, "/api/status") or _offline(loaded)
+    except NoAnswer:
+        document = _offline(loaded)
     if as_json:
         print_json(document)
     else:

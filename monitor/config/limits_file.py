@@ -5,17 +5,22 @@ Either the whole of the new file stands there afterwards, or the old one as it w
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from monitor.config.config import Config
 from monitor.config.load import folder_of, load_config
+from monitor.config.problems import ConfigProblems, Problem, shown
 from monitor.config.settings import Settings
-from monitor.config.source import read_folder, read_source
+from monitor.config.source import is_of, read_folder, read_source
 from monitor.model.errors import ConfigError
 from monitor.model.limit import Profile
+from monitor.model.regular_file import open_regular
 
 MAX_FILE_BYTES = 4 << 20  # of limits: 10 000 rules
 NEW_MODE = 0o644
@@ -34,20 +39,40 @@ class Placed(NamedTuple):
     content: bytes
 
 
+@contextmanager
+def alone(config: Path) -> Iterator[None]:
+    """While it lasts nobody else sets limits of a monitor.toml; ConfigError when somebody does already.
+
+    The lock is the kernel's, on the folder (flock): it goes with the process, however that dies.
+    """
+    folder = _limits_folder(config)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _cannot(folder, error) from None
+    try:
+        _lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
 def place(config: Path, limits: Path) -> Placed:
     """Where a limits file belongs among those of a monitor.toml; nothing is written.
 
     ConfigProblems holds everything that would be wrong with the configuration then.
     """
     content = _content(limits)
-    settings = read_source(config.absolute(), Settings, [])
-    folder = folder_of(settings, "limits")
-    name = read_source(limits, Profile, []).name("name")
+    folder, problems = _limits_folder(config), list[Problem]()
+    name = read_source(limits, Profile, problems).name("name")
     try:
         there = [source for source in read_folder(folder, Profile, [], {}) if source.name("name") == name]
     except OSError as error:
         raise _cannot(folder, error) from None
     file = there[0].path if there else folder / f"{name}.toml"
+    if not is_of(file, folder):  # of identifiers only those that begin with a dot
+        hidden = Problem(shown(limits), "name", "expected no dot at its beginning: a file of that name is never read")
+        raise ConfigProblems(problems or [hidden])
     loaded = load_config(config, {file: limits.absolute()})
     if _content(limits) != content:
         raise ConfigError("set limits", str(limits), "it changed while it was read", "try again")
@@ -61,7 +86,7 @@ def put(file: Path, content: bytes | None) -> bytes | None:
     """
     file = file.resolve()  # a link stays one
     try:
-        before = file.read_bytes() if file.exists() else None
+        before = _held(file)
         if content is None:
             file.unlink(missing_ok=True)
         else:
@@ -70,6 +95,25 @@ def put(file: Path, content: bytes | None) -> bytes | None:
     except OSError as error:
         raise _cannot(file, error) from None
     return before
+
+
+def _limits_folder(config: Path) -> Path:
+    return folder_of(read_source(config.absolute(), Settings, []), "limits")
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        cause = "another tcm limits set is at work there"
+        raise ConfigError("set limits", str(folder), cause, "see what it changed, then try again") from None
+
+
+def _held(file: Path) -> bytes | None:
+    if not file.exists():
+        return None
+    with open_regular(file) as there:
+        return there.read()
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -108,7 +152,7 @@ def _sync(folder: Path) -> None:
 
 def _content(limits: Path) -> bytes:
     try:
-        with limits.open("rb") as file:
+        with open_regular(limits) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError("set limits", str(limits), f"expected a readable file: {error.strerror}") from None

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from monitor.config.problems import Problem, problems_of, shown
 from monitor.model.limit import Strict
+from monitor.model.regular_file import open_regular
 
 M = TypeVar("M", bound=Strict)
 _LINE = re.compile(r"(.*) \(at (.*)\)")
@@ -46,6 +47,14 @@ class Source(Generic[M]):
 
 def read_source(path: Path, model: type[M], problems: list[Problem]) -> Source[M]:
     """Read one file and add everything that is wrong with it to `problems`."""
+    try:
+        return _read(path, model, problems)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists hundreds deep
+        problems.append(Problem(shown(path), "", f"expected TOML that can be taken in: {error}"))
+        return Source(path, None, None)
+
+
+def _read(path: Path, model: type[M], problems: list[Problem]) -> Source[M]:
     document = _read_toml(path, problems)
     if document is None:
         return Source(path, None, None)
@@ -61,14 +70,19 @@ def read_folder(folder: Path, model: type[M], problems: list[Problem], instead: 
 
     `instead` says which other file is read in the place of one that is or would be there.
     """
-    paths = {path for path in folder.iterdir() if path.suffix == ".toml" and not path.name.startswith(".")}
-    paths |= {path for path in instead if path.parent == folder}
-    return [read_source(instead.get(path, path), model, problems) for path in sorted(paths)]
+    paths = sorted(path for path in {*folder.iterdir(), *instead} if is_of(path, folder))
+    return [read_source(instead.get(path, path), model, problems) for path in paths]
+
+
+def is_of(path: Path, folder: Path) -> bool:
+    """Whether a file of this path is read with the folder's."""
+    return path.parent == folder and path.suffix == ".toml" and not path.name.startswith(".")
 
 
 def _read_toml(path: Path, problems: list[Problem]) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        with open_regular(path) as file:
+            return tomllib.loads(file.read().decode())
     except OSError as error:
         problems.append(Problem(shown(path), "", f"expected a readable file, got: {error.strerror}"))
     except UnicodeDecodeError as error:

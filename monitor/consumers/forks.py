@@ -17,8 +17,7 @@ class Fork:
     Where that is 0 it is from the base, which had come to `after_pos`; without `state` from the journal's beginning.
     Then it `is_oldest`: nothing older is known to go back to. `since_ns` is when it began, by the steady time of the
     ticks. `must_judge`, even when the records are in order. `scanned_pos` and `judged` are how far that has come: rows
-    up to which position, how many of them; up to `planned` of them, with what operators set up to `planned_pos`, it
-    shall come before the next tick. `number` is another for each fork.
+    up to which position, how many of them; `planned` how many before the next tick. `number` is another for each fork.
     """
 
     number: int
@@ -31,7 +30,6 @@ class Fork:
     scanned_pos: int = 0
     judged: int = 0
     planned: int = 0
-    planned_pos: int = 0
 
 
 class Forks:

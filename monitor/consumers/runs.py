@@ -48,14 +48,13 @@ class Run:
         self._firing: dict[Exceedance, float] = {}
         self._ahead: list[Table] = []  # exposure by rows behind the first `done`, up to `_ahead_to`
         self._ahead_to = self.done
-        if not fork.judged and not fork.planned:
-            fork.scanned_pos = 0
-            return
-        self.rows += self._look_through(0, fork.scanned_pos)
-        self.put_in_order()
         if fork.judged:
+            self.rows += self._look_through(0, fork.scanned_pos)
+            self.put_in_order()
             for _ in self.go_on(fork.judged, fork.scanned_pos):
                 pass
+        else:
+            fork.scanned_pos = 0
 
     @property
     def is_in_order(self) -> bool:
@@ -95,20 +94,16 @@ class Run:
         self._ahead = []
         return tables
 
-    def plan(self, stop: int, upto_pos: int) -> None:
-        """Have it judged up to a place before the next tick, as it would be now."""
-        self.fork.planned, self.fork.planned_pos = stop, upto_pos
-
     def planned(self) -> list[Table]:
         """Judge what was planned, as far as it was not judged ahead: the totals of exposure."""
-        return self.exposures(self.fork.planned, self.fork.planned_pos)
+        return self.exposures(self.fork.planned, self.fork.scanned_pos)
 
     def judge_ahead(self, records: int) -> bool:
         """Judge some of what was planned, which counts from `planned` on; False when there is nothing."""
         stop = min(self._ahead_to + records, self.fork.planned)
         if stop <= self._ahead_to:
             return False
-        self._ahead += _exposures(self._judge(self._ahead_to, stop, self.fork.planned_pos))
+        self._ahead += _exposures(self._judge(self._ahead_to, stop, self.fork.scanned_pos))
         self._ahead_to = stop
         return True
 

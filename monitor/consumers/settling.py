@@ -33,11 +33,13 @@ from monitor.model.record import Record
 log = logging.getLogger(__name__)
 
 AT_ONCE_RECORDS = 100  # judged again at a tick itself, of all containers together: some 20 ms
+LEAST_AT_ONCE = 15  # of each all the same: what came since the tick before, and that tick
 # Planned at a tick, of all containers together; and as many as came since the tick before, up to MAX_CAUGHT_RECORDS, as
 # a container that gets more than are judged again would never be settled.
 PIECE_RECORDS = 1_000
 MAX_CAUGHT_RECORDS = 9_000
 MIN_PIECE_RECORDS = 50  # of each
+MAX_RUNS = 10  # containers for which records are planned, each with a judge of some 5 MB; others wait for them
 # What is missing for so long may never come, as of a boot that a changed byte invented; and nobody should wait longer
 # for an exceedance that came in pieces. If it does come, the container is judged again from the base.
 MAX_WAIT_NS = 3600 * NS_PER_S
@@ -116,25 +118,24 @@ class Settling:
         forks, waiting = self.judge.forks, self._find_roots()
         ready = [name for name in forks if name not in waiting and _is_due(forks[name], passed, name)]
         room = PIECE_RECORDS + min(passed.pos - passed.before_pos, MAX_CAUGHT_RECORDS)
-        share = max(room // max(len(ready), 1), MIN_PIECE_RECORDS)
-        at_once = AT_ONCE_RECORDS
+        share = max(room // max(min(len(ready), MAX_RUNS), 1), MIN_PIECE_RECORDS)
+        at_once, runs = AT_ONCE_RECORDS, MAX_RUNS
         for container in sorted(ready, key=lambda name: forks[name].number):
             run = self._run_of(container, passed)
             if run is None:
                 continue
             if self._share is not None:
                 self._share.require_time(len(run.rows) - run.done)
-            stop = min(run.done + at_once, len(run.rows))
+            stop = min(run.done + max(at_once, LEAST_AT_ONCE), len(run.rows))
             at_once -= stop - run.done
             yield self._again(run.exposures(stop, passed.pos))
             if stop == len(run.rows):
                 yield Judged(self.judge.rules, settled=run.finish(passed))
                 del self._runs[container]
                 continue
-            planned = min(stop + share, len(run.rows))
-            run.plan(planned, passed.pos)
-            room -= planned - stop
-            if room <= 0:
+            run.fork.planned = min(stop + share, len(run.rows))
+            room, runs = room - (run.fork.planned - stop), runs - 1
+            if room <= 0 or not runs:
                 return
 
     def _complete(self) -> Iterator[Judged]:

@@ -17,6 +17,7 @@ from monitor.model.condition import GATEWAY
 from monitor.model.errors import Conflict, TcmError, UnknownName, WireError
 from monitor.model.operator import PLAN, OperatorRecord
 from monitor.model.operator_book import KEPT_TYPES, OperatorBook
+from monitor.model.operator_keys import identifier, position
 from monitor.model.record import Record
 from monitor.wire.json_text import load_json
 
@@ -70,12 +71,12 @@ def _with_container(content: Any, journal: JournalReader, alert_of: AlertOf) -> 
     """The request with the container that its alert or silence is of, where it names none."""
     if not isinstance(content, dict) or "container" in content:
         return content
-    alert, silence, container = content.get("alert"), content.get("silence"), None
-    if content.get("type") == "ack" and isinstance(alert, str):
-        container = _known_alert(alert, alert_of)["container"]
-    if content.get("type") == "silence-end" and isinstance(silence, int):
-        container = _known_silence(silence, journal).container
-    return content if container is None else content | {"container": container}
+    kind = content.get("type")
+    if kind == "ack":
+        return content | {"container": _known_alert(identifier(content, "alert"), alert_of)["container"]}
+    if kind == "silence-end":
+        return content | {"container": _known_silence(position(content, "silence"), journal).container}
+    return content
 
 
 def _require_container(record: OperatorRecord, rules: Rules, journal: JournalReader) -> None:

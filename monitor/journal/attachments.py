@@ -13,6 +13,8 @@ import re
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from monitor.journal.schema import sync, write_failure
 from monitor.model.errors import TcmError, Unavailable
 from monitor.model.operator import OperatorRecord
 from monitor.model.operator_keys import ATTACHMENTS, MAX_ATTACHMENT_BYTES, file_name
+from monitor.model.regular_file import open_regular
 
 FOLDER = "attachments"  # in the state directory
 BUDGET_BYTES = 2 << 30  # of all together
@@ -49,7 +52,7 @@ class Attachments:
         """Keep a copy of a file: what `Upload.finish` says of it. TcmError when it cannot be read or is too large."""
         upload = self.begin(name or path.name)
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 while piece := file.read(_PIECE_BYTES):
                     upload.write(piece)
             return upload.finish()
@@ -82,14 +85,20 @@ class Attachments:
             raise TcmError(_OPERATION, str(self.folder), cause, "enter the record without it, and keep it elsewhere")
 
     def _used_bytes(self) -> int:
-        return sum(entry.stat().st_size for entry in os.scandir(self.folder))
+        return sum(found.st_size for _, found in self._files())
 
     def _sweep(self, now_s: float) -> None:
         """Remove what came long before `now_s`, by the clock of the files, and no record names."""
         named = self._named()
-        for entry in os.scandir(self.folder):
-            if entry.name not in named and now_s - entry.stat().st_mtime > UNNAMED_S:
-                Path(entry.path).unlink()
+        for path, found in self._files():
+            if path.name not in named and now_s - found.st_mtime > UNNAMED_S:
+                path.unlink(missing_ok=True)
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """What is there; not what goes meanwhile, as another upload that is abandoned."""
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):
+                yield path, path.stat()
 
     def _named(self) -> set[str]:
         reader = JournalReader(self._state_dir)

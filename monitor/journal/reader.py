@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from monitor.journal.schema import IDENTITY_CONFLICT, JOURNAL_VERSION, open_for_reading
+from monitor.model.condition import GATEWAY
 from monitor.model.errors import JournalError, WireError
 from monitor.model.record import Anchor, Record, Status
 from monitor.wire import decode
@@ -195,9 +196,13 @@ class JournalReader:
         return int(row[0])
 
     def containers(self) -> list[str]:
-        """Every container that anything was journalled of, by name."""
-        statement = "SELECT container FROM boots UNION SELECT container FROM records WHERE kind = 'operator'"
-        return [container for (container,) in self._connection.execute(f"{statement} ORDER BY container")]
+        """Every container that anything was journalled of, by name; the gateway is none."""
+        rows = self._connection.execute(
+            """SELECT container FROM boots
+            UNION SELECT container FROM records WHERE kind = 'operator' AND container <> ? ORDER BY container""",
+            (GATEWAY,),
+        )
+        return [container for (container,) in rows]
 
     def conflicts(self, after: int, upto: int) -> Iterator[tuple[int, int, str]]:
         """(position in quarantine, received ns, topic) of identity conflicts behind `after` up to `upto`."""

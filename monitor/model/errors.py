@@ -56,6 +56,10 @@ class Unavailable(TcmError):  # noqa: N818 - named for what it is; TcmError is t
     """The daemon is too busy, or ends: nothing is wrong with what was asked for, and it can be tried again."""
 
 
+class NoAnswer(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
+    """A daemon listens but says nothing: what it was asked to do may be done all the same, now or later."""
+
+
 class DiskFull(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
     """Nothing could be written for want of room, and nothing was: the same can be tried again once there is some."""
 

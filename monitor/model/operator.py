@@ -18,6 +18,7 @@ MAX_OPERATOR_BYTES = 64 << 10
 MAX_AHEAD_NS = 24 * 3600 * NS_PER_S  # what is further ahead is a plan, not something that happened
 MAX_PLANNED_NS = 400 * MAX_AHEAD_NS  # of the types that are a plan: a year and what it may be late
 PLANNED = ("arm", "silence", "silence-end")  # and `disarm` with an end
+AT_ENTRY = ("ack",)  # of these nobody says since when: nobody has seen an alert before it was there
 OF_ALERTS = ("ack", "silence", "silence-end")  # alerts may be the gateway's own
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NS_PER_US = 1_000
@@ -47,7 +48,9 @@ class OperatorRecord(NamedTuple):
         caller.
         """
         given = table(content)
-        keys = ("type", "container", *_keys_of(given), "effective_at", "by", "remark", "new")
+        keys = ["type", "container", *_keys_of(given), "effective_at", "by", "remark", "new"]
+        if given["type"] in AT_ENTRY:
+            keys.remove("effective_at")
         strange = sorted(set(given) - set(keys))
         if strange:
             raise WireError(f"{shown(strange[0])}: expected one of the keys {', '.join(keys)}")

@@ -69,6 +69,11 @@ def time_ns(content: Content, key: str) -> int:
     return found_ns
 
 
+def position(content: Content, key: str) -> int:
+    """A position in the journal."""
+    return _whole(content, key, key, 1 << 62)
+
+
 def shown(value: object) -> str:
     """What stands in a message of what was given."""
     text = repr(value)
@@ -91,10 +96,6 @@ def _result(content: Content, key: str) -> str:
     if text not in RESULTS:
         raise WireError(f"{key}: expected {' or '.join(RESULTS)}, got {shown(text)}")
     return str(text)
-
-
-def _position(content: Content, key: str) -> int:
-    return _whole(content, key, key, 1 << 62)
 
 
 def _whole(content: Content, key: str, place: str, most: int) -> int:
@@ -124,7 +125,7 @@ def _attachment(file: Any, place: str) -> dict[str, Any]:
 def file_name(name: Any, place: str = "name") -> str:
     """The name of an attached file, without folders; WireError names its place."""
     text = line({place: name}, place)
-    if "/" in text:
+    if "/" in text or text in (".", ".."):
         raise WireError(f"{place}: expected the name of a file without folders, got {shown(text)}")
     return text
 
@@ -155,7 +156,7 @@ TYPES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
         "document": {"kind": Key(line), "number": Key(line)},
         "ack": {"alert": Key(identifier)},
         "silence": {"until": Key(_moment), "logger": _PATTERN, "rule": _PATTERN, "channel": _PATTERN},
-        "silence-end": {"silence": Key(_position)},
+        "silence-end": {"silence": Key(position)},
     }
 )
 EVERY_TYPE: Mapping[str, Key] = MappingProxyType({ATTACHMENTS: Key(_attachments, is_required=False)})

@@ -1,6 +1,6 @@
 """The HTTP interface, on loopback unless configured otherwise."""
 
-from monitor.web.api import make_app
 from monitor.web.backend import Backend
+from monitor.web.server import make_server
 
-__all__ = ["Backend", "make_app"]
+__all__ = ["Backend", "make_server"]

@@ -60,8 +60,9 @@ class Actions:
             await self._lane.call(self._backend.import_recording, name, content, container, logger, start)
         )
 
-    async def reload(self, _request: Request) -> Response:
-        """Take up the configuration's files as they are now."""
+    async def reload(self, request: Request) -> Response:
+        """Take up the configuration's files as they are now; nobody can ask for others."""
+        await read_body(request, 0)
         return JSONResponse(await self._lane.call(self._backend.reload))
 
 

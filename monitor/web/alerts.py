@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ from starlette.routing import Route
 
 from monitor.alerts.query import AlertQuery
 from monitor.model.errors import WireError
+from monitor.model.operator_keys import TYPES
 from monitor.web.backend import Backend, Document
 from monitor.web.bodies import JSON
 from monitor.web.lane import Lane
@@ -36,7 +36,7 @@ class Alerts:
 
     async def list(self, request: Request) -> Response:
         """Alerts; TCM-Transition says up to which change, so that a stream can go on from there."""
-        query = AlertQuery.read(_single(request))
+        query = AlertQuery.read(request.query_params)
         # The number first: what changes meanwhile is told twice rather than never.
         number = await self._lane.call(self._backend.last_transition)
         return await self._array({"TCM-Transition": str(number)}, self._backend.alerts, query)
@@ -60,8 +60,10 @@ class Alerts:
 
     async def entered(self, request: Request) -> Response:
         """Operators' records."""
-        given = request.query_params.get("container") or None, request.query_params.get("type") or None
-        return await self._array({}, self._backend.entered, *given)
+        container, kind = (request.query_params.get(key) or None for key in ("container", "type"))
+        if kind is not None and kind not in TYPES:
+            raise WireError(f"type: expected one of {', '.join(TYPES)}")
+        return await self._array({}, self._backend.entered, container, kind)
 
     async def _array(self, headers: dict[str, str], find: Callable[..., Iterable[Document]], *given: Any) -> Response:
         return Response(await self._lane.call(_array_of, find, *given), headers=headers, media_type=JSON)
@@ -70,12 +72,3 @@ class Alerts:
 def _array_of(find: Callable[..., Iterable[Document]], *given: Any) -> bytes:
     """What is found as JSON, one after the other: 10 000 at once would keep all other threads waiting for 0.1 s."""
     return f"[{','.join(json.dumps(each) for each in find(*given))}]".encode()
-
-
-def _single(request: Request) -> dict[str, str]:
-    """The query's keys, each given once."""
-    items = request.query_params.multi_items()
-    twice = [key for key, count in Counter(key for key, _ in items).items() if count > 1]
-    if twice:
-        raise WireError(f"{twice[0]!r}: expected once in the query")
-    return dict(items)

@@ -52,6 +52,8 @@ async def hand_on(request: Request, limit_bytes: int, take: Callable[[bytes], Aw
                 await take(piece)
     except TimeoutError:
         raise HTTPException(408, f"expected the whole body within {BODY_S:g} s") from None
+    except asyncio.CancelledError:  # the server does so once it has waited long enough
+        raise HTTPException(503, "the daemon ends") from None
     except ClientDisconnect:
         raise HTTPException(400, "the body broke off") from None
 

@@ -1,10 +1,10 @@
 """The door: what is the same for every request, whatever becomes of it.
 
-1. Every answer says which version it comes from (TCM-Version, TCM-API).
-2. Whoever wants to change something shows the operators' token.
+1. Whoever wants to change something shows the operators' token.
+2. A request that says in two ways how long it is, is none: a proxy may have understood the other one.
 3. A body that is not read to its end is not waited for: the connection is closed. What is on its way is read and
    thrown away for a moment, as the kernel would otherwise reset the connection before the client has the answer.
-4. Refusals are logged, without anything secret, so many a minute.
+4. Refusals are logged, without anything secret.
 """
 
 from __future__ import annotations
@@ -17,17 +17,13 @@ from http import HTTPStatus
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor import API, __version__
-from monitor.model.clock import NS_PER_S, Clock
 from monitor.web.errors import refusal
 
 READING = ("GET", "HEAD", "OPTIONS")
 LINGER_S = 1.0
 LINGER_BYTES = 4 << 20  # what lies in the buffers of both sides on a fast line
-MAX_LINES = 10  # of the log in a minute; the next one says how many were left out
-MINUTE_NS = 60 * NS_PER_S
 MAX_PATH = 100  # characters of a path in the log
-LOGGED = (401, 408, 413, 422)
+LOGGED = (400, 401, 408, 413, 422)
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +31,8 @@ log = logging.getLogger(__name__)
 class Door:
     """An ASGI application around another one."""
 
-    def __init__(self, app: ASGIApp, token: str, clock: Clock) -> None:
-        self._app, self._token, self._clock = app, token.encode(), clock
-        self._minute_ns, self._refused = clock.mono_ns(), 0
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app, self._token = app, token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it here."""
@@ -47,40 +42,32 @@ class Door:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._mark(message, is_last=not body.is_done)
-                self._log(scope, message["status"])
+                if not body.is_done:
+                    MutableHeaders(scope=message)["Connection"] = "close"
+                _log(scope, message["status"])
             elif not message.get("more_body", False) and not body.is_done:
                 await send({**message, "more_body": True})
                 await body.discard()
                 message = {"type": "http.response.body"}
             await send(message)
 
-        app = self._app if scope["method"] in READING or self._knows(headers) else _UNAUTHORISED
-        await app(scope, body.receive, answer)
+        await self._app_for(scope["method"], headers)(scope, body.receive, answer)
+
+    def _app_for(self, method: str, headers: Headers) -> ASGIApp:
+        if "transfer-encoding" in headers and "content-length" in headers:
+            return _AMBIGUOUS
+        return self._app if method in READING or self._knows(headers) else _UNAUTHORISED
 
     def _knows(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         return hmac.compare_digest(token.strip().encode(), self._token) and scheme.lower() == "bearer"
 
-    def _mark(self, message: Message, *, is_last: bool) -> None:
-        headers = MutableHeaders(scope=message)
-        headers["TCM-Version"], headers["TCM-API"] = __version__, API
-        if is_last:
-            headers["Connection"] = "close"
 
-    def _log(self, scope: Scope, status: int) -> None:
-        if status not in LOGGED:
-            return
-        now_ns = self._clock.mono_ns()
-        if now_ns - self._minute_ns >= MINUTE_NS:
-            if self._refused > MAX_LINES:
-                log.warning("%d more requests were refused", self._refused - MAX_LINES)
-            self._minute_ns, self._refused = now_ns, 0
-        self._refused += 1
-        if self._refused <= MAX_LINES:
-            host, port = scope.get("client") or ("?", 0)
-            what = f"{scope['method']} {scope['path'][:MAX_PATH]!r} from {host}:{port}"
-            log.warning("refused %s: %d %s", what, status, HTTPStatus(status).phrase)
+def _log(scope: Scope, status: int) -> None:
+    if status in LOGGED:
+        host, port = scope.get("client") or ("?", 0)
+        what = f"{scope['method']} {scope['path'][:MAX_PATH]!r} from {host}:{port}"
+        log.warning("refused %s: %d %s", what, status, HTTPStatus(status).phrase)
 
 
 class _Body:
@@ -103,10 +90,11 @@ class _Body:
             async with asyncio.timeout(LINGER_S):
                 while not self.is_done and count < LINGER_BYTES:
                     count += len((await self.receive()).get("body", b""))
-        except TimeoutError:
-            return  # it neither sends nor goes
+        except (TimeoutError, asyncio.CancelledError):
+            return  # it neither sends nor goes, or the server ends
 
 
+_AMBIGUOUS = refusal(400, "expected Content-Length or Transfer-Encoding, got both")
 _UNAUTHORISED = refusal(
     401,
     "token: expected 'Authorization: Bearer <token>' with what stands in the operators' token file",

@@ -74,7 +74,7 @@ class Stream:
         head = await self._lane.call(self._backend.last_transition)
         # A number that is not there yet is of another watch.db: then everything is told.
         reached = head if after is None else after if after <= head else 0
-        yield f"retry: {RETRY_MS}\n\n".encode()
+        yield f"retry: {RETRY_MS}\nid: {reached}\n\n".encode()  # who hears nothing else comes back with that number
         self._look_from(head)
         while self._looking and not self._looking.done():
             news = self._news

@@ -22,6 +22,7 @@ from tests.servers import HOST, Influxd, Mosquitto, influxd, mosquitto
 
 DATABASE = "chaos"
 QUICK_LIMITS = LIMITS.replace("20 s", "1 s")  # a round is too short for a dwell of 20 s
+EACH = '[alerts]\nhold_off = "0 s"\n'  # each exceedance is an alert of its own
 SMALL_JOURNAL = '[journal]\nreserve = "16 MB"'
 RESTART_S = 2.0  # as in deploy/tcm.service
 POLL_S = 0.05
@@ -197,7 +198,7 @@ def world(seed: int, *broker_lines: str, is_disk_small: bool, power_fails_after_
             f"mqtt://{HOST}:{to_broker.port}",
             store,
             limits=QUICK_LIMITS,
-            more=SMALL_JOURNAL if disk else "",
+            more=EACH + (SMALL_JOURNAL if disk else ""),
             prefix=disk.prefix if disk else (),
         )
         stack.enter_context(daemon).start()  # before the loggers: a broker keeps nothing for a session that never was

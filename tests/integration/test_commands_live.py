@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -154,6 +155,12 @@ def test_setting_limits(desk: Terminal, daemon: DaemonProcess, logger: Logger, t
     assert hot_digest(daemon) != digest
     again = json.loads(desk.pipe("limits", "set", str(new), "--json", **here(daemon)).out)
     assert (again["daemon"]["changed"], again["same"]) == (False, 2)
+    other = daemon.config.parent.with_name("other")  # of the same state directory
+    shutil.copytree(daemon.config.parent, other)
+    new.write_text(LIMITS.replace("25 degC", "27 degC"))
+    elsewhere = here(daemon) | {"TCM_CONFIG": str(other / daemon.config.name)}
+    unread = desk.tty("limits", "set", str(new), **elsewhere)
+    assert (unread.status, "judges by other rules (was it started with another --config?)" in unread.words) == (2, True)
     token = daemon.state_dir / "operator.token"
     right, before = token.read_text(), file.read_text()
     try:

@@ -131,7 +131,9 @@ def test_three_kills_lose_and_double_nothing(
     """2 000 (or 800) records, three SIGKILLs: journal, InfluxDB and alerts are as if nothing had happened."""
     database = f"kill-{protocol}"
     store, total = influx_v1(influx_server, database), LOGGERS * records
-    with DaemonProcess(tmp_path, own_mosquitto_server.url, store, protocol=protocol) as daemon, ExitStack() as stack:
+    each = '[alerts]\nhold_off = "0 s"'  # each exceedance is an alert of its own
+    url = own_mosquitto_server.url
+    with DaemonProcess(tmp_path, url, store, protocol=protocol, more=each) as daemon, ExitStack() as stack:
         daemon.start()
         names = [f"L-{number:02}" for number in range(1, LOGGERS + 1)]
         loggers = [stack.enter_context(Logger(own_mosquitto_server.port, n, protocol=protocol)) for n in names]

@@ -127,6 +127,9 @@ def test_a_broken_configuration_changes_nothing(daemon: DaemonProcess) -> None:
     limits.write_text(LIMITS.replace('above = "25 degC"', 'above = "25 hPa"'))
     (daemon.config.parent / "containers" / "C-9.toml").write_text('id = "C-9"\ncolour = "red"\n')
     hang_up(daemon, "test.toml: rule.hot.above: ")
+    (limits.parent / "deep.toml").write_text("a = " + "[" * 1500)
+    hang_up(daemon, "deep.toml: expected TOML that can be taken in: ")
+    (limits.parent / "deep.toml").unlink()
     assert "C-9.toml: colour: " in daemon.log.read_text()
     code, said = daemon.post("/api/reload", b"")
     found = [(problem["file"].rpartition("/")[2], problem["key"]) for problem in said["problems"]]

@@ -124,7 +124,11 @@ def refusals(folder: Path) -> list[tuple[tuple[str, ...], str]]:
         (("log", "inspection", "C-1", "--attach", str(large)), "expected at most 64 MiB"),
         (("log", "functional-check", "C-1", "perhaps"), "result: expected pass or fail"),
         (("silence", "add", "C-1", "--for", "2 h", "--rule", "a b"), "rule: expected a name"),
+        (("silence", "add", "C-1", "--for", "2 h", "--rule", ""), "rule: expected a name"),
+        (("silence", "add", "C-1", "--until", ""), "until: expected a time"),
         (("silence", "end", "4711"), "no such silence"),
+        (("silence", "end", "9" * 30), "silence: expected a whole number"),
+        (("alerts", "ack", os.fsdecode(b"\xff")), "alert: expected an identifier"),
         (("log", "list", "C-9"), "no such container"),
     ]
 

@@ -80,9 +80,14 @@ FAR = rfc3339(NOW_NS + 3600 * S)
         ("ack", {"alert": "seen"}, Conflict, "enter ack: seen: Bianchi acknowledged it at 2026-11-23T06:01:00Z"),
         ("ack", {"alert": "over"}, Conflict, "enter ack: over: it was cleared at 2026-11-23T06:02:00Z"),
         ("ack", {"alert": "own"}, WireError, "container: expected -, that of the alert, got C"),
-        ("ack", {"alert": 7, "container": None}, WireError, "container: expected an identifier"),
+        ("ack", {"alert": 7, "container": None}, WireError, "alert: expected an identifier"),
+        ("ack", {"alert": "\ud800", "container": None}, WireError, "alert: expected an identifier"),
+        ("ack", {"alert": "x" * 60_000, "container": None}, WireError, r"alert: expected .*, got 'x{99}\.\.\.$"),
         ("silence-end", {"silence": 99}, UnknownName, "enter silence-end: 99: no such silence"),
-        ("silence-end", {"silence": "x", "container": None}, WireError, "container: expected an identifier"),
+        ("silence-end", {"silence": "x", "container": None}, WireError, "silence: expected a whole number"),
+        ("silence-end", {"silence": True, "container": None}, WireError, "silence: expected a whole number"),
+        ("silence-end", {"silence": 10**30, "container": None}, WireError, "silence: expected a whole number"),
+        ("silence-end", {"silence": -(1 << 63), "container": None}, WireError, "silence: expected a whole number"),
         ("silence", {"until": "2026-11-24T06:00:00"}, WireError, "until: .* has no time zone"),
         ("inspection", {"attachments": [FILE]}, TcmError, "attach: lid.jpg: the file is not there"),
     ],
@@ -106,6 +111,7 @@ def test_what_is_done_about_an_alert_has_its_container(office: Office) -> None:
     assert office.enter("ack", alert="own", container=None)["container"] == "-"
     silence = office.enter("silence", container="-", until=FAR)
     assert office.enter("silence-end", container=None, silence=silence["pos"])["container"] == "-"
+    assert office.reader.containers() == ["C"]  # the gateway is none
 
 
 def test_a_silence_ends_once(office: Office) -> None:

@@ -80,6 +80,9 @@ def test_what_does_not_come_to_its_end_leaves_nothing(tmp_path: Path, monkeypatc
     for path, cause in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file")):
         with pytest.raises(TcmError, match=cause):
             store.put(path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TcmError, match="not a regular file"):
+        store.put(tmp_path / "pipe")
     with pytest.raises(TcmError, match="expected at most"):
         (tmp_path / "long").write_bytes(b"123456789")
         store.put(tmp_path / "long")
@@ -125,6 +128,29 @@ def test_what_no_record_names_makes_room(tmp_path: Path, monkeypatch: pytest.Mon
         put(store, b"too much")
     assert names(store) == sorted(file["sha256"] for file in (named, fresh, last))
     journal.close()
+
+
+def test_an_upload_that_is_abandoned_meanwhile_disturbs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file goes between the look into the folder and the look at the file, also where room has to be made."""
+    monkeypatch.setattr(attachments, "BUDGET_BYTES", 20)
+    Journal(tmp_path).close()
+    store = Attachments(tmp_path)
+    forgotten = put(store, b"forgotten so far")
+    os.utime(store.path(forgotten["sha256"]), (0, 0))
+    for _ in range(8):  # listed before or after the others
+        other, names_in = store.begin("other"), os.listdir
+
+        def listed(folder: Any = ".", other: Any = other, names_in: Any = names_in) -> list[str]:
+            found = names_in(folder)
+            other.abandon()
+            return list(found)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "listdir", listed)
+            assert put(store, b"good one")["bytes"] == 8
+    assert names(store) == [sha256(b"good one")]
 
 
 def quiet(_done: int, _total: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 from pathlib import Path
 
@@ -191,6 +192,22 @@ def test_missing_tables_and_folders_are_named(tmp_path: Path) -> None:
     assert found["monitor.toml", "mqtt"] == "missing; expected this table with url"
     assert "expected a folder of TOML files" in found["monitor.toml", "containers"]
     assert "expected a readable file" in problems(tmp_path / "absent.toml")["absent.toml", ""]
+
+
+@pytest.mark.parametrize("text", [f"name = {'1' * 5000}", f"name = 0x{'f' * 5000}", "a = " + "[" * 1500])
+def test_what_toml_cannot_digest_is_a_mistake_like_others(minimal: Path, text: str) -> None:
+    """Numbers of thousands of digits, lists hundreds deep: with the file, and what is wrong with the other ones."""
+    write(minimal, MINIMAL + "colour = 1\n")
+    write(minimal.parent / "limits" / "other.toml", text)
+    found = problems(minimal)
+    assert found["other.toml", ""].startswith("expected TOML that can be taken in: ")
+    assert ("monitor.toml", "mqtt.colour") in found
+
+
+def test_a_pipe_is_no_file(minimal: Path) -> None:
+    """Whoever reads it would wait for ever."""
+    os.mkfifo(minimal.parent / "limits" / "other.toml")
+    assert problems(minimal)["other.toml", ""] == "expected a readable file, got: not a regular file"
 
 
 def test_default_limits_are_required_where_nothing_else_says_them(minimal: Path) -> None:

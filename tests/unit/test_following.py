@@ -74,6 +74,13 @@ def test_it_goes_on_where_it_broke_off(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().err.count("lost") == 1
 
 
+def test_a_break_before_the_first_change_loses_none() -> None:
+    """The stream says where it begins; a connection that is accepted and says nothing changes nothing of that."""
+    with server(b"retry: 2000\nid: 7\n\n", b"", event(8, n=1)) as (config, heard):
+        assert next(follow(config))["n"] == 1
+    assert heard == [None, "7", "7"]
+
+
 def test_who_cannot_begin_is_told_why() -> None:
     """No daemon, one that refuses, one of another version, and what is no such stream."""
     with pytest.raises(TcmError, match="no daemon is running"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from monitor.config import ConfigProblems
 from monitor.config.difference import Change, difference
-from monitor.config.limits_file import MAX_FILE_BYTES, place, put
+from monitor.config.limits_file import MAX_FILE_BYTES, alone, place, put
 from monitor.model.errors import ConfigError
 from monitor.model.limit import Profile
 from tests.daemon import REPOSITORY
@@ -79,16 +79,43 @@ def test_a_broken_profile_can_be_replaced(config: Path) -> None:
     assert (placed.before, placed.after.name) == (None, "flight-hardware")
 
 
-@pytest.mark.parametrize("what", ["absent", "folder", "large", "text"])
+@pytest.mark.parametrize("what", ["absent", "folder", "large", "pipe", "text"])
 def test_rubbish_is_refused(config: Path, what: str) -> None:
     """With the place, and nothing changed."""
     new = config.parent.parent / "new.toml"
     if what == "folder":
         new.mkdir()
+    elif what == "pipe":
+        os.mkfifo(new)
     elif what != "absent":
         new.write_text("rubbish" if what == "text" else "#" * (MAX_FILE_BYTES + 1))
     with pytest.raises(ConfigError, match=r"new\.toml"):
         place(config, new)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("../evil", "expected 1 to 64"), ("sub/x", "expected 1 to 64"), (".hid", "expected no dot")]
+)
+def test_a_name_that_no_limits_file_has_is_refused(config: Path, name: str, message: str) -> None:
+    """It would be written elsewhere, or where nobody reads it; a file that is there already may hold such a profile."""
+    new = changed(config, 'name = "flight-hardware"', f'name = "{name}"')
+    with pytest.raises(ConfigProblems, match=rf"new\.toml: name: {message}"):
+        place(config, new)
+    there = config.parent / "limits" / "other.toml"
+    shutil.copy(new, there)
+    if name == ".hid":
+        assert place(config, new).file == there
+
+
+def test_one_sets_limits_at_a_time(config: Path) -> None:
+    """So that what each says of them is so, and what is put back was nobody else's."""
+    message = r"set limits: .*limits: another tcm limits set is at work there"
+    with alone(config), pytest.raises(ConfigError, match=message), alone(config):
+        pass
+    with alone(config):
+        pass
+    with pytest.raises(ConfigError, match=r"none.limits: No such file"), alone(config.parent / "none" / "monitor.toml"):
+        pass
 
 
 @settings(max_examples=20)  # each writes to the disk

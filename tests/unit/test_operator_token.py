@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import grp
 import os
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from monitor.cli.output import ask_daemon
 from monitor.config import Config, WebSettings
 from monitor.config.operator_token import make_token, read_token
-from monitor.model.errors import ConfigError, Conflict, TcmError, UnknownName
+from monitor.model.errors import ConfigError, Conflict, NoAnswer, TcmError, UnknownName
 from tests.servers import HOST, free_port
 
 TOKEN = "t" * 43
@@ -152,6 +153,44 @@ def test_what_a_daemon_says_is_understood(tmp_path: Path, answer: Answer, kind: 
         ask_daemon(config(tmp_path, port), "/api/operator", b"{}")
     assert type(error.value) is kind
     assert TOKEN not in str(error.value)
+
+
+@contextmanager
+def taking(connections: Callable[[socket.socket], None] | None) -> Iterator[int]:
+    """A port whose connections are given to a function, or to nobody."""
+    with socket.create_server((HOST, 0)) as listening:
+
+        def serve() -> None:
+            with listening.accept()[0] as connection:
+                assert connections is not None
+                connections(connection)
+
+        if connections:
+            threading.Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()[1]
+
+
+def test_a_daemon_that_does_not_answer_is_not_taken_for_none(tmp_path: Path) -> None:
+    """It stands still, or goes away over it: whoever wanted something done is told that it may have been."""
+    (tmp_path / "operator.token").write_text(TOKEN)
+    for connections, cause in ((None, "timed out"), (lambda connection: connection.recv(65_536), "closed connection")):
+        for body, hint in ((None, "tcm status"), (b"{}", "it may be done all the same")):
+            with taking(connections) as port, pytest.raises(NoAnswer, match=f"does not answer: .*{cause}.*{hint}"):
+                ask_daemon(config(tmp_path, port), "/api/operator", body, 0.2)
+
+
+def test_why_a_long_body_is_refused_is_heard(tmp_path: Path) -> None:
+    """Although the daemon takes no more of it: the connection breaks under the client's hands."""
+
+    def refuse(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        head = "HTTP/1.1 401 Unauthorized\r\nTCM-API: 1\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode() + b'{"error": "another token"}')
+        connection.shutdown(socket.SHUT_WR)
+
+    (tmp_path / "operator.token").write_text(TOKEN)
+    with taking(refuse) as port, pytest.raises(TcmError, match="another token"):
+        ask_daemon(config(tmp_path, port), "/api/attachments?name=x", bytes(64 << 20))
 
 
 def test_who_may_not_read_the_token_hears_of_it_only_from_a_daemon(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from monitor.app import Daemon
 from monitor.config import Config, load_config
 from monitor.config.reload import taken_up
+from tests.unit.test_phases import WAIT_S
 
 SETTINGS = """
 instance = "one"
@@ -74,3 +77,22 @@ def test_what_needs_a_restart_stays_and_is_named(tmp_path: Path, before: str, af
     assert key in restart
     assert config == running
     assert config.digest == running.digest
+
+
+def test_a_reload_ends_nothing(tmp_path: Path) -> None:
+    """Whatever it meets: what watches goes on, and the next one is heard."""
+    hangup, asked = threading.Event(), threading.Semaphore(0)
+
+    def load() -> Config:
+        asked.release()
+        raise RuntimeError("nobody thought of this")
+
+    daemon = Daemon(loaded(tmp_path, SETTINGS + '[web]\nlisten = "127.0.0.1:0"\n'), hangup=hangup, load=load)
+    daemon.start()
+    try:
+        for _ in range(2):
+            hangup.set()
+            assert asked.acquire(timeout=WAIT_S)
+        assert not daemon.wait(0)
+    finally:
+        daemon.stop()

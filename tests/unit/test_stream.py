@@ -42,11 +42,12 @@ def request(last: str = "", query: str = "", method: str = "GET") -> Request:
 
 
 async def listen(page: stream.Stream, last: str = "", query: str = "") -> AsyncIterator[bytes]:
-    """What a client hears, its first piece taken: from then on it misses nothing."""
+    """What a client hears, its first piece taken: from then on it misses nothing, also if it hears nothing more."""
     response = await page.listen(request(last, query))
     assert isinstance(response, StreamingResponse)
     pieces = cast(AsyncIterator[bytes], response.body_iterator)
-    assert await anext(pieces) == b"retry: 2000\n\n"
+    retry, number = (await anext(pieces)).decode().removesuffix("\n\n").split("\n")
+    assert (retry, number.startswith("id: ")) == ("retry: 2000", True)
     return pieces
 
 
@@ -140,6 +141,18 @@ def test_one_looks_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
         assert changes.looks == looks
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("last", "begin"), [("", 3), ("2", 2), ("900", 0)])
+def test_it_says_at_once_where_it_begins(last: str, begin: int) -> None:
+    """So that who hears nothing before the connection breaks does not come back without a number."""
+
+    async def run() -> bytes:
+        response = await stream.Stream(cast(Backend, Changes(3))).listen(request(last))
+        assert isinstance(response, StreamingResponse)
+        return cast(bytes, await anext(aiter(response.body_iterator)))
+
+    assert asyncio.run(run()) == f"retry: 2000\nid: {begin}\n\n".encode()
 
 
 def test_silence_is_broken_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitor.model.operator import AT_ENTRY
 from monitor.model.operator_keys import ATTACHMENTS, EVERY_TYPE, MAX_ATTACHMENTS, MAX_NAME, MAX_REMARK, RESULTS, TYPES
 from monitor.web.openapi.words import Schema, flag, list_of, one_of, ref, table, text, time, whole
 
@@ -21,8 +22,8 @@ OWN_KEYS: dict[str, Schema] = {
     "until": time("when it ends by itself"),
     ATTACHMENTS: {**list_of(ref("Attachment")), "maxItems": MAX_ATTACHMENTS},
 }
+SINCE = {"effective_at": time("since when it holds; by default now")}
 REQUEST_KEYS: dict[str, Schema] = {
-    "effective_at": time("since when it holds; by default now"),
     "by": text("name of who enters it", minLength=1, maxLength=MAX_NAME),
     "remark": text("why, one line", maxLength=MAX_REMARK),
 }
@@ -39,6 +40,7 @@ def _request(kind: str) -> Schema:
         "type": {"const": kind},
         "container": text("id of the container"),
         **{name: OWN_KEYS[name] for name in own},
+        **({} if kind in AT_ENTRY else SINCE),
         **REQUEST_KEYS,
         **NEW,
     }
