@@ -5,7 +5,8 @@ alerts, running totals and the margin of every limit. To write the journal is no
 but itself; as it was just written its pages are in the system's memory.
 
 Two processes judge half of the containers each. So what counts is how evenly these share the records: in one container
-alone (`--in-container 12`) all is judged by one of them.
+alone (`--in-container 12`) all is judged by one of them. `cpu_s` is the processor time of all processes: where half of
+it is far less than `seconds`, something else had the machine.
 """
 
 from __future__ import annotations
@@ -48,19 +49,20 @@ def main() -> None:
 
 def _round(state_dir: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "monitor", "replay", str(state_dir), "--limits", str(LIMITS), "--json"]
-    began_s = time.monotonic()
+    began_s, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=LIMIT_S, check=False)
-    seconds = time.monotonic() - began_s
+    seconds, after = time.monotonic() - began_s, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"the replay failed: {done.stderr}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return {
         "seconds": seconds,
         "readings_per_s": answer["readings"] / seconds,
+        "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "readings": answer["readings"],
         "alerts": len(answer["alerts"]),
         "margins": len(answer["margins"]),
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6,  # of the largest process
+        "peak_rss_mb": after.ru_maxrss * 1024 / 1e6,  # of the largest process
     }
 
 

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -177,6 +177,17 @@ def test_a_daemon_that_does_not_answer_is_not_taken_for_none(tmp_path: Path) -> 
         for body, hint in ((None, "tcm status"), (b"{}", "it may be done all the same")):
             with taking(connections) as port, pytest.raises(NoAnswer, match=f"does not answer: .*{cause}.*{hint}"):
                 ask_daemon(config(tmp_path, port), "/api/operator", body, 0.2)
+
+
+def test_one_that_lets_nobody_in_is_not_taken_for_none_either(tmp_path: Path) -> None:
+    """Others wait for it already, as many as the kernel keeps for it."""
+    with ExitStack() as waiting, socket.create_server((HOST, 0), backlog=0) as listening:
+        for _ in range(3):
+            other = waiting.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(listening.getsockname())
+        with pytest.raises(NoAnswer, match="timed out"):
+            ask_daemon(config(tmp_path, listening.getsockname()[1]), "/api/alerts", limit_s=0.2)
 
 
 def test_why_a_long_body_is_refused_is_heard(tmp_path: Path) -> None:
