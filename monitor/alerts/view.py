@@ -62,11 +62,14 @@ class AlertView:
 
     def transitions(self, after: int, limit: int) -> list[Transition]:
         """Those behind number `after`, in the order in which they happened."""
-        return self._told("n > ? ORDER BY n LIMIT ?", (after, limit))
+        rows = self._rows("n || ',' || at_ns || ',' || body", "n > ? ORDER BY n LIMIT ?", (after, limit))
+        return [(n, at_ns, with_later_keys(body)) for n, at_ns, body in rows]
 
-    def transitions_of(self, numbers: Sequence[int]) -> list[Transition]:
-        """Those of these numbers, in their order."""
-        return self._told(f"n IN ({', '.join('?' * len(numbers))}) ORDER BY n", numbers)
+    def changes_of(self, numbers: Sequence[int]) -> list[tuple[str, dict[str, Any]]]:
+        """The kinds of the transitions of these numbers, in their order, and the alerts as they were then."""
+        where = f"n IN ({', '.join('?' * len(numbers))}) ORDER BY n"
+        rows = self._rows("n || ',' || json_quote(state) || ',' || body", where, numbers)
+        return [(kind, with_later_keys(body)) for _, kind, body in rows]
 
     def history(self, key: str, limit: int) -> list[tuple[int, int, str, dict[str, Any]]]:
         """(number, time ns, change, alert as it was then) of an alert's transitions, in order, the latest `limit`."""
@@ -83,10 +86,6 @@ class AlertView:
     def last_transition(self) -> int:
         """Number of the latest transition, 0 before the first."""
         return self._connection.execute("SELECT coalesce(max(n), 0) FROM transitions").fetchone()[0]  # type: ignore[no-any-return]  # SQLite rows are untyped
-
-    def _told(self, where: str, values: Sequence[int]) -> list[Transition]:
-        rows = self._rows("n || ',' || at_ns || ',' || body", where, values)
-        return [(n, at_ns, with_later_keys(body)) for n, at_ns, body in rows]
 
     def _rows(self, items: str, where: str, values: Sequence[int]) -> list[Any]:
         """Rows of transitions by their numbers, each a JSON array of `items`.

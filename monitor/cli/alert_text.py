@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.alerts.amounts import amount, amounts, duration
 from monitor.cli.drawing import Point, Style, draw
+from monitor.model.alert import state_after
 from monitor.model.clock import parse_rfc3339
 
 HEADER = f"{'severity':<10}{'state':<14}{'id':<18}rule"
@@ -49,9 +50,9 @@ def remarks_of(alert: dict[str, Any]) -> Iterator[str]:
             yield f"{what} {alert[key]}"
 
 
-def change_line(at: str, alert: dict[str, Any], width: int) -> str:
+def change_line(at: str, change: str, alert: dict[str, Any], width: int) -> str:
     """A change of an alert, over as many lines as it takes."""
-    head = f"{at} {alert['severity']} {alert['state']} {alert['id']} {alert['rule']}"
+    head = f"{at} {alert['severity']} {state_after(alert, change)} {alert['id']} {alert['rule']}"
     flags = ", ".join(remarks_of(alert))
     lines = [*_wrapped(head, width), *_wrapped(f"{INDENT}{alert['message']}", width)]
     return "\n".join([*lines, *(_wrapped(f"{INDENT}{flags}", width) if flags else ())])

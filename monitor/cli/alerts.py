@@ -136,7 +136,7 @@ def watch(
         if as_json:
             print(json.dumps(change, ensure_ascii=False), flush=True)
         else:
-            print(change_line(change["at"], change["alert"], console().width), flush=True)
+            print(change_line(change["at"], change["change"], change["alert"], console().width), flush=True)
 
 
 def show(rows: list[dict[str, Any]]) -> None:

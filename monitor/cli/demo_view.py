@@ -14,7 +14,7 @@ from rich.text import Text
 
 from monitor.alerts.query import AlertQuery
 from monitor.app import Daemon
-from monitor.model.alert import OPEN_STATES
+from monitor.model.alert import OPEN_STATES, state_after
 from monitor.model.clock import Clock, rfc3339
 
 LINE_EVERY_S = 5.0
@@ -62,9 +62,9 @@ class LineView:
 
     def update(self, elapsed_s: float) -> None:
         """Say what is new."""
-        for number, _, _, alert in self._daemon.service.changes(self._told):
+        for number, _, change, alert in self._daemon.service.changes(self._told):
             self._told = number
-            self._say(f"{alert['severity']} {alert['state']}: {alert['rule']}: {alert['message']}")
+            self._say(f"{alert['severity']} {state_after(alert, change)}: {alert['rule']}: {alert['message']}")
         if elapsed_s >= self._next_s:
             self._next_s = elapsed_s + LINE_EVERY_S
             self._say(f"{elapsed_s:3.0f} s  {headline(self._daemon, self._clock)}")

@@ -15,7 +15,7 @@ from monitor.consumers.notify_file import NotifyFile
 from monitor.consumers.turns import Turns
 from monitor.consumers.watch import WatchReader
 from monitor.journal.schema import write_failure
-from monitor.model.alert import CLEARED
+from monitor.model.alert import CLEARED, state_after
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import DiskFull, JournalError, TcmError
 from monitor.wire import alert_topic
@@ -30,7 +30,7 @@ BOARD = "board"  # the cursor that stands while open alerts are missing on the b
 
 log = logging.getLogger(__name__)
 
-Transition = tuple[int, int, dict[str, Any]]  # its number, its time in ns UTC, the alert as it was then
+Change = tuple[str, dict[str, Any]]  # its kind, the alert as it was then
 
 
 class Receipt(Protocol):
@@ -61,7 +61,7 @@ class Board:
         row = self.file.connection.execute("SELECT n FROM cursors WHERE name = 'mqtt'").fetchone()
         self.pos: int = row[0] if row else 0
         self._turns = Turns(self.pos)
-        self._batch: list[Transition] = []
+        self._batch: list[Change] = []
         self.problem = ""
         row = self.file.connection.execute("SELECT n FROM cursors WHERE name = ?", (BOARD,)).fetchone()
         self._board_id = "" if row else None  # the last open alert that is on the board again, None when all are
@@ -124,33 +124,33 @@ class Board:
             log.warning("watch.db is another than before: all of its alerts are told again")
 
     def _tell_next(self, is_board_lost: bool | None) -> bool:
-        transitions = self._next_batch()
+        changes = self._next_batch()
         if is_board_lost and self.pos:  # else all of it follows as transitions
             self._keep(BOARD, 0)
             self._board_id = ""
         page = [] if self._board_id is None else self._reader.book.open_page(self._board_id, MAX_BATCH)
-        if not transitions and is_board_lost is None and self._board_id is None:
+        if not changes and is_board_lost is None and self._board_id is None:
             self.file.idle()
             return False
         refused_before = self.refusals()[0]
         receipts = [] if is_board_lost is None else self._take_down()
         receipts += [self._put_up(alert) for alert in page]
-        receipts += [receipt for _, _, alert in transitions for receipt in self._send(alert)]
+        receipts += [receipt for _, alert in changes for receipt in self._send(alert)]
         self._confirm(receipts)
         self._require_taken(refused_before)
-        if transitions:
+        if changes:
             self._advance()
         if self._board_id is not None:
             self._turn_page(page)
         return True
 
-    def _next_batch(self) -> list[Transition]:
+    def _next_batch(self) -> list[Change]:
         """What is to be told next: what was not confirmed, else the next of each container in turn."""
         turns, book = self._turns, self._reader.book
         turns.put(book.waiting(turns.read, min(turns.room, MAX_READ)))
         if not self._batch:
-            self._batch = book.transitions_of(turns.take(MAX_BATCH))
-            _log([alert for _, _, alert in self._batch])
+            self._batch = book.changes_of(turns.take(MAX_BATCH))
+            _log(self._batch)
         return self._batch
 
     def _advance(self) -> None:
@@ -205,12 +205,12 @@ class Board:
         return receipts
 
 
-def _log(alerts: list[dict[str, Any]]) -> None:
-    for alert in alerts[:MAX_LOGGED]:
+def _log(changes: list[Change]) -> None:
+    for kind, alert in changes[:MAX_LOGGED]:
         level = logging.WARNING if alert["severity"] != "info" and alert["state"] != CLEARED else logging.INFO
-        log.log(level, "alert %s %s %s: %s", alert["id"], alert["severity"], alert["state"], alert["message"])
-    if len(alerts) > MAX_LOGGED:
-        log.warning("and %d more alerts began or changed", len(alerts) - MAX_LOGGED)
+        log.log(level, "alert %s %s %s: %s", alert["id"], alert["severity"], state_after(alert, kind), alert["message"])
+    if len(changes) > MAX_LOGGED:
+        log.warning("and %d more alerts began or changed", len(changes) - MAX_LOGGED)
 
 
 def _none() -> tuple[int, str]:

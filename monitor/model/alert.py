@@ -138,6 +138,12 @@ LATER_KEYS = MappingProxyType(
 )
 
 
+def state_after(alert: dict[str, Any], change: str) -> str:
+    """The state of an alert for people, after the kind of its change where that is not to be seen in it."""
+    state: str = alert["state"]
+    return state if change == state else f"{state} ({change})"
+
+
 def stored_alert(text: str) -> dict[str, Any]:
     """An alert's JSON as it was stored, by this version or an earlier one."""
     return with_later_keys(stored_json(text))
