@@ -60,7 +60,8 @@ class Daemon:
         self._supervisor.on_look = self.service.look
         parts.stalled = self._supervisor.conditions
         self._socket = _listen(config.web.host, config.web.port)
-        self._server = make_server(self.service, make_token(config.token_file, config.web.operators_group), clock)
+        token = make_token(config.web.token_in(config.state_dir), config.web.operators_group)
+        self._server = make_server(self.service, token, clock)
 
     @property
     def address(self) -> str:

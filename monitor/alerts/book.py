@@ -16,7 +16,17 @@ from monitor.alerts.reconcile import Change, Told
 from monitor.alerts.settlement import news, settled
 from monitor.alerts.shelf import Shelf
 from monitor.alerts.view import AlertView
-from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING, Alert, alert_id, alert_text, in_json, stored_alert
+from monitor.model.alert import (
+    ACKNOWLEDGED,
+    CLEARED,
+    FIRING,
+    Alert,
+    alert_id,
+    alert_text,
+    awaits_acknowledgement,
+    in_json,
+    stored_alert,
+)
 from monitor.model.batch import Finding
 from monitor.model.clock import parse_rfc3339, rfc3339
 from monitor.model.operator import OperatorRecord
@@ -80,15 +90,16 @@ class AlertBook(AlertView):
     def acknowledge(self, record: OperatorRecord) -> None:
         """Somebody takes care of an alert.
 
-        Of one that is not firing nothing is left to be done: it ended before the record came, or these are not the
+        Of one that does not await it nothing is left to be done: it ended before the record came, or these are not the
         limits that it fired by. The record itself stands in the journal.
         """
         note = {"by": record.by, "at": rfc3339(record.effective_ns), "remark": record.remark}
-        changes = {"state": ACKNOWLEDGED, "acknowledged": note}
         with self.at_once():
             for entry in self._shelf.take(self._standing(record.details["alert"])):
-                if entry.state == FIRING:
-                    self._amend(entry._replace(state=ACKNOWLEDGED), ACKNOWLEDGED, changes, record.entered_ns)
+                if awaits_acknowledgement(stored_alert(entry.body)):
+                    state = ACKNOWLEDGED if entry.state == FIRING else entry.state
+                    changes = {"state": state, "acknowledged": note}
+                    self._amend(entry._replace(state=state), ACKNOWLEDGED, changes, record.entered_ns)
 
     @property
     def is_withholding(self) -> bool:

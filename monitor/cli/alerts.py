@@ -14,9 +14,9 @@ from monitor.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    access,
     ask_daemon,
     console,
-    load,
     print_json,
     query,
     require_container,
@@ -27,7 +27,7 @@ from monitor.cli.output import (
 
 if TYPE_CHECKING:
     from monitor.alerts.query import AlertQuery
-    from monitor.config import Config
+    from monitor.config import Access
     from monitor.model.errors import UnknownName
 
 app = typer.Typer(help="Alerts: list, show, acknowledge, watch them.", no_args_is_help=True, rich_markup_mode=None)
@@ -59,12 +59,12 @@ def list_alerts(
 
     given = {"state": state, "severity": severity, "container": container, "rule": rule, "since": since}
     asked = AlertQuery.read({key: value for key, value in given.items() if value})
-    loaded = load(config)
-    rows = ask_daemon(loaded, f"/api/alerts{query(**given)}")
+    daemon = access(config)
+    rows = ask_daemon(daemon, f"/api/alerts{query(**given)}")
     if rows is None:
-        rows = _offline(loaded, asked)
+        rows = _offline(daemon, asked)
     if container is not None and not rows and not GLOB_SIGNS & set(container):
-        require_container(loaded, "list alerts", container)
+        require_container(config, "list alerts", container)
     if as_json:
         print_json(rows)
     else:
@@ -81,12 +81,12 @@ def show_alert(key: AlertArgument, config: ConfigOption = DEFAULT_CONFIG, as_jso
     from monitor.cli.drawing import style_for
     from monitor.model.channel import is_identifier
 
-    loaded = load(config)
+    daemon = access(config)
     if not is_identifier(key):
         raise _no_alert(key)
-    evidence = ask_daemon(loaded, f"/api/alerts/{key}")
+    evidence = ask_daemon(daemon, f"/api/alerts/{key}")
     if evidence is None:
-        evidence = _evidence_offline(loaded, key)
+        evidence = _evidence_offline(daemon, key)
     if as_json:
         print_json(evidence)
     else:
@@ -105,7 +105,7 @@ def acknowledge(
 
     Example: tcm alerts ack 7c1f0e9a3b5d2c44 --remark "doors closed again"
     """
-    said = enter(load(config), {"type": "ack", "alert": key, "by": by, "remark": remark})
+    said = enter(config, {"type": "ack", "alert": key, "by": by, "remark": remark})
     if as_json:
         print_json(said)
     else:
@@ -130,7 +130,7 @@ def watch(
 
     given = {"severity": severity, "container": container, "rule": rule}
     asked = AlertQuery.read({key: value for key, value in given.items() if value})
-    for change in follow(load(config)):
+    for change in follow(access(config)):
         if not _is_meant(asked, change["alert"]):
             continue
         if as_json:
@@ -162,7 +162,7 @@ def _no_alert(key: str) -> UnknownName:
     return UnknownName("show alert", key, "there is no such alert", "tcm alerts list shows all")
 
 
-def _offline(config: Config, asked: AlertQuery) -> list[dict[str, Any]]:
+def _offline(config: Access, asked: AlertQuery) -> list[dict[str, Any]]:
     from contextlib import closing
 
     from monitor.consumers import WatchReader
@@ -172,7 +172,7 @@ def _offline(config: Config, asked: AlertQuery) -> list[dict[str, Any]]:
         return reader.listing.alerts(asked)
 
 
-def _evidence_offline(config: Config, key: str) -> dict[str, Any]:
+def _evidence_offline(config: Access, key: str) -> dict[str, Any]:
     from contextlib import closing
 
     from monitor.consumers import WatchReader
@@ -186,6 +186,6 @@ def _evidence_offline(config: Config, key: str) -> dict[str, Any]:
     return evidence_of(config.state_dir, alert)
 
 
-def _say_offline(config: Config) -> None:
+def _say_offline(config: Access) -> None:
     require_state(config)
     say(f"no daemon is running; read from {config.state_dir}")

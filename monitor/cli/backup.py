@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.journal import bar
-from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, load, print_json
+from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, access, print_json
 
 
 def backup(
@@ -23,9 +23,9 @@ def backup(
     """
     from monitor.journal.backup import back_up
 
-    loaded = load(config)
+    state_dir = access(config).state_dir
     with bar("back up") as progress:
-        document = back_up(loaded.state_dir, folder.absolute(), progress)
+        document = back_up(state_dir, folder.absolute(), progress)
     for sha256 in document["lost_attachments"]:
         print(f"tcm: warning: an operator's record names attachment {sha256}, which is not there", file=sys.stderr)
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json
+from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, tell
 
 if TYPE_CHECKING:
     from monitor.config import Config, Problem
@@ -32,11 +32,13 @@ def check(
 
     errors: list[Problem] = []
     warnings: list[Problem] = []
+    tried = ""
     try:
         loaded = load_config(config)
         warnings = warnings_of(loaded, operators=_operators(loaded))
         if connect:
             errors = _try_servers(loaded, str(config))
+            tried = f"; tried: broker, store, notifiers: {len(loaded.notifiers)}"
     except ConfigProblems as problems:
         errors = problems.problems
     if as_json:
@@ -45,8 +47,8 @@ def check(
     else:
         for kind, problems_found in (("error", errors), ("warning", warnings)):
             for problem in problems_found:
-                print(f"{kind}: {problem}")
-        print(f"errors: {len(errors)}, warnings: {len(warnings)}")
+                tell(f"{kind}: {problem}")
+        tell(f"errors: {len(errors)}, warnings: {len(warnings)}{tried}")
     sys.exit(2 if errors else 0)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.output import ask_daemon, query, say
+from monitor.cli.output import access, ask_daemon, load, query, say
 
 if TYPE_CHECKING:
-    from monitor.config import Config
+    from monitor.config import Access, Config
     from monitor.journal import JournalReader
     from monitor.model.operator import OperatorRecord
 
@@ -26,7 +27,7 @@ RemarkOption = Annotated[str, typer.Option(help="Why, one line.")]
 NewOption = Annotated[bool, typer.Option("--new", help="Enter it although nobody planned such a name.")]
 
 
-def enter(config: Config, content: dict[str, Any], files: Sequence[Path] = ()) -> dict[str, Any]:
+def enter(config: Path, content: dict[str, Any], files: Sequence[Path] = ()) -> dict[str, Any]:
     """Journal an operator's record with `files` attached; what the journal has of it, with its `pos`.
 
     Of `content` what is None is left out; who enters it is by default the login name. Warnings go to standard error.
@@ -40,22 +41,12 @@ def enter(config: Config, content: dict[str, Any], files: Sequence[Path] = ()) -
     if "by" not in content:
         content["by"] = _login_name()
     try:
-        said = _through_daemon(config, content, files) or _directly(config, content, files)
+        said = _through_daemon(access(config), content, files) or _directly(load(config), content, files)
     except TcmError as error:
         raise type(error)(str(error).replace(ANYWAY, "--new")) from None
     for warning in said.pop("warnings"):
         say(f"tcm: warning: {warning}")
     return said
-
-
-def described(record: dict[str, Any]) -> str:
-    """A record's own words beside its type, as `custodian owner-b`; its attachments by number."""
-    common = ("pos", "type", "container", "effective_at", "entered_at", "by", "remark", "attachments")
-    words = [
-        str(value) if key == record["type"] else f"{key} {value}" for key, value in record.items() if key not in common
-    ]
-    files = len(record.get("attachments", ()))
-    return " ".join([*words, *([f"{files} attached"] if files else [])])
 
 
 def _require_sendable(files: Sequence[Path]) -> None:
@@ -70,26 +61,27 @@ def _require_sendable(files: Sequence[Path]) -> None:
 
 
 def _login_name() -> str:
+    """Of the person, also under sudo: else all operators would be root."""
     import getpass
 
     from monitor.model.errors import TcmError
 
     try:
-        return getpass.getuser()
+        return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError, ImportError) as error:  # each where the system has no name for the user
         raise TcmError("enter", "--by", f"no login name: {error}", "give one with --by") from None
 
 
-def _through_daemon(config: Config, content: dict[str, Any], files: Sequence[Path]) -> dict[str, Any] | None:
+def _through_daemon(daemon: Access, content: dict[str, Any], files: Sequence[Path]) -> dict[str, Any] | None:
     """What the daemon says, None when none listens. What it was sent and no record names goes in time."""
     attached = []
     for path in files:
-        uploaded = ask_daemon(config, f"/api/attachments{query(name=path.name)}", _content_of(path), UPLOAD_S)
+        uploaded = ask_daemon(daemon, f"/api/attachments{query(name=path.name)}", _content_of(path), UPLOAD_S)
         if uploaded is None:
             return None
         attached.append(uploaded)
     body = json.dumps(content | ({"attachments": attached} if attached else {})).encode()
-    return ask_daemon(config, "/api/operator", body, ENTRY_S, "application/json")
+    return ask_daemon(daemon, "/api/operator", body, ENTRY_S, "application/json")
 
 
 def _content_of(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.cli.output import OTHER_PROGRAM, open_directly, refusal, require_api, say
 
 if TYPE_CHECKING:
-    from monitor.config import Config
+    from monitor.config import Access
 
 PATH = "/api/stream"
 SILENT_S = 40.0  # the daemon says something every 15 s: after two beats that did not come the connection is dead
@@ -21,7 +21,7 @@ AGAIN_S = 2.0  # between tries
 MAX_LINE_BYTES = 1 << 20  # an alert takes 2 kB
 
 
-def follow(config: Config) -> Iterator[dict[str, Any]]:
+def follow(config: Access) -> Iterator[dict[str, Any]]:
     """What each event of the stream says, for ever; TcmError when no daemon is there to begin with, or another answers.
 
     A connection that breaks is made again, and goes on where it broke off.

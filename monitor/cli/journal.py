@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, load, print_json
+from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, access, print_json
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The journal: is it whole; what to do if not.")
 MAX_SHOWN = 20  # ranges of positions
@@ -35,7 +35,7 @@ def check(
     """
     from monitor.journal.check import check_journal
 
-    folder = folder or load(config).state_dir
+    folder = folder or access(config).state_dir
     with bar("check") as progress:
         verdict = check_journal(folder, progress)
     document = verdict.document()

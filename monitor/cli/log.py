@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.entering import AtOption, ByOption, ContainerArgument, NewOption, RemarkOption, described, enter
+from monitor.cli.entering import AtOption, ByOption, ContainerArgument, NewOption, RemarkOption, enter
+from monitor.cli.entries import described, entry_lines
 from monitor.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    access,
     ask_daemon,
     console,
-    load,
     print_json,
     query,
     require_container,
     say,
-    table,
     tell,
 )
 
 if TYPE_CHECKING:
-    from monitor.config import Config
+    from monitor.config import Access
 
 Details = dict[str, Any]
 LoggerArgument = Annotated[str, typer.Argument(help="The logger's id.")]
@@ -171,12 +171,12 @@ def list_records(
 
     if kind is not None and kind not in TYPES:
         raise typer.BadParameter(f"expected one of {', '.join(TYPES)}", param_hint="--type")
-    loaded = load(config)
-    rows = ask_daemon(loaded, f"/api/operator{query(container=container, type=kind)}")
+    daemon = access(config)
+    rows = ask_daemon(daemon, f"/api/operator{query(container=container, type=kind)}")
     if rows is None:
-        rows = _offline(loaded, container, kind)
+        rows = _offline(daemon, container, kind)
     if container is not None and not rows:
-        require_container(loaded, "list records", container)
+        require_container(config, "list records", container)
     if as_json:
         print_json(rows)
     else:
@@ -194,15 +194,15 @@ def _enter(
     as_json: bool,
 ) -> None:
     common = {"effective_at": at, "by": by, "remark": remark, "new": new}
-    said = enter(load(config), content | common, attach or ())
+    said = enter(config, content | common, attach or ())
     if as_json:
         print_json(said)
         return
-    what = " ".join(filter(None, [said["type"], described(said)]))
-    tell(f"{said['container']}: {what} at {said['effective_at']}, entered by {said['by']} as record {said['pos']}")
+    since = f"at {said['effective_at']}, entered by {said['by']} as record {said['pos']}"
+    tell(f"{said['container']}: {described(said)}, {since}")
 
 
-def _offline(config: Config, container: str | None, kind: str | None) -> list[Details]:
+def _offline(config: Access, container: str | None, kind: str | None) -> list[Details]:
     from contextlib import closing
 
     from monitor.consumers.operators import entered_in
@@ -214,13 +214,4 @@ def _offline(config: Config, container: str | None, kind: str | None) -> list[De
 
 
 def _show(rows: list[Details]) -> None:
-    from rich.text import Text
-
-    if not rows:
-        print("no records")
-        return
-    listed = table("at", "container", "type", "what", "by", "remark")
-    for row in rows:
-        cells = (row["effective_at"], row["container"], row["type"], described(row), row["by"], row["remark"])
-        listed.add_row(*(Text(cell) for cell in cells))  # a bracket in a remark is no markup
-    console().print(listed)
+    print("\n".join(entry_lines(rows, console().width)) or "no records")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from monitor.config import Config
+    from monitor.config import Access, Config
     from monitor.model.errors import TcmError
 
 DEFAULT_CONFIG = Path("config/monitor.toml")
@@ -44,6 +44,13 @@ def load(path: Path) -> Config:
     return load_config(path)
 
 
+def access(path: Path) -> Access:
+    """Where the daemon and its files are; ConfigProblems when that is wrong. A mistake elsewhere keeps nobody away."""
+    from monitor.config import load_access
+
+    return load_access(path)
+
+
 def print_json(document: object) -> None:
     """One JSON document on standard output."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
@@ -57,14 +64,15 @@ def console() -> Console:
     return Console(width=None if is_known else PIPE_WIDTH)
 
 
-def table(*headings: str) -> Table:
-    """A table whose cells are folded where they do not fit: nothing is cut off."""
+def table(*headings: str, whole: str = "") -> Table:
+    """A table whose cells are folded where they do not fit: nothing is cut off. Those of the column `whole` last."""
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD)
+    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in headings:
-        made.add_column(heading, overflow="fold")
+        is_whole = heading == whole
+        made.add_column(heading, overflow="ellipsis" if is_whole else "fold", no_wrap=is_whole)
     return made
 
 
@@ -91,7 +99,7 @@ def fail(error: Exception, status: int = 2) -> NoReturn:
 
 
 def ask_daemon(
-    config: Config,
+    config: Access | Config,
     path: str,
     body: bytes | None = None,
     limit_s: float = HTTP_TIMEOUT_S,
@@ -160,14 +168,14 @@ def require_api(url: str, headers: Message) -> None:
         raise TcmError("ask the daemon", url, cause, "use the tcm that came with the daemon, or restart the daemon")
 
 
-def _entitled(config: Config, content_type: str) -> tuple[dict[str, str], str]:
+def _entitled(config: Access | Config, content_type: str) -> tuple[dict[str, str], str]:
     """The headers of a POST, and why there is no token among them ("": there is)."""
     from monitor.config.operator_token import read_token
     from monitor.model.errors import ConfigError
 
     headers = {"Content-Type": content_type}
     try:
-        return headers | {"Authorization": f"Bearer {read_token(config.token_file)}"}, ""
+        return headers | {"Authorization": f"Bearer {read_token(config.web.token_in(config.state_dir))}"}, ""
     except ConfigError as error:  # without a daemon nobody asks for it
         return headers, str(error)
 
@@ -197,7 +205,7 @@ def query(**values: str | None) -> str:
     return f"?{urllib.parse.urlencode(given)}" if given else ""
 
 
-def require_state(config: Config) -> None:
+def require_state(config: Access | Config) -> None:
     """TcmError when the state directory holds no journal yet."""
     from monitor.model.errors import TcmError
 
@@ -205,16 +213,17 @@ def require_state(config: Config) -> None:
         raise TcmError("read state", str(config.state_dir), "no daemon has run on it yet", "start one with: tcm run")
 
 
-def require_container(config: Config, operation: str, container: str) -> None:
+def require_container(config: Path, operation: str, container: str) -> None:
     """TcmError when a container is not registered and nothing ever came from it."""
     from contextlib import closing
 
     from monitor.journal import JournalReader
     from monitor.model.errors import TcmError
 
-    rows = ask_daemon(config, f"/api/phases{query(container=container)}")
+    rows = ask_daemon(access(config), f"/api/phases{query(container=container)}")
     if rows is None:
-        with closing(JournalReader(config.state_dir)) as reader:
-            rows = container in config.rules.containers or container in reader.containers()
+        loaded = load(config)
+        with closing(JournalReader(loaded.state_dir)) as reader:
+            rows = container in loaded.rules.containers or container in reader.containers()
     if not rows:
         raise TcmError(operation, container, "no such container", "tcm phase show lists all")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.entering import AtOption, ByOption, ContainerArgument, NewOption, RemarkOption, enter
+from monitor.cli.entries import entry_lines, to_second
 from monitor.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    access,
     ask_daemon,
     console,
     load,
@@ -45,7 +47,7 @@ def set_phase(
 ) -> None:
     """Journal which phase a container is in. Example: tcm phase set C-101 road --at 2026-11-23T06:10:00Z --by Rossi"""
     content = {"type": "phase", "container": container, "phase": phase, "effective_at": at, "by": by}
-    said = enter(load(config), content | {"remark": remark, "new": new})
+    said = enter(config, content | {"remark": remark, "new": new})
     if as_json:
         print_json(said)
     else:
@@ -61,10 +63,9 @@ def show_phase(
     """Show each container's present phase and what operators entered. Example: tcm phase show C-101"""
     from monitor.model.errors import TcmError
 
-    loaded = load(config)
-    rows = ask_daemon(loaded, f"/api/phases{query(container=container)}")
+    rows = ask_daemon(access(config), f"/api/phases{query(container=container)}")
     if rows is None:
-        rows = _offline(loaded, container)
+        rows = _offline(load(config), container)
     if container is not None and not rows:
         raise TcmError("show phase", container, "no such container", "tcm phase show lists all")
     if as_json:
@@ -93,13 +94,11 @@ def _show(rows: list[dict[str, Any]]) -> None:
         return
     present = table("container", "phase", "since", "said by")
     for row in rows:
-        present.add_row(row["container"], row["phase"], row["since"] or "-", Text(row["by"] or "plan"))
+        present.add_row(
+            row["container"], row["phase"], to_second(row["since"]) if row["since"] else "-", Text(row["by"] or "plan")
+        )
     out = console()
     out.print(present)
     entered = [record for row in rows for record in row["records"]]
     if entered:
-        history = table("container", "entered", "by", "phase", "since", "remark")
-        for record in entered:
-            keys = ("container", "entered_at", "by", "phase", "effective_at", "remark")
-            history.add_row(*(Text(record[key]) for key in keys))  # a bracket in a remark is no markup
-        out.print(history)
+        print("\n".join(entry_lines(entered, out.width)))

@@ -12,6 +12,7 @@ from monitor.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    access,
     ask_daemon,
     console,
     load,
@@ -122,15 +123,14 @@ def import_file(
     """Put a logger's CSV into the journal. Example: tcm import environment.csv --container C-101 --logger L-01"""
     from monitor.model.errors import TcmError
 
-    loaded = load(config)
     try:
         content = file.read_bytes()
     except OSError as error:
         raise TcmError("import", str(file), str(error)) from None
     path = f"/api/import{query(name=file.name, container=container, logger=logger, start=start)}"
-    counts = ask_daemon(loaded, path, content, IMPORT_S)
+    counts = ask_daemon(access(config), path, content, IMPORT_S)
     if counts is None:
-        counts = _import_directly(loaded, file.name, content, container, logger, start)
+        counts = _import_directly(load(config), file.name, content, container, logger, start)
     if as_json:
         print_json(counts)
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 
 from monitor.cli.journal import bar
-from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, load, print_json
+from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, access, print_json
 
 if TYPE_CHECKING:
     from monitor.examine import Events, Examined, Wanted
@@ -187,7 +187,7 @@ def _open(source: Path | None, config: Path, against: Against) -> Iterator[Event
     from monitor.model.errors import TcmError
 
     if source is None:
-        source = load(config).state_dir
+        source = access(config).state_dir
         if not (source / "journal.db").exists():
             raise TcmError("read state", str(source), "there is no journal yet", "start the daemon with: tcm run")
     opened = open_events(source, against.limits, _level_g(against.level), against.place)

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.entering import AtOption, ByOption, RemarkOption, enter
+from monitor.cli.entries import to_second, two_parts
 from monitor.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    access,
     ask_daemon,
     console,
-    load,
     print_json,
     say,
-    table,
     tell,
 )
 
 if TYPE_CHECKING:
-    from monitor.config import Config
+    from monitor.config import Access
 
 app = typer.Typer(
     help="Silences: alerts of which nobody is told for a time.", no_args_is_help=True, rich_markup_mode=None
@@ -52,7 +52,7 @@ def add(
         raise typer.BadParameter("expected one of --for and --until", param_hint="--for")
     content: dict[str, Any] = {"type": "silence", "container": container, "rule": rule, "logger": logger}
     content |= {"channel": channel, "until": until if duration is None else _end_of(duration, at)}
-    said = enter(load(config), content | {"effective_at": at, "by": by, "remark": remark})
+    said = enter(config, content | {"effective_at": at, "by": by, "remark": remark})
     if as_json:
         print_json(said)
     else:
@@ -67,10 +67,10 @@ def list_silences(
     as_json: JsonOption = False,
 ) -> None:
     """List silences, those that are or will be. Example: tcm silence list --all"""
-    loaded = load(config)
-    rows = ask_daemon(loaded, "/api/silences")
+    daemon = access(config)
+    rows = ask_daemon(daemon, "/api/silences")
     if rows is None:
-        rows = _offline(loaded)
+        rows = _offline(daemon)
     rows = [row for row in rows if is_all or row["state"] != "over"]
     if as_json:
         print_json(rows)
@@ -89,7 +89,7 @@ def end(
 ) -> None:
     """End a silence; who has to be told of what still fires is told then. Example: tcm silence end 4711"""
     content = {"type": "silence-end", "silence": silence_id, "effective_at": at, "by": by, "remark": remark}
-    said = enter(load(config), content)
+    said = enter(config, content)
     if as_json:
         print_json(said)
     else:
@@ -112,7 +112,7 @@ def _end_of(duration: str, at: str | None) -> str:
         raise typer.BadParameter(str(error), param_hint="--at and --for") from None
 
 
-def _offline(config: Config) -> list[dict[str, Any]]:
+def _offline(config: Access) -> list[dict[str, Any]]:
     from contextlib import closing
 
     from monitor.consumers.silences import Silences
@@ -127,15 +127,10 @@ def _offline(config: Config) -> list[dict[str, Any]]:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    from rich.text import Text
-
     if not rows:
         print("no silences")
-        return
-    listed = table("number", "state", "container", "of", "from", "until", "by", "remark")
     for row in rows:
         of = ", ".join(f"{key} {row[key]}" for key in ("rule", "logger", "channel") if key in row)
-        times = (row["effective_at"], row["ends_at"])
-        cells = (str(row["pos"]), row["state"], row["container"], of or "all alerts", *times, row["by"], row["remark"])
-        listed.add_row(*(Text(cell) for cell in cells))  # a bracket in a remark is no markup
-    console().print(listed)
+        time = f"{to_second(row['effective_at'])} to {to_second(row['ends_at'])}"
+        head = f"{row['pos']:<10}{row['state']:<9}{time}  {row['container']}  {of or 'all alerts'}"
+        print("\n".join(two_parts(head, row, console().width)))

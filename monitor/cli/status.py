@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from monitor.cli.entries import to_second
 from monitor.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    access,
     ask_daemon,
     console,
     load,
@@ -33,11 +35,10 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     """Show the state of the daemon and its loggers. Example: tcm status --json"""
     from monitor.model.errors import NoAnswer
 
-    loaded = load(config)
     try:
-        document = ask_daemon(loaded, "/api/status") or _offline(loaded)
+        document = ask_daemon(access(config), "/api/status") or _offline(load(config))
     except NoAnswer:
-        document = _offline(loaded)
+        document = _offline(load(config))
     if as_json:
         print_json(document)
     else:
@@ -98,38 +99,41 @@ def _show(document: dict[str, Any]) -> None:
     gaps = ", ".join(f"{document['gaps'][state]} {state}" for state in GAP_STATES)
     out.print(f"missing records: {gaps}", highlight=False)
     for name, consumer in document["consumers"].items():
-        out.print(f"  {name}: at {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
+        what = "change" if name == "notify" else "record"
+        out.print(f"  {name}: at {what} {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
+    for one in document.get("notifiers", ()):  # the files do not tell
+        out.print(f"  {_notifier(one)}", markup=False, highlight=False)
     if document["provisional"]:
         out.print(_provisional(document["provisional"]), highlight=False)
-    out.print(_containers(document["containers"]))
-    loggers = table("container", "phase", "logger", "state", "last seen", "settled to seq", "missing", "clock")
+    out.print(_containers(document["containers"], document["phases"]))
+    loggers = table("container", "logger", "state", "last seen", "settled", "missing", "clock", whole="last seen")
     for row in document["loggers"]:
-        name = row["logger"] if row["registered"] else f"{row['logger']} (unregistered)"
         settled = "-" if row["upto"] < 0 else row["upto"]
         cells = (
             row["container"],
-            document["phases"].get(row["container"], "-"),
-            name,
+            row["logger"] if row["registered"] else f"{row['logger']} *",
             row["state"] or "-",
-            row["last_seen_at"] or "never",
+            to_second(row["last_seen_at"]) if row["last_seen_at"] else "never",
             settled,
             row["gap_records"],
             CLOCKS.get(row["clock"], "-") + (f", {row['waiting']} wait" if row["waiting"] else ""),
         )
         loggers.add_row(*(Text(str(cell)) for cell in cells))
     out.print(loggers)
+    if not all(row["registered"] for row in document["loggers"]):
+        out.print("* not in the file of its container", highlight=False)
 
 
-def _containers(containers: dict[str, dict[str, Any]]) -> Table:
+def _containers(containers: dict[str, dict[str, Any]], phases: dict[str, str]) -> Table:
     """How each container stands by what operators entered."""
     from rich.text import Text
 
-    shown = table("container", "armed", "custodian", "silences")
+    shown = table("container", "phase", "armed", "custodian", "silences")
     for name, standing in containers.items():
         silences = [f"{one['pos']} {one['state']} until {one['ends_at']}" for one in standing["silences"]]
         more = len(silences) - MAX_SILENCES
         listed = silences[:MAX_SILENCES] + ([f"and {more} others"] if more > 0 else [])
-        cells = (name, _armed(standing), standing["custodian"] or "-", ", ".join(listed) or "-")
+        cells = (name, phases.get(name, "-"), _armed(standing), standing["custodian"] or "-", ", ".join(listed) or "-")
         shown.add_row(*(Text(cell) for cell in cells))
     return shown
 
@@ -142,6 +146,13 @@ def _armed(standing: dict[str, Any]) -> str:
         return "yes" if until is None else f"starts up until {until}"
     until = f" until {disarmed['until']}" if disarmed["until"] else ""
     return f"no, by {disarmed['by'] or 'its file'}{until}"
+
+
+def _notifier(one: dict[str, Any]) -> str:
+    """How far a notifier is, and whether its receiver takes what it tells."""
+    counts = f"at change {one['pos']}, backlog {one['backlog']}, told {one['told']}, refused {one['refused']}"
+    failing = f", failing since {one['failing_since']}" if one["failing_since"] else ""
+    return f"notifier {one['name']}: {counts}{failing}"
 
 
 def _condition(condition: dict[str, str]) -> str:

@@ -56,7 +56,7 @@ def audit(
     loaded = load(config)
     require_state(loaded)
     if container is not None:
-        require_container(loaded, "audit", container)
+        require_container(config, "audit", container)
     # The embedded store's file has but one writer; of a server's points the same ones written twice are one.
     lock = StateLock(loaded.state_dir) if loaded.store.kind == "embedded" else nullcontext()
     with (

@@ -5,9 +5,11 @@
     containers/  ─► Container │
     consignments/► Consignment┘
 
-`load_config` reads all files and reports all problems at once; `warnings_of` says what loads but is hardly meant.
+`load_config` reads all files and reports all problems at once, `load_access` only where the daemon and its files are;
+`warnings_of` says what loads but is hardly meant.
 """
 
+from monitor.config.access import Access, load_access
 from monitor.config.alerting import AlertSettings, NotifierSettings
 from monitor.config.config import Config
 from monitor.config.inputs import SourceSettings
@@ -19,6 +21,7 @@ from monitor.config.settings import IngestSettings, JournalSettings, MqttSetting
 from monitor.config.warnings import warnings_of
 
 __all__ = [
+    "Access",
     "AlertSettings",
     "Config",
     "ConfigProblems",
@@ -33,6 +36,7 @@ __all__ = [
     "StoreSettings",
     "WebSettings",
     "canonical_json",
+    "load_access",
     "load_config",
     "load_profile",
     "read_secret",

@@ -33,11 +33,6 @@ class Config:
         return self.rules.instance
 
     @property
-    def token_file(self) -> Path:
-        """Where the token of operators' actions is."""
-        return self.web.token_file or self.state_dir / "operator.token"
-
-    @property
     def digest(self) -> str:
         """SHA-256 (hex) of the rules: another digest means that results may differ from here on."""
         return self.rules.digest

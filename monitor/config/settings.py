@@ -94,6 +94,10 @@ class WebSettings(Strict):
     token_file: LocalPath | None = None
     operators_group: Text | None = None
 
+    def token_in(self, state_dir: Path) -> Path:
+        """Where the token of operators' actions is."""
+        return self.token_file or state_dir / "operator.token"
+
     @field_validator("listen")
     @classmethod
     def _check_listen(cls, listen: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from monitor.consumers.reading import said_in
 from monitor.consumers.watch import WatchReader
 from monitor.journal import JournalReader
-from monitor.model.alert import ACKNOWLEDGED, FIRING
+from monitor.model.alert import ACKNOWLEDGED, FIRING, awaits_acknowledgement
 from monitor.model.clock import rfc3339
 
 
@@ -15,10 +15,11 @@ def alert_as_acted(watch: WatchReader, journal: JournalReader, key: str) -> dict
     """The alert of an id (JSON), None where there is none."""
     kept_pos = watch.kept_pos  # before the alert is read: what is entered in between is in the one or the other
     alert = watch.book.body(key)
-    if alert is None or alert["state"] != FIRING:
+    if alert is None or not awaits_acknowledgement(alert):
         return alert
     for _, said in said_in(journal.operators(kept_pos, types=("ack",))):
         if said.details["alert"] == key:
             acknowledged = {"by": said.by, "at": rfc3339(said.effective_ns), "remark": said.remark}
-            return alert | {"state": ACKNOWLEDGED, "acknowledged": acknowledged}
+            state = ACKNOWLEDGED if alert["state"] == FIRING else alert["state"]
+            return alert | {"state": state, "acknowledged": acknowledged}
     return alert

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from monitor.config import Rules
@@ -10,8 +9,6 @@ from monitor.detect.rules import started_anew
 from monitor.model.errors import TcmError
 from monitor.model.operator_book import OperatorBook
 from monitor.model.record import Record
-
-log = logging.getLogger(__name__)
 
 Adapt = Callable[[Rules], Rules]
 
@@ -37,18 +34,17 @@ class InForce:
         """The rules of a configuration in the journal."""
         return self.adapt(Rules.from_json(config))
 
-    def configure(self, record: Record) -> None:
-        """A configuration comes into force."""
+    def configure(self, record: Record) -> dict[str, list[str]]:
+        """A configuration comes into force; by changed profile the rules that start anew."""
         known, after = self._rules.profiles if self._rules else {}, self.read(record.payload)
-        for name, profile in after.profiles.items():
-            if name not in known or known[name] == profile:
-                continue
-            self.started_anew[name] = started_anew(known[name], profile)
-            log.warning(
-                "limits %s changed (record %d); rules that start anew: %s; all others go on with what they know",
-                *(name, record.pos, ", ".join(self.started_anew[name]) or "none"),
-            )
+        changed = {
+            name: started_anew(known[name], profile)
+            for name, profile in after.profiles.items()
+            if name in known and known[name] != profile
+        }
+        self.started_anew |= changed
         self._rules = after.with_operators(self.operators)
+        return changed
 
     def set_operators(self, operators: OperatorBook) -> None:
         """All that operators set is this."""

@@ -165,8 +165,10 @@ class Judge:
 
     def _reconfigure(self, record: Record) -> Judged:
         """Go on under other rules; exceedances of rules that are gone end."""
-        self.in_force.configure(record)
-        return self._go_on()
+        started_anew = self.in_force.configure(record)
+        judged = self._go_on()
+        judged.started_anew = started_anew
+        return judged
 
     def _take_operators(self, records: Iterable[Record]) -> Judged:
         """What operators set holds for what is judged from here on, each reading by its own time."""

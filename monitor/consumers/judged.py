@@ -43,7 +43,8 @@ class Judged:
     up to the second, that are to be looked at for conflicts. `provisional` are the containers of which records may
     still come that belong before these; `ticks` are those among these, and `conditions` began or ended at the first.
     What was judged again `is_again`; when all of it is, the container is `settled`. `said` is what operators entered,
-    with the positions of their records: then nothing else is in it but what that ends.
+    with the positions of their records: then nothing else is in it but what that ends. `started_anew` has by profile
+    the rules that a configuration changed.
     """
 
     rules: Rules
@@ -59,6 +60,7 @@ class Judged:
     settled: Settled | None = None
     is_again: bool = False
     said: list[tuple[int, OperatorRecord]] = field(default_factory=list)
+    started_anew: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def passed(self) -> Passed | None:

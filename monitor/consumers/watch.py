@@ -6,7 +6,7 @@ import logging
 import sqlite3
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -183,6 +183,7 @@ class Watch:
         if reached > self._kept:
             self.readings += sum(each.readings for each in judged)
             self.events += sum(each.events for each in judged)
+            _log_limits(judged)
         return _Step(len(records), judged, reached, records[-1].received_ns if records else 0)
 
     def _read(self) -> Page:
@@ -308,6 +309,13 @@ def _arm(book: AlertBook, rules: Rules, ticks: deque[Passed], before_pos: int) -
         tick = ticks.popleft()
         if is_withholding:
             book.arm(rules.is_armed, tick.received_ns)
+
+
+def _log_limits(judged: Sequence[Judged]) -> None:
+    """Say which limits changed, as they do for the first time; whatever is judged again says nothing."""
+    said = "limits %s changed; rules that start anew: %s; all others go on with what they know"
+    for profile, rules in ((name, rules) for each in judged for name, rules in each.started_anew.items()):
+        log.warning(said, profile, ", ".join(rules) or "none")
 
 
 def _none() -> int:

@@ -11,7 +11,7 @@ from monitor.config.phases import known_phases
 from monitor.ingest.operating_warnings import warnings_of
 from monitor.journal import JournalReader
 from monitor.journal.attachments import Attachments
-from monitor.model.alert import ACKNOWLEDGED, CLEARED
+from monitor.model.alert import ACKNOWLEDGED, awaits_acknowledgement
 from monitor.model.clock import rfc3339
 from monitor.model.condition import GATEWAY
 from monitor.model.errors import Conflict, TcmError, UnknownName, WireError
@@ -119,11 +119,12 @@ def _require_open(record: OperatorRecord, alert_of: AlertOf) -> None:
     alert = _known_alert(key, alert_of)
     if alert["container"] != record.container:
         raise WireError(f"container: expected {alert['container']}, that of the alert, got {record.container}")
-    if alert["state"] == CLEARED:
-        raise Conflict(entering(record), key, f"it was cleared at {alert['cleared_at']}")
-    if alert["state"] == ACKNOWLEDGED:
-        said = alert["acknowledged"]
+    if awaits_acknowledgement(alert):
+        return
+    said = alert["acknowledged"]
+    if alert["state"] == ACKNOWLEDGED or (said is not None and alert["kind"] == "shock"):
         raise Conflict(entering(record), key, f"{said['by']} acknowledged it at {said['at']}")
+    raise Conflict(entering(record), key, f"it was cleared at {alert['cleared_at']}")
 
 
 def _known_alert(key: str, alert_of: AlertOf) -> dict[str, Any]:

@@ -26,6 +26,15 @@ def alert_id(rule: str, container: str, logger: str, channel: str, start_ns: int
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
+def awaits_acknowledgement(alert: dict[str, Any]) -> bool:
+    """Whether nobody has acknowledged an alert (its JSON) that is there to be: one that fires, or a shock.
+
+    What a shock did does not end with it.
+    """
+    is_there = alert["state"] == FIRING or (alert["kind"] == "shock" and alert["merged_into"] is None)
+    return is_there and alert["acknowledged"] is None
+
+
 def in_json(value: float) -> float:
     """The value as JSON can carry it, which knows no infinity: the largest float32 stands for one."""
     return math.copysign(LARGEST, value) if math.isinf(value) else value

@@ -286,6 +286,8 @@ def test_a_login_name_that_cannot_be_known(own: Gateway, monkeypatch: pytest.Mon
     done = tcm(*command)
     assert (done.returncode, "--by" in done.stderr) == (2, True)
     assert tcm(*command, "--by", "Rossi").returncode == 0
+    monkeypatch.setenv("SUDO_USER", "Bianchi")  # of whoever called sudo, not root
+    assert "entered by Bianchi" in tcm(*command).stdout
 
 
 @pytest.mark.parametrize("api", ["2", None])

@@ -24,15 +24,15 @@ from tests.unit.test_phases import WAIT_S, Desked
 from tests.unit.test_wire import T0, S, env
 
 NOW_NS = T0 + 1000 * S
+PLAIN: dict[str, Any] = {"container": "C", "kind": "threshold", "merged_into": None, "acknowledged": None}
+SEEN: dict[str, Any] = {"acknowledged": {"by": "Bianchi", "at": "2026-11-23T06:01:00Z"}}
 ALERTS: dict[str, dict[str, Any]] = {
-    "firing": {"container": "C", "state": "firing"},
-    "seen": {
-        "container": "C",
-        "state": "acknowledged",
-        "acknowledged": {"by": "Bianchi", "at": "2026-11-23T06:01:00Z"},
-    },
-    "over": {"container": "C", "state": "cleared", "cleared_at": "2026-11-23T06:02:00Z"},
-    "own": {"container": "-", "state": "firing"},
+    "firing": PLAIN | {"state": "firing"},
+    "seen": PLAIN | {"state": "acknowledged"} | SEEN,
+    "over": PLAIN | {"state": "cleared", "cleared_at": "2026-11-23T06:02:00Z"},
+    "shock": PLAIN | {"kind": "shock", "state": "cleared", "cleared_at": "2026-11-23T06:02:00Z"},
+    "seen-shock": PLAIN | {"kind": "shock", "state": "cleared", "cleared_at": "2026-11-23T06:02:00Z"} | SEEN,
+    "own": PLAIN | {"container": "-", "state": "firing"},
 }
 
 
@@ -79,6 +79,12 @@ FAR = rfc3339(NOW_NS + 3600 * S)
         ("ack", {"alert": "none", "container": None}, UnknownName, "enter ack: none: no such alert"),
         ("ack", {"alert": "seen"}, Conflict, "enter ack: seen: Bianchi acknowledged it at 2026-11-23T06:01:00Z"),
         ("ack", {"alert": "over"}, Conflict, "enter ack: over: it was cleared at 2026-11-23T06:02:00Z"),
+        (
+            "ack",
+            {"alert": "seen-shock"},
+            Conflict,
+            "enter ack: seen-shock: Bianchi acknowledged it at 2026-11-23T06:01:00Z",
+        ),
         ("ack", {"alert": "own"}, WireError, "container: expected -, that of the alert, got C"),
         ("ack", {"alert": 7, "container": None}, WireError, "alert: expected an identifier"),
         ("ack", {"alert": "\ud800", "container": None}, WireError, "alert: expected an identifier"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.cli.alert_text import change_line
+from monitor.consumers import Board, WatchReader
 from monitor.model.alert import stored_alert
-from monitor.model.clock import rfc3339
+from monitor.model.clock import SystemClock, rfc3339
 from monitor.model.operator import OperatorRecord
 from monitor.replaying import replay_source
 from tests.unit.test_journal import arrival
-from tests.unit.test_watch import HOT, JOLT, SLOW, Station, readings, rules
+from tests.unit.test_watch import HOT, JOLT, SLOW, Receipt, Station, readings, rules
 from tests.unit.test_wire import T0, S, env, shock, status
 
 WARM = HOT | {"id": "warm", "above": "22 degC", "severity": "warning"}
@@ -115,6 +118,19 @@ def test_an_acknowledgement_is_kept_until_it_opens_again(tmp_path: Path) -> None
     assert [kind for kind, *_ in told(station)] == ["firing", "acknowledged", "cleared", "firing"]
 
 
+def test_a_shock_that_is_over_is_acknowledged_once(tmp_path: Path) -> None:
+    """Its alert clears at once, and what the event did does not end with it."""
+    station = station_of(tmp_path, JOLT)
+    station.run(arrival("shock", shock(0, t0=T0)))
+    (alert,) = station.alerts()
+    assert (alert["state"], alert["acknowledged"]) == ("cleared", None)
+    for at_s in (5, 6):
+        say(station, "ack", at_s, alert=alert["id"])
+    (alert,) = station.alerts()
+    assert (alert["state"], alert["acknowledged"]["at"]) == ("cleared", rfc3339(T0 + 5 * S))
+    assert [kind for kind, *_ in told(station)] == ["firing", "cleared", "acknowledged"]
+
+
 def test_an_acknowledgement_counts_once(tmp_path: Path) -> None:
     """A second one, one that comes after the end and one of an unknown alert change nothing; nor does a restart."""
     station = station_of(tmp_path, HOT)
@@ -156,6 +172,24 @@ def test_an_alarm_is_what_the_warning_grew_to(tmp_path: Path) -> None:
     assert sorted(kind for kind, *_ in told(station)[3:]) == ["cleared", "cleared", "firing", "firing"]
     alarm, warning = (next(a for a in station.alerts()[::-1] if a["rule"] == rule) for rule in ("hot", "warm"))
     assert {alarm["escalates"], warning["escalated_to"]} in ({None, alarm["id"]}, {warning["id"], alarm["id"]})
+
+
+def test_people_read_what_changed_where_the_state_is_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the daemon's log and where changes are watched: the second line of the warning is no second warning."""
+    station = station_of(tmp_path, HOT, WARM, hold_off="0 s")
+    station.run(readings(23.0), readings(26.0, seq=1, t0=T0 + 10 * S))
+    reader = WatchReader(tmp_path)
+    with caplog.at_level(logging.INFO, "monitor.consumers.board"):
+        assert Board(tmp_path, reader, SystemClock(), lambda *_: Receipt(is_good=True)).step()
+    said = ["warning firing", "alarm firing", "warning firing (escalated)"]
+    assert [" ".join(text.partition(":")[0].split()[2:]) for text in caplog.messages] == said
+    changes = reader.listing.changes(0, 9)
+    lines = [change_line("at", change.kind, change.alert, 200).split("\n")[0] for change in changes]
+    assert lines == [
+        f"at {text} {change.alert['id']} {change.alert['rule']}" for text, change in zip(said, changes, strict=True)
+    ]
 
 
 def test_of_other_channels_and_kinds_nothing_escalates(tmp_path: Path) -> None:

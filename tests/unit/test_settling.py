@@ -139,6 +139,20 @@ def test_an_alert_that_goes_on_ends_where_the_late_record_says(gateway: Gateway)
     assert gateway.known() == known(ordered(gateway.folder)["alerts"])
 
 
+def test_limits_that_change_are_said_once(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    """Not again when a container is settled, after a restart, or in a replay."""
+    gateway.run(block(0, 20, 20, 20))
+    gateway.append(block(2, 20, 20, 20), rules(*(HOT | {"above": "30 degC"}, *RULES[1:])), block(3, 20, 20, 20))
+    gateway.append(block(1, 20, 20, 20, is_fill=True))
+    gateway.settle()
+    gateway.start()
+    gateway.judge()
+    ordered(gateway.folder)
+    replay_source(gateway.folder, None, lambda _done, _all: None)
+    (said,) = [text for text in caplog.messages if "limits" in text]
+    assert said == "limits hardware changed; rules that start anew: hot; all others go on with what they know"
+
+
 def test_an_exceedance_that_nobody_reported_fires_when_all_is_known(gateway: Gateway) -> None:
     """Neither before nor behind the gap the dwell was over: it is told of at the tick."""
     gateway.append(arrival("status", status(interval_us=5_000_000)))
