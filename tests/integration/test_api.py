@@ -120,7 +120,7 @@ def test_a_list_has_what_was_asked_for(daemon: DaemonProcess) -> None:
     assert alerts(daemon, since="2026-11-23T06:10:00Z") == [second]
     assert alerts(daemon, container="C-1", severity="warning") == []
     for query, said in (
-        ("state=open", "state: expected one of firing"),
+        ("state=shut", "state: expected one of open, firing"),
         ("severty=alarm", "'severty': expected one of the keys"),
         ("severity=red", "severity: expected one of info"),
         ("since=yesterday", "since: expected a time"),

@@ -94,6 +94,25 @@ def test_looking_through_the_daemon(desk: Terminal, daemon: DaemonProcess, logge
     assert (len(evidence["readings"]["values"]), evidence["missing"]) == (60, [])
 
 
+def test_a_mistake_in_the_files_keeps_nobody_from_the_daemon(
+    desk: Terminal, daemon: DaemonProcess, logger: Logger
+) -> None:
+    """Somebody edits a container at night, somebody else has to acknowledge: only what needs the files complains."""
+    (hot,) = alerts(daemon)
+    typo = daemon.config.parent / "containers" / "typo.toml"
+    typo.write_text('id = "C-typo"\nmarkng = "x"\n')
+    try:
+        for command, status in (
+            (("alerts", "list"), 0), (("alerts", "show", hot["id"]), 0), (("status",), 0), (("log", "list"), 0),
+            (("log", "inspection", "C-live", "--by", "Rossi"), 0), (("phase", "show"), 0), (("silence", "list"), 0),
+            (("limits", "list"), 2),
+        ):  # fmt: skip
+            said = desk.pipe(*command, **here(daemon))
+            assert (said.status, "markng" in said.err) == (status, status == 2), (command, said)
+    finally:
+        typo.unlink()
+
+
 def test_acknowledging(desk: Terminal, daemon: DaemonProcess, logger: Logger) -> None:
     """The alert says by whom, and nobody else can; what is unknown is not found. Each says why."""
     (hot,) = alerts(daemon)
@@ -150,11 +169,17 @@ def test_setting_limits(desk: Terminal, daemon: DaemonProcess, logger: Logger, t
         assert (said.status, said.err) == (0, ""), said
         assert "25 degC -> 26 degC" in said.out and "rules: 1 changed, 1 the same" in said.out
         assert file.read_text() == (new.read_text() if is_set else LIMITS)
+        assert "changed rules begin anew; open alerts of changed and removed rules, which end: 1" in said.words
     assert "the daemon judges by them from record" in said.words
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert hot_digest(daemon) != digest
     again = json.loads(desk.pipe("limits", "set", str(new), "--json", **here(daemon)).out)
     assert (again["daemon"]["changed"], again["same"]) == (False, 2)
+    new.write_text(LIMITS.replace('"test"', '"tset"'))
+    for options in ((), ("--dry-run",)):
+        mistyped = desk.tty("limits", "set", str(new), *options, **here(daemon))
+        assert (mistyped.status, "profiles are test (--new adds it)" in mistyped.words) == (2, True), mistyped
+    assert desk.tty("limits", "set", str(new), "--new", "--dry-run", **here(daemon)).status == 0
     other = daemon.config.parent.with_name("other")  # of the same state directory
     shutil.copytree(daemon.config.parent, other)
     new.write_text(LIMITS.replace("25 degC", "27 degC"))

@@ -15,7 +15,7 @@ import pytest
 from monitor.config.alerting import SmtpNotifier
 from monitor.model.clock import NS_PER_S, rfc3339
 from monitor.model.errors import TcmError
-from monitor.notify import NotTaken, Refused, mail
+from monitor.notify import NotTaken, PartlyTaken, Refused, mail
 from monitor.notify.mail import Mail
 from tests.raw_http import drip
 from tests.receivers import AT_NS, PASSWORD, USER, MailServer, certificate, mail_server, notification
@@ -110,15 +110,17 @@ def test_who_has_a_mail_does_not_get_it_again(server: MailServer, tmp_path: Path
     """While a server refuses one address the others have their mail; sent again it goes to that one only."""
     way = transport(server, tmp_path)
     server.refusals[TO[1]] = "450 try later"
-    with pytest.raises(NotTaken, match=r"ben@.*: 450"):
+    with pytest.raises(PartlyTaken, match=r"ben@.*: 450"):
         way.send(notification())
     server.refusals[TO[1]] = "550 no such user"
     with pytest.raises(Refused, match=r"ben@.*: 550"):
         way.send(notification())
+    with pytest.raises(PartlyTaken):
+        way.send(notification(id="meanwhile"))
     server.refusals.clear()
     way.send(notification())
-    assert [recipients for _, recipients in server.mails] == [[TO[0]], [TO[1]]]
-    assert len({message["Message-ID"] for message, _ in server.mails}) == 1
+    assert [recipients for _, recipients in server.mails] == [[TO[0]], [TO[0]], [TO[1]]]
+    assert len({message["Message-ID"] for message, _ in server.mails[::2]}) == 1
     way.send(notification(id="next"))
     assert server.mails[-1][1] == list(TO)
 

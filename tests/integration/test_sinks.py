@@ -17,6 +17,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from monitor.config.address import is_loopback
 from monitor.model.batch import Points
 from monitor.model.errors import SinkError
 from monitor.sinks import (
@@ -349,10 +350,10 @@ class TestInflux:
         self, gateway: Gateway, influx_server: Influxd, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """For a server that is not this machine the body is gzip, always the same bytes, and InfluxDB takes it."""
-        assert [influx._is_loopback(f"http://{host}:8086") for host in ("[::1]", "localhost", "10.0.0.5", "db")] == [
+        assert [is_loopback(host) for host in ("::1", "localhost", "10.0.0.5", "db")] == [
             True, True, False, False,
         ]  # fmt: skip
-        monkeypatch.setattr(influx, "_is_loopback", lambda url: False)
+        monkeypatch.setattr(influx, "is_loopback", lambda host: False)
         with closing(InfluxSink(influx_server.url, "v1", f"v1-{uuid4().hex}")) as sink:
             sink.ensure()
             body = sink.prepare([readings(1)])

@@ -13,15 +13,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.config.alerting import AlertmanagerNotifier, WebhookNotifier
 from monitor.model.alert import CLEARED
 from monitor.model.clock import NS_PER_S, SystemClock
+from monitor.model.errors import ConfigError
 from monitor.notify import NotTaken, Refused, receiver
 from monitor.notify.alertmanager import Alertmanager
+from monitor.notify.said import CAUSE_MAX, said, secret_parts
 from monitor.notify.webhook import Webhook
 from tests import receivers
-from tests.raw_http import answer, drip, raw_server
+from tests.raw_http import Answer, answer, cut, drip, raw_server
 from tests.receivers import alert, notification
 from tests.servers import HOST, alertmanager, free_port, wait_until
 
@@ -90,8 +94,10 @@ def test_a_redirect_is_not_followed(told: receivers.Webhook, tmp_path: Path) -> 
 def test_no_message_shows_a_secret(tmp_path: Path) -> None:
     """Neither the key, though the receiver repeats it, nor what follows the host in the address."""
     with raw_server() as server, closing(way(f"{server.url}/T0KEN?k=T0KEN", tmp_path)) as transport:
-        server.script.extend([answer(400, f"your key {KEY} is wrong".encode()), b"no HTTP at all\r\n"])
-        for kind in (Refused, NotTaken):
+        server.script.append(answer(400, f"your key {KEY} is wrong".encode()))
+        server.script.append(answer(404, b"Cannot POST /T0KEN?k=T0KEN"))
+        server.script.append(b"no HTTP at all /T0KEN\r\n")
+        for kind in (Refused, NotTaken, NotTaken):
             with pytest.raises(kind) as caught:
                 transport.send(notification())
             assert KEY not in str(caught.value)
@@ -101,16 +107,53 @@ def test_no_message_shows_a_secret(tmp_path: Path) -> None:
     assert "T0KEN" not in str(caught.value)
 
 
-@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
-def test_an_answer_that_drips_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+@pytest.mark.parametrize("line", ["/h%6Foks/s3cr%C3%A9t", "/hooks/s3crét", "/hooks/s3cr%C3%A9t"])
+@pytest.mark.parametrize("path", ["/hooks/s3cr%C3%A9t", "/h%6Foks/s3cr%C3%A9t"])
+def test_the_url_is_hidden_however_it_is_quoted(line: str, path: str) -> None:
+    told = said(f"Cannot POST {line}", secret_parts(path))
+    assert "s3cr" not in told
+
+
+@given(st.one_of(st.text(), st.binary()))
+def test_what_is_passed_on_is_one_printable_line(answer: str | bytes) -> None:
+    """Whatever a server sends: no escapes for a terminal, no lines of its own in a log."""
+    told = said(answer, ["secret"])
+    assert told.isprintable() and len(told) <= CAUSE_MAX
+    assert "secret" not in told
+    assert said("a\x1b[31m\u202e secret\r\nb", ["secret"]) == "a [31m *** b"
+
+
+def test_an_answer_that_drips_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in time, the answer as a whole does not."""
     monkeypatch.setattr(receiver, "ANSWER_S", 0.3)
     monkeypatch.setattr(receiver, "CONNECT_S", 0.3)
     with raw_server() as server, closing(way(server.url, tmp_path)) as transport:
-        server.script.append(drip(head))
+        server.script.append(drip(b"HTTP/1.1 200 OK\r\nX: "))
         with pytest.raises(NotTaken):
             transport.send(notification())
         transport.send(notification())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+        cut(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"),
+        cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
+        cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n"),
+    ],
+)
+def test_the_status_is_the_answer_whatever_becomes_of_its_body(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: Answer
+) -> None:
+    """A receiver that said 200 has it; the next notification goes over a new connection."""
+    monkeypatch.setattr(receiver, "ANSWER_S", 0.3)
+    monkeypatch.setattr(receiver, "CONNECT_S", 0.3)
+    with raw_server() as server, closing(way(server.url, tmp_path)) as transport:
+        server.script.append(body)
+        transport.send(notification())
+        transport.send(notification())
+    assert len(server.bodies) == 2
 
 
 def test_an_answer_without_end_is_not_read(tmp_path: Path) -> None:
@@ -151,6 +194,17 @@ def test_reaching_a_webhook_tells_it_nothing(told: receivers.Webhook, tmp_path: 
     with pytest.raises(NotTaken):
         way(f"http://{HOST}:{free_port()}", tmp_path).reach()
     assert told.requests == []
+
+
+@pytest.mark.parametrize("token", ["tök€n", "two\nlines", "two\tcolumns"])
+def test_a_token_that_http_cannot_carry_is_said_at_once(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """Not when the first alert is told, and without showing it; a password may be anything."""
+    monkeypatch.setenv("TCM_NOTIFIER_TEST_SECRET", token)
+    settings = AlertmanagerNotifier(kind="alertmanager", name="test", url=f"http://{HOST}:1")
+    with pytest.raises(ConfigError, match="printable ASCII") as caught:
+        Alertmanager(settings, "gateway-1")
+    assert token not in str(caught.value)
+    Alertmanager(settings.model_copy(update={"username": "u"}), "gateway-1").close()
 
 
 def test_alertmanager_shows_an_alert_firing_and_resolved(told: receivers.Webhook) -> None:

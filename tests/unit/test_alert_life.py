@@ -174,9 +174,7 @@ def test_an_alarm_is_what_the_warning_grew_to(tmp_path: Path) -> None:
     assert {alarm["escalates"], warning["escalated_to"]} in ({None, alarm["id"]}, {warning["id"], alarm["id"]})
 
 
-def test_people_read_what_changed_where_the_state_is_the_same(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_people_read_what_changed_where_the_state_is_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In the daemon's log and where changes are watched: the second line of the warning is no second warning."""
     station = station_of(tmp_path, HOT, WARM, hold_off="0 s")
     station.run(readings(23.0), readings(26.0, seq=1, t0=T0 + 10 * S))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.cli.entering import enter
-from monitor.config import Config
+from monitor.config import load_access
 from monitor.journal import JournalReader
 from monitor.model.errors import TcmError, UnknownName, WireError
 from monitor.model.operator_keys import MAX_ATTACHMENTS
@@ -18,11 +18,12 @@ from tests.unit.test_reload import SETTINGS, loaded
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Config:
-    """A container's, whose daemon does not run."""
+def config(tmp_path: Path) -> Path:
+    """The monitor.toml of a container whose daemon does not run."""
     (tmp_path / "containers").mkdir()
     (tmp_path / "containers" / "C-1.toml").write_text('id = "C-1"\n[[logger]]\nid = "L-1"\n')
-    return loaded(tmp_path, SETTINGS + f'[web]\nlisten = "{HOST}:{free_port()}"\n')
+    loaded(tmp_path, SETTINGS + f'[web]\nlisten = "{HOST}:{free_port()}"\n')
+    return tmp_path / "monitor.toml"
 
 
 UNTIL = {"until": "2027-01-01T00:00:00Z"}
@@ -45,20 +46,20 @@ UNTIL = {"until": "2027-01-01T00:00:00Z"}
         ({"type": "ack", "alert": "\udcff", "container": None}, WireError, "alert: expected an identifier"),
     ],
 )
-def test_what_is_empty_is_not_left_out(config: Config, content: dict[str, Any], error: Any, message: str) -> None:
+def test_what_is_empty_is_not_left_out(config: Path, content: dict[str, Any], error: Any, message: str) -> None:
     """A shell variable that is not set would silence, arm or disarm more than was meant."""
     with pytest.raises(error, match=message):
         enter(config, {"container": "C-1", "by": None, "remark": "", "new": False} | content)
 
 
-def test_what_is_not_given_is_left_out(config: Config) -> None:
+def test_what_is_not_given_is_left_out(config: Path) -> None:
     said = enter(config, {"type": "arm", "container": "C-1", "logger": None, "by": "Rossi", "remark": "", "new": False})
     assert {key: said[key] for key in said.keys() - {"effective_at", "entered_at"}} == {
         "type": "arm", "container": "C-1", "by": "Rossi", "remark": "", "pos": 2,
     }  # fmt: skip
 
 
-def test_files_that_are_not_taken(config: Config, tmp_path: Path) -> None:
+def test_files_that_are_not_taken(config: Path, tmp_path: Path) -> None:
     """Too many, of a name that is no text, a pipe that nobody fills: none of them is kept."""
     file, pipe, odd = tmp_path / "a.txt", tmp_path / "pipe", tmp_path / os.fsdecode(b"\xff.txt")
     for path in (file, odd):
@@ -71,5 +72,6 @@ def test_files_that_are_not_taken(config: Config, tmp_path: Path) -> None:
     ):
         with pytest.raises(TcmError, match=message):
             enter(config, {"type": "open", "container": "C-1", "by": "Rossi"}, files)
-        assert JournalReader(config.state_dir).operators() == [] if config.state_dir.exists() else True
+        state_dir = load_access(config).state_dir
+        assert JournalReader(state_dir).operators() == [] if state_dir.exists() else True
     assert len(enter(config, {"type": "open", "container": "C-1", "by": "Rossi"}, [file] * 16)["attachments"]) == 16

@@ -15,7 +15,7 @@ import pytest
 
 from monitor import API
 from monitor.cli.following import follow
-from monitor.config import Config
+from monitor.config import Access
 from monitor.model.errors import TcmError
 from tests.servers import HOST, free_port
 
@@ -23,7 +23,7 @@ Piece = bytes | int  # what a connection sends before it breaks, or the status t
 
 
 @contextmanager
-def server(*connections: Piece, api: str = API) -> Iterator[tuple[Config, list[str | None]]]:
+def server(*connections: Piece, api: str = API) -> Iterator[tuple[Access, list[str | None]]]:
     """One that answers each request with the next piece; which event each had heard last."""
     left, heard = [*connections], list[str | None]()
 
@@ -50,8 +50,8 @@ def server(*connections: Piece, api: str = API) -> Iterator[tuple[Config, list[s
             thread.join(10)
 
 
-def configured(listen: str) -> Config:
-    return cast(Config, SimpleNamespace(web=SimpleNamespace(listen=listen), state_dir=Path("/nowhere")))
+def configured(listen: str) -> Access:
+    return cast(Access, SimpleNamespace(web=SimpleNamespace(listen=listen), state_dir=Path("/nowhere")))
 
 
 def event(number: int, **document: Any) -> bytes:

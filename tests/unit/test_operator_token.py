@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from monitor.cli.output import ask_daemon
-from monitor.config import Config, WebSettings
+from monitor.config import Access, WebSettings
 from monitor.config.operator_token import make_token, read_token
 from monitor.model.errors import ConfigError, Conflict, NoAnswer, TcmError, UnknownName
 from tests.servers import HOST, free_port
@@ -105,10 +104,9 @@ def answering(answer: Answer) -> Iterator[tuple[int, list[str | None]]]:
             server.shutdown()
 
 
-def config(folder: Path, port: int) -> Config:
+def config(folder: Path, port: int) -> Access:
     """As much of a configuration as a client needs."""
-    web = WebSettings(listen=f"{HOST}:{port}")
-    return cast(Config, SimpleNamespace(web=web, token_file=folder / "operator.token"))
+    return Access(folder / "monitor.toml", folder, WebSettings(listen=f"{HOST}:{port}"))
 
 
 OURS = {"TCM-API": "1", "TCM-Version": "9.9"}

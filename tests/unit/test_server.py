@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,7 +16,7 @@ import uvicorn
 
 from monitor import API, __version__
 from monitor.cli.output import ask_daemon
-from monitor.config import Config
+from monitor.config import Access, WebSettings
 from monitor.model.clock import NS_PER_S, SystemClock
 from monitor.model.errors import TcmError
 from monitor.web import Backend, make_server, server
@@ -112,7 +112,7 @@ def test_who_sends_no_whole_head_is_not_waited_for(port: int) -> None:
 
 def test_a_busy_server_is_known_as_the_daemon(port: int) -> None:
     """Four that say nothing fill it, for a moment."""
-    config = cast(Config, SimpleNamespace(web=SimpleNamespace(listen=f"{HOST}:{port}")))
+    config = Access(Path("monitor.toml"), Path("var"), WebSettings(listen=f"{HOST}:{port}"))
     with sent(port, b""), sent(port, b""), sent(port, b""), sent(port, b""):
         with pytest.raises(
             TcmError, match=f"daemon at http://{HOST}:{port}/api/status answers 503 Service Unavailable"
@@ -197,6 +197,6 @@ def test_lines_left_out_are_counted() -> None:
     ],
 )
 def test_what_a_page_does_not_know_is_refused(port: int, path: str, said: str) -> None:
-    config = cast(Config, SimpleNamespace(web=SimpleNamespace(listen=f"{HOST}:{port}")))
+    config = Access(Path("monitor.toml"), Path("var"), WebSettings(listen=f"{HOST}:{port}"))
     with pytest.raises(TcmError, match=said):
         ask_daemon(config, path)

@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def event(seq: int, full_scale_g: float) -> Usable:
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with what the page speaks of: a state directory, its limits file, and the recordings."""
-    box = {"logger": [{"id": "L-09", "place": "hardware interface, aft"}]}
+    box: dict[str, Any] = {"logger": [{"id": "L-09", "place": "hardware interface, aft"}]}
     Station(tmp_path / "var", rules(JOLT, **box)).run(event(0, 100.0), event(1, 20.0))
     (limits,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "optics.toml").write_text(limits, encoding="utf-8")

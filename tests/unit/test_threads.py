@@ -183,3 +183,27 @@ def test_a_pool_gives_answers_and_errors_and_does_not_wait_for_ever() -> None:
     release.set()
     assert hanging.result(LIMIT_S)
     assert pool.end(LIMIT_S)
+
+
+def test_a_part_that_gives_way_pauses_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it is asked to, and not a moment longer."""
+    monkeypatch.setattr("monitor.threads.GIVEN_WAY_S", LIMIT_S)
+    monkeypatch.setattr("monitor.threads.GIVEN_WAY_MAX_S", LIMIT_S)
+    is_flooded, steps = [False], [0]
+
+    def step() -> bool:
+        steps[0] += 1
+        is_flooded[0] = steps[0] == 3
+        return True
+
+    loop, stopping = Loop("store", step, lambda: IDLE, gives_way=lambda: is_flooded[0]), threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stopping,))
+    thread.start()
+    try:
+        wait_until(lambda: steps[0] == 3, LIMIT_S, "the third step")
+        assert not stopping.wait(0.05)
+        assert steps[0] == 3
+    finally:
+        stopping.set()  # ends the pause too
+        thread.join(LIMIT_S / 2)
+    assert not thread.is_alive()

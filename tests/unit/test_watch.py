@@ -22,7 +22,7 @@ from monitor.config import Rules
 from monitor.consumers import Board, Watch, WatchReader
 from monitor.consumers.results import ResultBook
 from monitor.consumers.saved import SNAPSHOT_VERSION
-from monitor.consumers.watch import MAX_STEP_BYTES, SNAPSHOT_NS
+from monitor.consumers.watch import MAX_STEP_BYTES, SNAPSHOT_NS, STEP_NS
 from monitor.journal import Journal, JournalReader, Page, Place, Usable
 from monitor.model.clock import SystemClock, rfc3339
 from monitor.model.errors import DiskFull, JournalError, TcmError
@@ -659,3 +659,21 @@ def test_alerts_are_published_retained_in_order_and_taken_down_at_the_end(statio
     notify.close()
     again = Board(station.folder, WatchReader(station.folder), SystemClock(), publish)
     assert not again.step()
+
+
+def test_a_slow_step_has_the_next_take_fewer_records(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down to a least number; it doubles again while steps are quick."""
+    station.append(*(readings(20.0, seq=seq) for seq in range(2_000)))
+    taken: list[int] = []
+    write = Watch._write
+
+    def slow(watch: Watch, step: Any) -> None:
+        station.clock.mono += 4 * STEP_NS if len(taken) < 4 else 0
+        taken.append(step.records)
+        write(watch, step)
+
+    monkeypatch.setattr(Watch, "_write", slow)
+    while station.watch.step():
+        pass
+    assert taken[:8] == [500, 125, 40, 40, 40, 80, 160, 320]
+    assert sum(taken) == 2_001
