@@ -2,9 +2,10 @@
 
     python -m benchmarks.ingest     points a second from the broker's backlog into InfluxDB, beside what that server
                                     takes by itself; processor time and memory of the daemon
-    python -m benchmarks.latency    ms from publishing a reading beyond a limit to receiving its alert, beside a plain
-                                    message through the same broker; the same while InfluxDB is away and a backlog is
-                                    caught up with
+    python -m benchmarks.latency    ms from publishing a reading beyond a limit to receiving its alert on MQTT and by
+                                    webhook, beside a plain message through the same broker; the same at half of the
+                                    load that the daemon sustains, while 300 loggers back-fill, amid 10 000 alerts of
+                                    others, among shocks, while InfluxDB is away and while a backlog is caught up with
     python -m benchmarks.outage     InfluxDB away for days: memory, latency, and how fast the backlog goes afterwards
     python -m benchmarks.detect     samples a second that the detector judges, quiet and in a storm, beside a plain loop
                                     over readings that gives the same alerts; state of 10 000 loggers, cost of snapshots

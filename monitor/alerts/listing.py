@@ -6,12 +6,13 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from monitor.alerts.entries import PUBLIC, in_public
-from monitor.alerts.query import AlertQuery
+from monitor.alerts.query import OPEN, AlertQuery
 from monitor.model.alert import stored_alert
 
 _LIST = f"""
 SELECT {PUBLIC} FROM published
-WHERE (:state IS NULL OR state = :state) AND (:container IS NULL OR container GLOB :container)
+WHERE (:state IS NULL OR state = :state OR :state = '{OPEN}' AND state <> 'cleared')
+AND (:container IS NULL OR container GLOB :container)
 AND (:severity IS NULL OR json_extract(body, '$.severity') = :severity)
 AND (:rule IS NULL OR json_extract(body, '$.rule') GLOB :rule) AND (:since_ns IS NULL OR opened_ns >= :since_ns)
 ORDER BY opened_ns DESC, chain LIMIT :limit

@@ -12,12 +12,15 @@ from monitor.model.strict import Severity
 
 MAX_LISTED = 10_000
 MAX_PATTERN = 100  # characters
+OPEN = "open"  # in place of a state: firing or acknowledged
+ASKED_STATES = (OPEN, *STATES)
 
 
 class AlertQuery(NamedTuple):
     """The latest `limit` alerts, by occurrence, for which everything that is given holds.
 
-    `container` and `rule` are globs (* ? [ ]); `since_ns` (ns UTC) is the earliest time of occurrence.
+    `state` is that of an alert or OPEN; `container` and `rule` are globs (* ? [ ]); `since_ns` (ns UTC) is the earliest
+    time of occurrence.
     """
 
     state: str | None = None
@@ -34,7 +37,7 @@ class AlertQuery(NamedTuple):
         if strange:
             raise WireError(f"{strange[0][:MAX_PATTERN]!r}: expected one of the keys {', '.join(KEYS)}")
         return cls(
-            state=_one_of(given, "state", STATES),
+            state=_one_of(given, "state", ASKED_STATES),
             container=_pattern(given, "container"),
             severity=_one_of(given, "severity", get_args(Severity)),
             rule=_pattern(given, "rule"),

@@ -101,9 +101,9 @@ def _told_by(merged: Entry, other: Entry) -> Entry:
 def _news(before: Entry | None, after: Entry) -> Iterator[News]:
     body = after.public()
     if before is None or (after.reopened > before.reopened and after.state == FIRING):
-        yield News(FIRING, body | {"state": FIRING, "cleared_at": None})
-        if after.state == CLEARED:
-            yield News(CLEARED, body)
+        yield News(FIRING, body | {"state": FIRING, "cleared_at": None, "acknowledged": None})
+        if after.state != FIRING:
+            yield News(after.state, body)
     elif body != before.public():
         yield News(MERGED if after.merged_into and not before.merged_into else REVISED, body)
 

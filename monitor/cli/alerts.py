@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Alerts: list, show, acknowledge, watch them.", no_args_is_help=True, rich_markup_mode=None)
 GLOB_SIGNS = set("*?[")
-StateOption = Annotated[str | None, typer.Option(help="Only in this state: firing, acknowledged, cleared.")]
+StateOption = Annotated[
+    str | None, typer.Option(help="Only in this state: firing, acknowledged, cleared; open: any but cleared.")
+]
 SeverityOption = Annotated[str | None, typer.Option(help="Only of this severity: info, warning, alarm.")]
 ContainerOption = Annotated[str | None, typer.Option(help="Only of this container; * stands for any characters.")]
 RuleOption = Annotated[str | None, typer.Option(help="Only of this rule; * stands for any characters.")]

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from monitor.alerts.query import AlertQuery
 from monitor.app import Daemon
+from monitor.cli.status import open_alerts
 from monitor.model.alert import OPEN_STATES, state_after
 from monitor.model.clock import Clock, rfc3339
 
@@ -123,7 +124,7 @@ def headline(daemon: Daemon, clock: Clock) -> str:
     backlog = max(consumer["backlog"] for consumer in status["consumers"].values())
     return (
         f"{rfc3339(now_ns)} ({', '.join(phases)})  {ingest['records']} records, {ingest['records_per_s']:.0f}/s, "
-        f"backlog {backlog}, quarantined {status['quarantined']}, alerts firing {alerts['firing']}"
+        f"backlog {backlog}, quarantined {status['quarantined']}, {open_alerts(alerts)}"
     )
 
 

@@ -62,6 +62,9 @@ def set_(
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check it and show the difference, nothing else.")
     ] = False,
+    is_new: Annotated[
+        bool, typer.Option("--new", help="A profile of this name is not there yet, nor watches anything.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,7 +74,7 @@ def set_(
     """
     from monitor.cli.limits_set import set_limits
 
-    set_limits(config, file, is_dry_run=is_dry_run, as_json=as_json)
+    set_limits(config, file, is_dry_run=is_dry_run, is_new=is_new, as_json=as_json)
 
 
 @app.command("explain")

@@ -5,10 +5,22 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
-from monitor.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, console, load, print_json, say, table, tell
+from monitor.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    ask_daemon,
+    console,
+    load,
+    print_json,
+    say,
+    table,
+    tell,
+)
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -29,7 +41,9 @@ def notify() -> None:
 @app.command("list")
 def list_notifiers(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """The notifiers of the configuration, and which alerts each is told of. Example: tcm notify list"""
-    notifiers = load(config).notifiers
+    loaded = load(config)
+    notifiers = loaded.notifiers
+    _say_unknown(loaded, [each.name for each in notifiers])
     if as_json:
         print_json([_document(each) for each in notifiers])
         return
@@ -64,6 +78,7 @@ def test(
     if settings is None:
         known = ", ".join(each.name for each in loaded.notifiers) or "none are configured"
         raise UnknownName("notify", name, "no such notifier", f"known: {known}")
+    _say_unknown(loaded, [name])
     notification, fault = trial(settings, loaded.rules.instance, SystemClock().now_ns()), ""
     with closing(open_alone(loaded, settings)) as transport:
         try:
@@ -85,9 +100,30 @@ def open_alone(config: Config, settings: NotifierSettings) -> Reachable:
     return open_transport(settings, SystemClock(), config.rules.instance, lambda _: "", lambda _: None)
 
 
+def _say_unknown(config: Config, names: list[str]) -> None:
+    """Say which of these notifiers the running daemon tells nobody by, as it takes them up at its start."""
+    from monitor.model.errors import TcmError
+
+    try:
+        status = ask_daemon(config, "/api/status")
+    except TcmError as error:
+        say(f"tcm: {error}")
+        return
+    known = names if status is None else [each["name"] for each in status["notifiers"]]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        say(
+            f"tcm: the running daemon does not know {', '.join(unknown)} yet and tells nobody by it: restart the daemon"
+        )
+
+
 def _document(settings: NotifierSettings) -> dict[str, Any]:
-    """The settings, defaults written out, times in seconds; the path to a secret, never the secret."""
-    return {key: str(value) if isinstance(value, Path) else value for key, value in settings.model_dump().items()}
+    """The settings, defaults written out, times in seconds; neither a secret nor what follows the host in a URL."""
+    written = {key: str(value) if isinstance(value, Path) else value for key, value in settings.model_dump().items()}
+    if "url" in written:
+        address = urlsplit(written["url"])
+        written["url"] = f"{address.scheme}://{address.netloc}"
+    return written
 
 
 def _place(settings: NotifierSettings) -> str:

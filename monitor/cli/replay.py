@@ -92,7 +92,7 @@ def _show(result: dict[str, Any], against: str | None, *, is_ordered: bool) -> N
     if is_ordered:
         _show_exposure(result["exposure"])
     for line in margin_lines(result["margins"]):
-        print(line)
+        tell(line)
     if result["unjudged"]:
         tell(unjudged_line(result["unjudged"]))
     print(f"{result['readings']} readings, {result['events']} events in {result['seconds']} s")

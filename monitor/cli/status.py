@@ -91,7 +91,7 @@ def _show(document: dict[str, Any]) -> None:
     ingest, journal = document["ingest"], document["journal"]
     out.print(
         f"records {ingest['records']} ({ingest['records_per_s']}/s), queue {ingest['queue']}, "
-        f"quarantined {document['quarantined']}, alerts firing {document['alerts']['firing']}",
+        f"quarantined {document['quarantined']}, {open_alerts(document['alerts'])}",
         highlight=False,
     )
     used, budget = (filesize.decimal(int(n_bytes)) for n_bytes in (journal["used_bytes"], document["budget_bytes"]))
@@ -122,6 +122,12 @@ def _show(document: dict[str, Any]) -> None:
     out.print(loggers)
     if not all(row["registered"] for row in document["loggers"]):
         out.print("* not in the file of its container", highlight=False)
+
+
+def open_alerts(counts: dict[str, int]) -> str:
+    """How many alerts are open, and of how many of these somebody takes care."""
+    seen = counts["acknowledged"]
+    return f"alerts open {counts['firing'] + seen}" + (f" ({seen} acknowledged)" if seen else "")
 
 
 def _containers(containers: dict[str, dict[str, Any]], phases: dict[str, str]) -> Table:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from monitor.config.alerting import AlertmanagerNotifier, Grouped
-from monitor.consumers.followed import AGAIN, Followed, FollowedBook
-from monitor.consumers.following import Following, Seen, Silenced
-from monitor.consumers.grouped import Body, Transition
+from monitor.consumers.followed import AGAIN, TO_ACKNOWLEDGE, Followed, FollowedBook
+from monitor.consumers.following import Body, Following, Seen, Silenced
+from monitor.consumers.grouped import Transition
 from monitor.consumers.outbox import Draft
 from monitor.model.alert import CLEARED, FIRING
 from monitor.model.clock import NS_PER_S
@@ -26,10 +26,8 @@ class DirectPlan:
         self, settings: Grouped | AlertmanagerNotifier, book: FollowedBook, silenced: Silenced, body: Body
     ) -> None:
         self._book, self._body = book, body
-        self.following = Following(settings, book, silenced, is_grouped=False)
+        self.following = Following(settings, book, silenced, body, is_grouped=False)
         self._opening = "firing" if settings.escalate_after_s is None else "escalation"
-        repeat_s = settings.repeat_s if isinstance(settings, Grouped) else None
-        self._repeat_ns = None if repeat_s is None else round(repeat_s * NS_PER_S)
 
     def plan(self, transitions: Sequence[Transition], now_ns: int) -> list[Draft]:
         """What is to be told at `now_ns` (steady time), with these transitions."""
@@ -42,7 +40,7 @@ class DirectPlan:
             if row is not None and row.is_untold:
                 yield self._reason(row), alert
                 self._told(row, now_ns)
-        if self.following.look(now_ns, self._repeat_ns):
+        if self.following.look(now_ns):
             for row in self._book.all_untold(MAX_ALERTS):
                 body = self._body(row.alert)
                 if body is not None:
@@ -52,9 +50,9 @@ class DirectPlan:
     def _reason(self, row: Followed) -> str:
         if not row.told:
             return self._opening
-        if row.state == FIRING and row.told == AGAIN:
+        if row.state in TO_ACKNOWLEDGE and row.told == AGAIN:
             return "repeat"
-        return "changed" if is_same_to_people(row.mark, row.told) else row.state
+        return "changed" if is_same_to_people(row.mark, row.told) else row.mark.partition(" ")[0]
 
     def _told(self, row: Followed, now_ns: int) -> None:
         if row.state == CLEARED:

@@ -6,14 +6,16 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from monitor.model.alert import CLEARED, FIRING
+from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING
 from monitor.notify.grouping import Tally, Window
-from monitor.notify.routing import Key
+from monitor.notify.routing import SEVERITIES, Key
 
 # Why an alert that fires is not told now: by a graver one of the same stream, by an operator, until nobody has
 # acknowledged it for long enough, until all that came late is there.
 COVERED, SILENCED, WAITING, LATE = "covered", "silenced", "waiting", "late"
 AGAIN = "again"  # stands for what was told of an alert that is to be told once more
+OVER = "over"  # state of an event, such as a shock, that nobody has acknowledged
+TO_ACKNOWLEDGE = (FIRING, OVER)
 _UNTOLD = "mark <> told AND held = ''"
 _OF_KEY = f"{_UNTOLD} AND container = ? AND cause = ?"
 _HELD = "held = ? AND held <> ''"  # the index has only rows of which SQLite sees that they are held
@@ -72,9 +74,9 @@ class FollowedBook:
         self._connection.execute("DELETE FROM followed WHERE notifier = ? AND alert = ?", (self._notifier, alert))
 
     def covers(self, alert: str) -> bool:
-        """Whether an open alert that is followed escalates this one."""
-        statement = "SELECT 1 FROM followed WHERE notifier = ? AND escalates = ? AND state <> ?"
-        return self._connection.execute(statement, (self._notifier, alert, CLEARED)).fetchone() is not None
+        """Whether an open alert that is followed, and that nobody silenced, escalates this one."""
+        statement = "SELECT 1 FROM followed WHERE notifier = ? AND escalates = ? AND state <> ? AND held <> ?"
+        return self._connection.execute(statement, (self._notifier, alert, CLEARED, SILENCED)).fetchone() is not None
 
     def tallies(self) -> dict[Key, Tally]:
         """What there is to tell of each container and cause."""
@@ -82,18 +84,26 @@ class FollowedBook:
         rows = self._connection.execute(f"SELECT container, cause, {_TALLY} {untold}", (self._notifier,))
         return {Key(container, cause): Tally(*numbers) for container, cause, *numbers in rows}
 
-    def late(self) -> tuple[Tally, list[Key]]:
-        """What is held as late, and of which containers and causes."""
-        held = (self._notifier, LATE)
-        where = f"FROM followed WHERE notifier = ? AND {_HELD}"
-        tally = Tally(*self._connection.execute(f"SELECT {_TALLY} {where}", held).fetchone())
-        return tally, [Key(*row) for row in self._connection.execute(f"SELECT DISTINCT container, cause {where}", held)]
+    def late_tallies(self) -> dict[Key, Tally]:
+        """What is held as late, of each container and cause."""
+        held = f"FROM followed WHERE notifier = ? AND {_HELD} GROUP BY container, cause"
+        rows = self._connection.execute(f"SELECT container, cause, {_TALLY} {held}", (self._notifier, LATE))
+        return {Key(container, cause): Tally(*numbers) for container, cause, *numbers in rows}
 
-    def late_ns(self) -> tuple[int, int] | None:
-        """When the first and the last of what is held as late was seen, steady time; None when nothing is."""
-        statement = f"SELECT min(since_ns), max(since_ns) FROM followed WHERE notifier = ? AND {_HELD}"
-        first_ns, last_ns = self._connection.execute(statement, (self._notifier, LATE)).fetchone()
-        return None if first_ns is None else (first_ns, last_ns)
+    def late_ns(self) -> tuple[int, int, int | None] | None:
+        """When the first and the last of what is held as late was seen, and the first alarm that fires, None for none.
+
+        In steady time; None when nothing is held.
+        """
+        urgent = f"min(CASE WHEN state = '{FIRING}' AND rank = {len(SEVERITIES) - 1} THEN since_ns END)"
+        statement = f"SELECT min(since_ns), max(since_ns), {urgent} FROM followed WHERE notifier = ? AND {_HELD}"
+        first_ns, last_ns, urgent_ns = self._connection.execute(statement, (self._notifier, LATE)).fetchone()
+        return None if first_ns is None else (first_ns, last_ns, urgent_ns)
+
+    def late(self, key: Key, limit: int) -> list[Followed]:
+        """Of a container and cause what is held as late, the gravest and oldest first, at most `limit` rows."""
+        where = f"{_HELD} AND container = ? AND cause = ? ORDER BY rank DESC, occurred_ns LIMIT ?"
+        return list(self._rows(where, LATE, *key, limit))
 
     def untold(self, key: Key, limit: int = -1) -> list[Followed]:
         """Of a container and cause what there is to tell, the gravest and oldest first, at most `limit` rows."""
@@ -115,8 +125,9 @@ class FollowedBook:
 
     def open_page(self, after: str, limit: int) -> list[str]:
         """Ids of told alerts that are open, in order, `limit` of them behind the id `after`."""
-        statement = "SELECT alert FROM followed WHERE notifier = ? AND alert > ? AND state <> ? AND told <> '' LIMIT ?"
-        return [row[0] for row in self._connection.execute(statement, (self._notifier, after, CLEARED, limit))]
+        where = "notifier = ? AND alert > ? AND state NOT IN (?, ?) AND told <> '' LIMIT ?"
+        values = (self._notifier, after, CLEARED, OVER, limit)
+        return [row[0] for row in self._connection.execute(f"SELECT alert FROM followed WHERE {where}", values)]
 
     def hold(self, rows: list[Followed], why: str) -> None:
         """Hold rows for a reason, "" to hold them no longer."""
@@ -134,11 +145,16 @@ class FollowedBook:
         self._end(_HELD, (LATE,), now_ns)
 
     def repeat(self, upto_ns: int) -> bool:
-        """What fires and was told last at `upto_ns` or before is to be told again, with all others of its key."""
-        firing = "notifier = ?1 AND state = ?3 AND mark = told AND held = ''"
-        due = f"SELECT container, cause FROM followed WHERE {firing} AND told_ns <= ?2"
-        statement = f"UPDATE followed SET told = ?4 WHERE {firing} AND (container, cause) IN ({due})"
-        return self._connection.execute(statement, (self._notifier, upto_ns, FIRING, AGAIN)).rowcount > 0
+        """What was told last at `upto_ns` or before and nobody acknowledged is told again, with all of its key."""
+        waiting = "notifier = ?1 AND state IN (?3, ?4) AND mark = told AND held = ''"
+        due = f"SELECT container, cause FROM followed WHERE {waiting} AND told_ns <= ?2"
+        statement = f"UPDATE followed SET told = ?5 WHERE {waiting} AND (container, cause) IN ({due})"
+        return self._connection.execute(statement, (self._notifier, upto_ns, *TO_ACKNOWLEDGE, AGAIN)).rowcount > 0
+
+    def forget_events(self, upto_ns: int) -> None:
+        """Nobody is reminded any more of events that were reported at `upto_ns` (steady time) or before."""
+        statement = "DELETE FROM followed WHERE notifier = ? AND state = ? AND since_ns <= ?"
+        self._connection.execute(statement, (self._notifier, OVER, upto_ns))
 
     def windows(self) -> dict[Key, Window]:
         """The windows that go on."""
@@ -178,10 +194,13 @@ class FollowedBook:
 
 
 # In the order of Tally's fields.
+_IS_OPENED = f"(told <> '{AGAIN}' AND (told = '' OR state = '{FIRING}'))"
 _TALLY = f"""
-    coalesce(max(rank), 0), coalesce(sum(state <> '{CLEARED}'), 0),
-    coalesce(sum(told <> '{AGAIN}' AND (told = '' OR state = '{FIRING}')), 0),
-    coalesce(sum(told <> '' AND state = '{CLEARED}'), 0),
-    coalesce(sum(told <> '' AND state = 'acknowledged'), 0),
-    coalesce(sum(told = '{AGAIN}' AND state = '{FIRING}'), 0)
-"""
+    coalesce(max(CASE WHEN {_IS_OPENED} THEN rank END), max(rank)),
+    sum(state NOT IN ('{CLEARED}', '{OVER}')),
+    sum({_IS_OPENED}),
+    sum(told NOT IN ('', '{AGAIN}') AND state IN ('{CLEARED}', '{OVER}') OR told = '{AGAIN}' AND state = '{CLEARED}'),
+    sum(told <> '' AND state = '{ACKNOWLEDGED}'),
+    sum(told = '{AGAIN}' AND state IN ('{FIRING}', '{OVER}')),
+    sum({_IS_OPENED} AND mark GLOB '* 0 *')
+"""  # a mark has how often the alert opened again

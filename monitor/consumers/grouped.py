@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from monitor.config.alerting import Grouped
 from monitor.consumers.followed import LATE, Followed, FollowedBook
-from monitor.consumers.following import Following, Seen, Silenced
+from monitor.consumers.following import Body, Following, Seen, Silenced
 from monitor.consumers.outbox import Draft
 from monitor.model.alert import FIRING
 from monitor.model.clock import NS_PER_S
@@ -30,9 +30,9 @@ from monitor.notify.titles import title_of
 
 QUIET_NS = 30 * NS_PER_S  # nothing more came late for so long: the summary goes out
 MAX_COLLECTED_NS = 600 * NS_PER_S  # or after so long, whatever still comes
+MAX_URGENT_NS = 120 * NS_PER_S  # or so long after an alarm that still fires
 
 Transition = tuple[int, int, Alert]  # number, time in ns UTC, the alert as it was then
-Body = Callable[[str], Alert | None]  # the alert of an id as it stands
 
 
 class GroupedPlan:
@@ -40,15 +40,14 @@ class GroupedPlan:
 
     def __init__(self, settings: Grouped, book: FollowedBook, silenced: Silenced, body: Body) -> None:
         self._settings, self._book, self._body = settings, book, body
-        self.following = Following(settings, book, silenced, is_grouped=True)
+        self.following = Following(settings, book, silenced, body, is_grouped=True)
         self._base_ns = round(settings.window_s * NS_PER_S)
-        self._repeat_ns = None if settings.repeat_s is None else round(settings.repeat_s * NS_PER_S)
         self._begun, self._ended = Budget(MAX_BEGUN, self._base_ns), Budget(MAX_ENDED, self._base_ns)
 
     def plan(self, transitions: Sequence[Transition], now_ns: int) -> list[Draft]:
         """What is to be told at `now_ns` (steady time), with these transitions."""
         latest = self._take(transitions, now_ns)
-        if not self.following.look(now_ns, self._repeat_ns) and not transitions:
+        if not self.following.look(now_ns) and not transitions:
             return []
         drafts = self._late(latest, now_ns)
         tellings = self._due(now_ns)
@@ -104,10 +103,8 @@ class GroupedPlan:
         now_ns: int,
     ) -> list[Draft]:
         """One notification of one or several keys, each of which has its next window."""
-        rows: list[Followed] = []
-        for key in telling.keys:
-            rows += self._book.untold(key, MAX_ALERTS - len(rows))
-        alerts = self._bodies(rows, latest)
+        told = {key: tallies[key] for key in telling.keys}
+        alerts = self._bodies(_shown(told, self._book.untold), latest)
         widest_ns = 0
         for key in telling.keys:
             window = following_window(windows.get(key), telling, tallies[key], self._base_ns, now_ns)
@@ -115,21 +112,30 @@ class GroupedPlan:
             self._book.open_window(key, window)
             self._book.told(key, now_ns)
         (self._begun if telling.is_first else self._ended).spend(now_ns)
-        tally = total(tallies[key] for key in telling.keys)
+        tally = total(told.values())
         is_flood = not telling.is_first and widest_ns > FLOOD * self._base_ns
-        reason = reason_of(tally, is_flood=is_flood, is_escalation=self._settings.escalate_after_s is not None)
+        is_escalation = self._settings.escalate_after_s is not None
+        reason = reason_of(tally, is_first=telling.is_first, is_flood=is_flood, is_escalation=is_escalation)
         return self._draft(reason, telling.keys, tally, alerts, widest_ns)
 
     def _late(self, latest: dict[str, Alert], now_ns: int) -> list[Draft]:
         """The summary of what came late, once no more of it comes."""
         seen_ns = self._book.late_ns()
-        if seen_ns is None or (now_ns - seen_ns[1] < QUIET_NS and now_ns - seen_ns[0] < MAX_COLLECTED_NS):
+        if seen_ns is None:
+            return []
+        first_ns, last_ns, urgent_ns = seen_ns
+        due_ns = min(
+            last_ns + QUIET_NS, first_ns + MAX_COLLECTED_NS, (urgent_ns or first_ns + MAX_COLLECTED_NS) + MAX_URGENT_NS
+        )
+        if now_ns < due_ns:
             return []
         self.following.hush(self._book.held(LATE, now_ns))
-        tally, keys = self._book.late()
-        alerts = self._bodies(self._book.held(LATE, now_ns, MAX_ALERTS), latest)
+        tallies = self._book.late_tallies()
+        if not tallies:
+            return []
+        alerts = self._bodies(_shown(tallies, self._book.late), latest)
         self._book.told_late(now_ns)
-        return self._draft("late", keys, tally, alerts, 0)
+        return self._draft("late", list(tallies), total(tallies.values()), alerts, 0)
 
     def _bodies(self, rows: Iterable[Followed], latest: dict[str, Alert]) -> list[Alert]:
         bodies = (latest.get(row.alert) or self._body(row.alert) for row in rows)
@@ -152,3 +158,12 @@ class GroupedPlan:
                 alerts,
             )
         ]
+
+
+def _shown(tallies: dict[Key, Tally], rows_of: Callable[[Key, int], list[Followed]]) -> list[Followed]:
+    """The rows that a notification has in full: of each container and cause some, whatever floods."""
+    rows: list[Followed] = []
+    keys = sorted(tallies, key=lambda key: (-tallies[key].rank, tallies[key].alerts))
+    for number, key in enumerate(keys[:MAX_ALERTS]):
+        rows += rows_of(key, max((MAX_ALERTS - len(rows)) // (min(len(keys), MAX_ALERTS) - number), 1))
+    return rows

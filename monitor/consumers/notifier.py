@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from monitor.config.alerting import AlertmanagerNotifier, NotifierSettings
 from monitor.consumers.direct import DirectPlan, RefreshedPlan
-from monitor.consumers.followed import FollowedBook
+from monitor.consumers.followed import LATE, FollowedBook
 from monitor.consumers.grouped import GroupedPlan, Transition
 from monitor.consumers.notify_file import NotifyFile
 from monitor.consumers.outbox import Backoff, Outbox
+from monitor.consumers.owed import Owed
 from monitor.consumers.silences import Silences
 from monitor.consumers.watch import WatchReader
 from monitor.model.clock import NS_PER_S, Clock, rfc3339
 from monitor.model.condition import GATEWAY, NOTIFIER_FAILING, NOTIFIER_REFUSED, Condition
 from monitor.model.errors import TcmError
 from monitor.model.progress import Progress
-from monitor.notify.notification import Notification, Refused, Transport
+from monitor.notify.notification import Notification, NotTaken, PartlyTaken, Refused, Transport
 
 MAX_BATCH = 500  # transitions; some 20 ms
 MAX_SEND_S = 60  # connecting, a mail with its picture, the answer
@@ -57,6 +59,7 @@ class Notifier:
         self._book, self._outbox = FollowedBook(file.connection, self.name), Outbox(file.connection, self.name)
         self._plan = _plan_for(settings, self._book, self, reader)
         self._backoff = Backoff()
+        self._owed = Owed()
         self._refusals = 0
         self._refused: tuple[int, str] | None = None  # when the last one was set aside, steady time, and why
         self._failing_since_ns: int | None = None
@@ -64,7 +67,7 @@ class Notifier:
         self._unkept = 0  # number of what the receiver has, and the disk had no room to note it
         self.problem = ""
         with file.writing() as connection:
-            self.pos, known_ns, self._joined = self._begin(connection)
+            self.pos, known_ns, self._joined = self._begin(connection, routes_of(settings))
             row = connection.execute("SELECT taken, refused FROM notifiers WHERE name = ?", (self.name,)).fetchone()
             self._counts: tuple[int, int] = row
             self._first, self._waiting = self._outbox.first(), self._outbox.waiting()
@@ -83,7 +86,7 @@ class Notifier:
         if self._first is None:
             if not did:
                 self._file.idle()
-            return did
+            return did or self._send_owed()
         return self._send(*self._first)
 
     @property
@@ -95,8 +98,12 @@ class Notifier:
         """That the receiver is not reached, or refused something; any thread may ask."""
         found, now_ns = [], self._clock.mono_ns()
         since_ns, refused, problem = self._failing_since_ns, self._refused, self.problem
+        owed_ns = self._owed.since_ns
         if since_ns is not None and now_ns - since_ns > FAILING_NS:
             text = f"notifier {self.name} tells nobody: {problem}; what it has to tell waits"
+            found.append(Condition(NOTIFIER_FAILING, GATEWAY, self.name, text))
+        elif owed_ns is not None and now_ns - owed_ns > FAILING_NS:
+            text = f"notifier {self.name} does not tell everybody: {self._owed.problem}"
             found.append(Condition(NOTIFIER_FAILING, GATEWAY, self.name, text))
         if refused is not None and now_ns - refused[0] < REFUSED_TOLD_NS:
             text = f"notifier {self.name}: the receiver refused a notification for good, it is set aside: {refused[1]}"
@@ -112,13 +119,14 @@ class Notifier:
     def document(self, last_transition: int) -> dict[str, Any]:
         """How far it is, for the status document; from memory alone, any thread may ask."""
         since_ns, (taken, refused) = self._failing_since_ns, self._counts
+        since_ns = self._owed.since_ns if since_ns is None else since_ns
         return {
             "name": self.name,
             "kind": self.kind,
             "pos": self.pos,
             "backlog": max(last_transition - self.pos, 0) + self._waiting,
             "failing_since": None if since_ns is None else rfc3339((self._origin_ns + since_ns) // NS_PER_S * NS_PER_S),
-            "problem": self.problem,
+            "problem": self.problem or self._owed.problem,
             "told": taken,
             "refused": refused,
         }
@@ -127,26 +135,33 @@ class Notifier:
         """End what is being sent and give the connection back; any thread may call it."""
         self._transport.close()
 
-    def is_silenced(self, alert: Mapping[str, Any]) -> bool:
-        """Whether an operator silenced an alert now."""
-        return self._silences.silenced_by(alert, self._clock.now_ns()) is not None
+    def silenced_ns(self, alert: Mapping[str, Any]) -> int | None:
+        """Since when (UTC) an operator has silenced an alert, None where nobody has."""
+        silence = self._silences.silenced_by(alert, self._clock.now_ns())
+        return None if silence is None else silence.effective_ns
 
-    def _begin(self, connection: sqlite3.Connection) -> tuple[int, int, str | None]:
+    def _begin(self, connection: sqlite3.Connection, routes: str) -> tuple[int, int, str | None]:
         """Cursor, known_ns and joined as the file has them.
 
         Who is new, or counted in another watch.db, begins with what is open now: nothing of that is followed yet, and
-        what was reported until now may have been told.
+        what was reported until now may have been told. Who is told of other alerts than before looks at what is open.
         """
         self._book.rewind(self._now_ns())
         query = "SELECT watch_id, pos, known_ns, joined FROM notifiers WHERE name = ?"
         row = connection.execute(query, (self.name,)).fetchone()
-        if row is not None and row[0] == self._reader.identity:
+        before = connection.execute("SELECT routes FROM routes WHERE notifier = ?", (self.name,)).fetchone()
+        connection.execute("INSERT OR REPLACE INTO routes VALUES(?, ?)", (self.name, routes))
+        is_same = row is not None and row[0] == self._reader.identity
+        if is_same and before == (routes,):
             return row[1], row[2], row[3]
-        if row is not None:
-            log.warning("watch.db is another than before: notifier %s begins with what is open now", self.name)
-        for table in ("followed", "windows"):
-            connection.execute(f"DELETE FROM {table} WHERE notifier = ?", (self.name,))
-        begun = (self._reader.book.last_transition(), self._clock.now_ns(), "")
+        begun = (row[1] if is_same else self._reader.book.last_transition(), self._clock.now_ns(), "")
+        if is_same:  # what is followed is told of as before
+            self._book.hold(self._book.held(LATE, self._now_ns()), "")  # `_joined` collects only for people
+        else:
+            if row is not None:
+                log.warning("watch.db is another than before: notifier %s begins with what is open now", self.name)
+            for table in ("followed", "windows"):
+                connection.execute(f"DELETE FROM {table} WHERE notifier = ?", (self.name,))
         statement = (
             "INSERT INTO notifiers VALUES(?, ?, ?, ?, ?, 0, 0) ON CONFLICT(name) DO UPDATE SET "
             "watch_id = excluded.watch_id, pos = excluded.pos, known_ns = excluded.known_ns, joined = excluded.joined"
@@ -182,25 +197,48 @@ class Notifier:
         return [(self.pos, now_ns, alert) for alert in self._reader.book.open_page(self._joined, MAX_BATCH)]
 
     def _send(self, number: int, notification: Notification) -> bool:
-        try:
-            if self._unkept != number:
-                self._sending_since_ns = self._clock.mono_ns()
-                self._transport.send(notification)
-            self._unkept = number
-            refusal = ""
-        except Refused as error:
-            self._failed(str(error))
-            self._refusals += 1
-            if self._refusals < MAX_REFUSALS:
-                return False
+        refusal = ""
+        error = self._tell(notification) if self._unkept != number else None
+        if isinstance(error, PartlyTaken):
+            log.warning("notifier %s: %s", self.name, error)
+            self._owed.add(notification, str(error), self._clock.mono_ns())
+        elif error is not None:
             refusal = str(error)
-        except (TcmError, OSError) as error:  # NotTaken, or what a transport did not foresee
-            self._failed(str(error))
-            return False
-        finally:
-            self._sending_since_ns = None
+            self._failed(refusal)
+            self._refusals += isinstance(error, Refused)
+            if not isinstance(error, Refused) or self._refusals < MAX_REFUSALS:
+                return False
+        elif self._unkept != number:
+            self._owed.all_told()
+        if not refusal:
+            self._unkept = number
         self._settle(number, refusal)
         return True
+
+    def _send_owed(self) -> bool:
+        """Send what not everybody has to the others; whether all have it now."""
+        notification = self._owed.due(self._clock.mono_ns())
+        if notification is None:
+            return False
+        error = self._tell(notification)
+        self._owed.sent(error, self._clock.mono_ns())
+        return error is None
+
+    def _tell(self, notification: Notification) -> TcmError | None:
+        """Send it once; why it was not taken, None when it was."""
+        self._sending_since_ns = self._clock.mono_ns()
+        try:
+            self._transport.send(notification)
+        except TcmError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - what one transport did not foresee stops nothing else
+            name = type(error).__name__  # alone: the text may hold a secret
+            if not self.problem:
+                log.error("notifier %s: %s\n%s", self.name, name, "".join(traceback.format_tb(error.__traceback__)))
+            return NotTaken("notify", self.name, name, "its log line says where it came from")
+        finally:
+            self._sending_since_ns = None
+        return None
 
     def _settle(self, number: int, refusal: str) -> None:
         """The first of the outbox is taken, or refused for good; the next one follows."""
@@ -233,10 +271,17 @@ class Notifier:
         return self._origin_ns + self._clock.mono_ns()
 
 
+def routes_of(settings: NotifierSettings) -> str:
+    """Of which alerts a notifier is told, and whether of each by itself, as text that differs where that does."""
+    is_direct = not getattr(settings, "window_s", 0)
+    told = (settings.severities, settings.containers, settings.rules, settings.parties, settings.phases, is_direct)
+    return repr(told)
+
+
 def _plan_for(
     settings: NotifierSettings, book: FollowedBook, notifier: Notifier, reader: WatchReader
 ) -> GroupedPlan | DirectPlan:
     if isinstance(settings, AlertmanagerNotifier):
-        return RefreshedPlan(settings, book, notifier.is_silenced, reader.book.body)
+        return RefreshedPlan(settings, book, notifier.silenced_ns, reader.book.body)
     plan = GroupedPlan if settings.window_s else DirectPlan
-    return plan(settings, book, notifier.is_silenced, reader.book.body)
+    return plan(settings, book, notifier.silenced_ns, reader.book.body)

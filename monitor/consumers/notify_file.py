@@ -12,13 +12,15 @@ from monitor.consumers.cursors import COUNTED_TABLE
 from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
 
 # followed: the alerts that a notifier tells of, until it has told their end. `mark` is what there is to tell of one,
-# `told` what was; `held` why it is not told now. outbox: what is told and not taken yet; refused: what never will be.
+# `told` what was; `held` why it is not told now.
+# routes: of which alerts a notifier is told; outbox: what is told and not taken yet; refused: what never will be.
 NOTIFY_TABLES = f"""
 CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, n INTEGER NOT NULL);
 {COUNTED_TABLE}
 CREATE TABLE IF NOT EXISTS notifiers(
     name TEXT PRIMARY KEY, watch_id TEXT NOT NULL, pos INTEGER NOT NULL, known_ns INTEGER NOT NULL,
     joined TEXT, taken INTEGER NOT NULL, refused INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS routes(notifier TEXT PRIMARY KEY, routes TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS followed(
     notifier TEXT NOT NULL, alert TEXT NOT NULL, container TEXT NOT NULL, cause TEXT NOT NULL, rule TEXT NOT NULL,
     logger TEXT NOT NULL, channel TEXT NOT NULL, rank INTEGER NOT NULL, occurred_ns INTEGER NOT NULL, escalates TEXT,
@@ -27,7 +29,7 @@ CREATE TABLE IF NOT EXISTS followed(
 CREATE INDEX IF NOT EXISTS followed_untold ON followed(notifier, container, cause, rank DESC, occurred_ns)
     WHERE mark <> told AND held = '';
 CREATE INDEX IF NOT EXISTS followed_held ON followed(notifier, held, since_ns) WHERE held <> '';
-CREATE INDEX IF NOT EXISTS followed_firing ON followed(notifier, told_ns) WHERE state = 'firing' AND mark = told;
+CREATE INDEX IF NOT EXISTS followed_told ON followed(notifier, told_ns) WHERE mark = told;
 CREATE INDEX IF NOT EXISTS followed_escalates ON followed(notifier, escalates) WHERE escalates IS NOT NULL;
 CREATE TABLE IF NOT EXISTS windows(
     notifier TEXT NOT NULL, container TEXT NOT NULL, cause TEXT NOT NULL, due_ns INTEGER NOT NULL,
@@ -39,7 +41,7 @@ CREATE TABLE IF NOT EXISTS refused(
     n INTEGER PRIMARY KEY, notifier TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, at_ns INTEGER NOT NULL,
     reason TEXT NOT NULL);
 """
-OF_NOTIFIERS = ("notifiers", "followed", "windows", "outbox", "refused")
+OF_NOTIFIERS = ("notifiers", "routes", "followed", "windows", "outbox", "refused")
 
 
 class NotifyFile:

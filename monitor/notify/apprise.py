@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,13 +12,12 @@ from typing import Any
 from monitor.config.alerting import AppriseNotifier
 from monitor.model.errors import ConfigError
 from monitor.model.extras import how_to_install
-from monitor.notify.notification import Notification, NotTaken
+from monitor.notify.notification import Notification, NotTaken, PartlyTaken
+from monitor.notify.said import CAUSE_MAX, said, secret_parts
 from monitor.notify.text import subject, text
 
 MAX_SERVICES = 5  # of one notifier: each may take 8 s, one after the other
-CAUSE_MAX = 300  # characters of what Apprise says that are passed on
-SECRET_MIN = 4  # characters of a part of a URL that is hidden wherever it appears
-_SEPARATORS = re.compile(r"[/:@?&=,;]+")
+MAX_BEGUN = 64  # notifications that not every service has
 _TYPES = {"alarm": "failure", "warning": "warning", "info": "info"}  # by severity; what ended is a success
 
 
@@ -32,24 +30,25 @@ class Apprise:
     def __init__(self, settings: AppriseNotifier, marking_of: Callable[[str], str]) -> None:
         self.place, self._marking_of = settings.name, marking_of
         self._services = _services(settings)
-        self._told: tuple[str, set[int]] = ("", set())  # a notification, and which services have it
+        self._told: dict[str, set[int]] = {}  # which services have a notification, until all have it
         self._is_closed = False
 
     def send(self, notification: Notification) -> None:
-        """Return once every service has taken it; NotTaken else."""
-        if self._told[0] != notification.id:
-            self._told = notification.id, set()
-        told, faults = self._told[1], []
-        for number, (url, service) in enumerate(self._services):
-            if number in told:
-                continue
-            fault = self._tell(url, service, notification)
+        """Return once every service has taken it; NotTaken or PartlyTaken else."""
+        told, faults = self._told.setdefault(notification.id, set()), []
+        if len(self._told) > MAX_BEGUN:
+            del self._told[next(iter(self._told))]  # the oldest
+        wanted = [number for number in range(len(self._services)) if number not in told]
+        for number in wanted:
+            fault = self._tell(*self._services[number], notification)
             if fault:
                 faults.append(fault)
             else:
                 told.add(number)
-        if faults:
-            raise NotTaken("notify: apprise", self.place, "; ".join(faults)[:CAUSE_MAX])
+        if faults:  # who ends has to tell the others after the next start
+            kind = PartlyTaken if len(faults) < len(wanted) and not self._is_closed else NotTaken
+            raise kind("notify: apprise", self.place, "; ".join(faults)[:CAUSE_MAX])
+        del self._told[notification.id]
 
     def reach(self) -> None:
         """Return: Apprise cannot ask a service without telling somebody; that its URLs can be read is known by now."""
@@ -63,9 +62,14 @@ class Apprise:
         is_over = notification.reason == "cleared" and not notification.firing
         kind = "success" if is_over else _TYPES[notification.severity]
         body, title = text(notification, self._marking_of), subject(notification)
-        with _words() as said:
-            is_told = not self._is_closed and service.notify(body=body, title=title, notify_type=kind)
-        return "" if is_told else f"{service.service_name} did not take it: {_hidden(url, ' '.join(said))}"
+        with _words() as words:
+            try:
+                is_told = not self._is_closed and service.notify(body=body, title=title, notify_type=kind)
+            except Exception as error:  # noqa: BLE001 - one service's plugin, of others' making, keeps nothing from the rest
+                is_told = False
+                words.append(type(error).__name__)
+        hidden = secret_parts(url.partition(":")[2])
+        return "" if is_told else f"{service.service_name} did not take it: {said(' '.join(words), hidden)}"
 
 
 def _services(settings: AppriseNotifier) -> list[tuple[str, Any]]:
@@ -90,25 +94,17 @@ def _services(settings: AppriseNotifier) -> list[tuple[str, Any]]:
 @contextmanager
 def _words() -> Iterator[list[str]]:
     """What Apprise says meanwhile in this thread, which it only tells its logger."""
-    said: list[str] = []
+    words: list[str] = []
     me = threading.get_ident()
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if record.thread == me:
-                said.append(record.getMessage())
+                words.append(record.getMessage())
 
     logger, listener = logging.getLogger("apprise"), Listener(logging.WARNING)
     logger.addHandler(listener)
     try:
-        yield said
+        yield words
     finally:
         logger.removeHandler(listener)
-
-
-def _hidden(url: str, said: str) -> str:
-    """What was said, cut short, without any part of the URL but its scheme."""
-    for part in sorted(_SEPARATORS.split(url)[1:], key=len, reverse=True):
-        if len(part) >= SECRET_MIN:
-            said = said.replace(part, "***")
-    return " ".join(said.split())

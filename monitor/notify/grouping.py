@@ -14,17 +14,20 @@ from typing import NamedTuple
 
 from monitor.config.alerting import MAX_WINDOW_S
 from monitor.model.clock import NS_PER_S
-from monitor.notify.routing import Key
+from monitor.notify.routing import SEVERITIES, Key
 
 MAX_BEGUN = 10  # notifications that begin within a window
+KEPT_FOR_ALARMS = 3  # of those: warnings never take all
 MAX_ENDED = 10  # that tell of what waited for a window's end, the collective among them
+NOTHING_OPENED = -1  # rank of a window in which only ends and acknowledgements were told
 FLOOD = 2  # times the configured window: what waits for longer is a flood
 
 
 class Tally(NamedTuple):
-    """What there is to tell, as numbers of alerts: `rank` of the gravest, `going_on` of them are open now.
+    """What there is to tell, as numbers of alerts: `going_on` of them are open now.
 
-    Each was `opened` (told for the first time, or again after its end), `cleared`, `acknowledged` or `repeated`.
+    Each was `opened` (told for the first time, or again after its end), `cleared`, `acknowledged` or `repeated`;
+    `fresh` of those that opened never did before. `rank` is of the gravest that opened, of all where none did.
     """
 
     rank: int = 0
@@ -33,6 +36,7 @@ class Tally(NamedTuple):
     cleared: int = 0
     acknowledged: int = 0
     repeated: int = 0
+    fresh: int = 0
 
     @property
     def alerts(self) -> int:
@@ -75,22 +79,32 @@ class Budget:
 
 def total(tallies: Iterable[Tally]) -> Tally:
     """Several tallies as one."""
-    rank, sums = 0, [0] * 5
-    for tally in tallies:
-        rank = max(rank, tally.rank)
-        sums = [one + other for one, other in zip(sums, tally[1:], strict=True)]
-    return Tally(rank, *sums)
+    found = list(tallies)
+    sums = [sum(numbers) for numbers in zip(*(tally[1:] for tally in found), strict=True)]
+    opened = [tally for tally in found if tally.opened]
+    return Tally(max(tally.rank for tally in opened or found), *sums)
 
 
 def firsts(waiting: Mapping[Key, Tally], windows: Mapping[Key, Window], left: int) -> tuple[list[Telling], list[Key]]:
     """What is told at once, `left` at most, and the keys that no notification is left for, though they have no window.
 
-    The gravest go first.
+    The gravest go first, and some are left for alarms.
     """
-    found = [key for key, tally in waiting.items() if key not in windows or tally.rank > windows[key].rank]
+    found = [key for key, tally in waiting.items() if _is_urgent(tally, windows.get(key))]
     found.sort(key=lambda key: -waiting[key].rank)
-    overflow = [key for key in found[left:] if key not in windows]
-    return [Telling((key,), is_first=True) for key in found[:left]], overflow
+    alarms = sum(waiting[key].rank == len(SEVERITIES) - 1 for key in found)
+    count = min(left, max(alarms, left - KEPT_FOR_ALARMS))
+    overflow = [key for key in found[count:] if key not in windows]
+    return [Telling((key,), is_first=True) for key in found[:count]], overflow
+
+
+def _is_urgent(tally: Tally, window: Window | None) -> bool:
+    """Whether something is told within the window, where there is one."""
+    if window is None:
+        return True
+    if window.rank == NOTHING_OPENED:
+        return tally.fresh > 0
+    return tally.opened > 0 and tally.rank > window.rank
 
 
 def lasts(
@@ -114,16 +128,17 @@ def lasts(
 
 def following_window(before: Window | None, telling: Telling, tally: Tally, base_ns: int, now_ns: int) -> Window:
     """The window of a key once it is told: one that goes on stays, and where more alerts opened it is twice as wide."""
+    rank = tally.rank if tally.opened else NOTHING_OPENED
     if before is None:
-        return Window(now_ns + base_ns, base_ns, tally.rank)
+        return Window(now_ns + base_ns, base_ns, rank)
     if telling.is_first:
-        return before._replace(rank=tally.rank)
+        return before._replace(rank=rank)
     width_ns = min(2 * before.width_ns, MAX_WINDOW_S * NS_PER_S) if tally.opened else base_ns
-    return Window(now_ns + width_ns, width_ns, tally.rank)
+    return Window(now_ns + width_ns, width_ns, rank)
 
 
-def reason_of(tally: Tally, *, is_flood: bool = False, is_escalation: bool = False) -> str:
-    """Why people are told."""
+def reason_of(tally: Tally, *, is_first: bool, is_flood: bool, is_escalation: bool) -> str:
+    """Why people are told; `is_first`: at once."""
     if not tally.opened:
         kinds = [kind for kind in ("cleared", "acknowledged", "repeated") if getattr(tally, kind)]
         return kinds[0].replace("repeated", "repeat") if len(kinds) == 1 else "group"
@@ -131,4 +146,4 @@ def reason_of(tally: Tally, *, is_flood: bool = False, is_escalation: bool = Fal
         return "flood"
     if is_escalation:
         return "escalation"
-    return "firing" if tally.alerts == 1 else "group"
+    return "firing" if is_first or tally.alerts == 1 else "group"

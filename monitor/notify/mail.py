@@ -20,15 +20,16 @@ from monitor.deadline import Connections, within
 from monitor.model.alert import OPEN_STATES
 from monitor.model.clock import NS_PER_S
 from monitor.model.errors import TcmError
-from monitor.notify.notification import Notification, NotTaken, Refused
+from monitor.notify.notification import Notification, NotTaken, PartlyTaken, Refused
 from monitor.notify.picture import Pictures
 from monitor.notify.routing import rank_of
+from monitor.notify.said import CAUSE_MAX, said
 from monitor.notify.text import subject, text
 from monitor.notify.tls import tls_context
 
 ANSWER_S = 10.0  # for each word of the server
 SESSION_S = 30.0  # for all of them and the mail
-CAUSE_MAX = 300  # characters of a server's answer that are passed on
+MAX_BEGUN = 64  # mails that not everybody has; one with its picture has some 100 kB
 FINAL = range(500, 600)  # what SMTP never takes
 T = TypeVar("T")
 Answers = dict[str, tuple[int, bytes]]  # by recipient
@@ -39,7 +40,6 @@ Evidence = Callable[[dict[str, Any]], dict[str, Any] | None]
 class _UnderWay:
     """A notification that not everybody has yet."""
 
-    id: str
     mail: EmailMessage
     wanted: list[str]
 
@@ -56,18 +56,20 @@ class Mail:
         self._tls = None if settings.security == "none" else tls_context(settings.ca_file)
         self.place = f"{settings.host}:{settings.tcp_port}"
         self._connections, self._pictures = Connections(), Pictures()
-        self._under_way: _UnderWay | None = None  # drawn once, and sent again to those only who have not got it
+        self._begun: dict[str, _UnderWay] = {}  # by id: drawn once, and sent again to those only who have not got it
 
     def send(self, notification: Notification) -> None:
-        """Return once the server has taken it for all recipients; NotTaken or Refused else."""
-        now = self._under_way
-        if now is None or now.id != notification.id:
-            now = self._under_way = _UnderWay(notification.id, self.message(notification), list(self._settings.to))
+        """Return once the server has taken it for all recipients; NotTaken, PartlyTaken or Refused else."""
+        now = self._begun.get(notification.id)
+        if now is None:
+            now = self._begun[notification.id] = _UnderWay(self.message(notification), list(self._settings.to))
+            if len(self._begun) > MAX_BEGUN:
+                del self._begun[next(iter(self._begun))]  # the oldest
         refused = self._in_session(lambda server: _hand_over(server, now.mail, self._settings.sender, now.wanted))
-        now.wanted = list(refused)
+        wanted, now.wanted = now.wanted, list(refused)
         if refused:
-            self._fail_for(refused)
-        self._under_way = None
+            self._fail_for(refused, is_taken_by_some=len(refused) < len(wanted))
+        del self._begun[notification.id]
 
     def reach(self) -> None:
         """Return when the server takes the login; nothing is sent. NotTaken else."""
@@ -134,19 +136,22 @@ class Mail:
             return _TlsSession(add, host, port, timeout=ANSWER_S, context=self._tls)
         return _Session(add, host, port, timeout=ANSWER_S)
 
-    def _fail_for(self, refused: Answers) -> NoReturn:
+    def _fail_for(self, refused: Answers, *, is_taken_by_some: bool) -> NoReturn:
         """Say who did not get it; those who did will not get it again."""
-        said = "; ".join(f"{address}: {code} {_line(answer)}" for address, (code, answer) in refused.items())
+        cause = "; ".join(f"{address}: {code} {self._line(answer)}" for address, (code, answer) in refused.items())
         is_final = all(code in FINAL for code, _ in refused.values())
-        raise (Refused if is_final else NotTaken)("notify: mail", self.place, said[:CAUSE_MAX], "check the addresses")
+        kind = PartlyTaken if is_taken_by_some else Refused if is_final else NotTaken
+        raise kind("notify: mail", self.place, cause[:CAUSE_MAX], "check the addresses")
 
     def _said(self, error: Exception) -> str:
         """Why, in the server's words, without the password."""
         if isinstance(error, smtplib.SMTPResponseException):
-            said = f"{error.smtp_code} {_line(error.smtp_error)}"
-        else:
-            said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return (said.replace(self._password, "***") if self._password else said)[:CAUSE_MAX]
+            return f"{error.smtp_code} {self._line(error.smtp_error)}"
+        return self._line(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+    def _line(self, answer: bytes | str) -> str:
+        """A server's answer in one line, without the password."""
+        return said(answer, [self._password] if self._password else ())
 
 
 class _Watched:
@@ -195,9 +200,3 @@ def _hint(error: Exception) -> str:
         case ssl.SSLError():
             return "check security, and ca_file for a certificate of one's own"
     return ""
-
-
-def _line(answer: bytes | str) -> str:
-    """A server's answer in one line."""
-    said = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return " ".join(said.split())

@@ -16,6 +16,10 @@ class NotTaken(TcmError):  # noqa: N818 - named for what it is; TcmError is the 
     """The receiver did not take it now: the same is sent again later."""
 
 
+class PartlyTaken(NotTaken):
+    """Some of those whom the receiver tells have it: sent again, it goes to the others only."""
+
+
 class Refused(TcmError):  # noqa: N818 - named for what it is; TcmError is the base
     """The receiver will never take this notification, whatever is tried."""
 

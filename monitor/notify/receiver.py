@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from urllib3 import PoolManager, Timeout
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from monitor import __version__
 from monitor.deadline import Connections, bounded_pools, why_unanswered, within
 from monitor.notify.notification import NotTaken, Refused
+from monitor.notify.said import said, secret_parts
 from monitor.notify.tls import tls_context
 
 CONNECT_S = 5.0  # a daemon that ends waits for it
 ANSWER_S = 10.0
 MAX_ANSWER_BYTES = 64 << 10  # Alertmanager's status with its configuration has some kB; more is not read
-CAUSE_MAX = 300  # characters of an answer that are passed on
 # Client errors that somebody mends, or that pass: the same is taken later.
 PASSING = frozenset({401, 403, 404, 407, 408, 425, 429})
 HINTS = {
@@ -33,14 +34,16 @@ _LIMITS_MS = (round(CONNECT_S * 1000), round(ANSWER_S * 1000))
 class Receiver:
     """A server under `url`, of which no more than scheme, host and port is ever said: the rest may be secret.
 
-    `ca_file` (PEM) takes the place of the machine's certificates; `secret` is hidden where the server repeats it.
+    `ca_file` (PEM) takes the place of the machine's certificates; `secret` and the rest of the url are hidden where the
+    server repeats them.
     Requests come from one thread, `close` from any: it cuts what is under way.
     """
 
     def __init__(self, url: str, ca_file: Path | None = None, secret: str | None = None) -> None:
         parts = urlsplit(url)
         self.place = f"{parts.scheme}://{parts.netloc}"
-        self._url, self._secret = url, secret
+        self._url = url
+        self._secrets = secret_parts(url.partition(parts.netloc)[2]) | ({secret} if secret else set())
         self._connections = Connections()
         self._host, self._port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         self._tls = tls_context(ca_file) if parts.scheme == "https" else None
@@ -51,16 +54,22 @@ class Receiver:
         self, method: str, path: str = "", body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> None:
         """Return once the server has taken the request; NotTaken or Refused else. Redirects are not followed."""
-        operation = f"notify: {method}"
+        operation, status, answer = f"notify: {method}", 0, b""
         try:
-            with within(CONNECT_S + ANSWER_S, self._connections.cut):
-                status, answer = self._answer(method, path, body, headers or {})
+            with (
+                within(CONNECT_S + ANSWER_S, self._connections.cut),
+                # with the connection where a rest of the body is still to come, else that is kept
+                contextlib.closing(self._response(method, path, body, headers or {})) as response,
+            ):
+                status = response.status
+                answer = response.read(MAX_ANSWER_BYTES)
         except (HTTPError, TimeoutError) as error:
-            cause = self._said(why_unanswered(error, _LIMITS_MS))
-            raise NotTaken(operation, self.place, cause, "is it up?") from error
+            if not status:  # which is the answer, whatever becomes of its body
+                cause = said(why_unanswered(error, _LIMITS_MS), self._secrets)
+                raise NotTaken(operation, self.place, cause, "is it up?") from error
         if 200 <= status < 300:
             return
-        cause = f"status {status}: {self._said(answer.decode(errors='replace'))}"
+        cause = f"status {status}: {said(answer, self._secrets)}"
         if 400 <= status < 500 and status not in PASSING:
             raise Refused(operation, self.place, cause)
         hint = "redirects are not followed: name the final url" if 300 <= status < 400 else HINTS.get(status, "")
@@ -80,9 +89,9 @@ class Receiver:
         self._connections.end()
         self._manager.clear()
 
-    def _answer(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Status and as much of the body as is read."""
-        response = self._manager.request(
+    def _response(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> BaseHTTPResponse:
+        """The answer, whose body is still to be read."""
+        return self._manager.request(
             *(method, self._url.rstrip("/") + path if path else self._url),
             body=body,
             headers={"User-Agent": f"tcm-monitor/{__version__}"} | headers,
@@ -92,11 +101,3 @@ class Receiver:
             preload_content=False,
             decode_content=False,
         )
-        answer = response.read(MAX_ANSWER_BYTES)
-        response.close()  # with the connection where a rest is still to come, else that is kept
-        return response.status, answer
-
-    def _said(self, text: str) -> str:
-        """What the server says, cut short, in one line, without the secret."""
-        hidden = text.replace(self._secret, "***") if self._secret else text
-        return " ".join(hidden.split())[:CAUSE_MAX]

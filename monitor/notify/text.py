@@ -20,7 +20,7 @@ REASONS = {
     "cleared": "cleared",
     "acknowledged": "acknowledged",
     "changed": "changed",
-    "group": "more of them",
+    "group": "more",
     "late": "late",
     "flood": "flood",
     "repeat": "still firing",
@@ -30,12 +30,21 @@ REASONS = {
 
 
 def subject(notification: Notification) -> str:
-    """One short line that sorts by container and cause: `C-101 temperature ALARM firing (3 alerts)`."""
+    """One short line that sorts by container and cause: `C-101 temperature ALARM firing (3 alerts, 2 go on)`."""
+    if notification.reason == "test":
+        return notification.title[:MAX_SUBJECT]
     container = "gateway" if notification.container == GATEWAY else notification.container
     where = f"{container or SEVERAL} {notification.cause or SEVERAL}"
-    count = f" ({notification.count} alerts)" if notification.count > 1 else ""
-    line = f"{where} {notification.severity.upper()} {REASONS[notification.reason]}{count}"
+    line = f"{where} {notification.severity.upper()} {REASONS[notification.reason]}{_how_many(notification)}"
     return " ".join(line.split())[:MAX_SUBJECT]
+
+
+def _how_many(notification: Notification) -> str:
+    """How many alerts of several go on; of one that fired whether it is over, which a shock always is."""
+    if notification.count > 1:
+        return f" ({notification.count} alerts, {notification.firing} go on)"
+    is_over = notification.reason in ("firing", "group", "flood") and not notification.firing
+    return ", over already" if is_over and any(each["kind"] != "shock" for each in notification.alerts) else ""
 
 
 def text(notification: Notification, marking_of: Callable[[str], str], note: str = "") -> str:
@@ -44,7 +53,9 @@ def text(notification: Notification, marking_of: Callable[[str], str], note: str
     The markings of its containers, "" for none, stand in the first line and in the last.
     """
     told, listed = notification.alerts[:MAX_IN_FULL], notification.alerts[MAX_IN_FULL:]
-    if notification.count == 1:  # its message is the title
+    if notification.reason == "test":  # there is no such alert
+        in_full = []
+    elif notification.count == 1:  # its message is the title
         in_full = ["\n".join(facts(alert)) for alert in told]
     else:
         in_full = ["\n  ".join([headline(alert), *facts(alert)]) for alert in told]

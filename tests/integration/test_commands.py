@@ -246,7 +246,7 @@ def test_entries_without_a_daemon(desk: Terminal, own: Gateway, how: str) -> Non
 
 
 def test_what_cannot_be_entered(desk: Terminal, own: Gateway) -> None:
-    """An unknown alert, one acknowledged before, a shock too that is over, an unplanned phase: nothing is journalled."""
+    """An unknown alert, one acknowledged before (also a shock that is over), an unplanned phase: nothing is entered."""
     dew, knock = own.alerts["dew"]["id"], own.alerts["knock"]["id"]
     for alert in (dew, knock):
         assert desk.pipe("alerts", "ack", alert, *BY, **own.here).status == 0

@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from monitor.config.alerting import AppriseNotifier, MqttNotifier
 from monitor.model.clock import SystemClock
 from monitor.model.errors import ConfigError
-from monitor.notify import NotTaken, mqtt
+from monitor.notify import NotTaken, PartlyTaken, mqtt
 from monitor.notify.apprise import Apprise
 from monitor.notify.mqtt import Mqtt
 from tests import receivers
@@ -116,6 +116,27 @@ def test_a_service_of_apprise_gets_the_text(tmp_path: Path) -> None:
     assert "500" in str(caught.value)
 
 
+def test_a_service_that_breaks_keeps_the_others_from_nothing(tmp_path: Path) -> None:
+    """Its plugin is others' code: what that raises is named, its text, which may hold the URL, is not."""
+    decorators = pytest.importorskip("apprise.decorators")
+
+    @decorators.notify(on="broken")  # type: ignore[untyped-decorator]  # as the package may not be there
+    def tell(*_: object, **__: object) -> bool:
+        raise KeyError("T0KEN")
+
+    with receivers.webhook() as told:
+        urls = ["broken://T0KEN", f"{told.url.replace('http', 'json')}/x"]
+        with closing(by_apprise(tmp_path, *urls)) as way:
+            with pytest.raises(PartlyTaken) as caught:
+                way.send(notification())
+            way.close()
+            with pytest.raises(NotTaken) as ended:
+                way.send(notification(id="next"))
+    assert len(told.requests) == 1
+    assert "T0KEN" not in str(caught.value)
+    assert not isinstance(ended.value, PartlyTaken)
+
+
 def test_what_apprise_says_does_not_show_the_url(tmp_path: Path) -> None:
     """A service may log its URL: the error has its words without any part of that."""
     decorators = pytest.importorskip("apprise.decorators")
@@ -182,6 +203,26 @@ def test_notify_list_says_who_is_told_of_what(tmp_path: Path, monkeypatch: pytes
     listed = json.loads(daemon.tcm("notify", "list", "--json").stdout)
     assert [(each["name"], each["kind"]) for each in listed] == [("mail", "smtp"), ("boss", "webhook")]
     assert listed[1]["escalate_after_s"] == 900.0
+    assert listed[1]["url"] == "https://x.example.org"  # what follows the host may be a token
+    assert "example.org/y" not in done.stdout
+
+
+def test_a_notifier_that_the_running_daemon_does_not_know_is_said(tmp_path: Path, mosquitto_server: Mosquitto) -> None:
+    """It takes them up at its start: until then a test that is taken would promise too much."""
+    with receivers.webhook() as told:
+        tables = [f'name = "{name}"\nkind = "webhook"\nurl = "{told.url}"' for name in ("old", "new")]
+        daemon = configured(tmp_path, mosquitto_server.url, tables[0])
+        daemon.start()
+        try:
+            assert daemon.tcm("notify", "list").stderr == ""
+            with daemon.config.open("a") as file:
+                file.write(f"\n[[notifier]]\n{tables[1]}\n")
+            for words in (("list",), ("test", "new")):
+                done = daemon.tcm("notify", *words)
+                assert done.returncode == 0
+                assert "does not know new yet" in " ".join(done.stderr.split())
+        finally:
+            daemon.stop()
 
 
 def test_check_names_a_secret_that_is_missing(tmp_path: Path) -> None:

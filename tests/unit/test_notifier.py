@@ -13,7 +13,7 @@ import pytest
 
 from monitor.config.alerting import AlertmanagerNotifier, NotifierSettings, WebhookNotifier
 from monitor.model.alert import CLEARED
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import NS_PER_S, rfc3339
 from monitor.model.condition import NOTIFIER_FAILING, NOTIFIER_REFUSED
 from monitor.model.errors import DiskFull
 from monitor.notify import Notification
@@ -92,6 +92,44 @@ def test_a_graver_alert_does_not_wait(tmp_path: Path) -> None:
     assert len(desk.told) == 2
     desk.run(61)
     assert desk.told[2].count == 2
+
+
+def test_the_first_word_of_several_is_firing(tmp_path: Path) -> None:
+    """A fall hits all loggers of a container at once."""
+    desk = Desk(tmp_path, webhook())
+    desk.fire()
+    desk.fire()
+    desk.work()
+    assert [(each.reason, each.count) for each in desk.told] == [("firing", 2)]
+
+
+@pytest.mark.parametrize("change", ["clear", "acknowledge"])
+def test_good_news_holds_no_new_alarm_back(tmp_path: Path, change: str) -> None:
+    """An alert that is new is told at once amid what only ended; one that opens again waits for the window."""
+    desk = Desk(tmp_path, webhook(window="30 min"))
+    body = desk.fire()
+    desk.run(2 * HOUR_S, 5.0)
+    body = getattr(desk, change)(body)
+    desk.run(10)
+    count = len(desk.told)
+    desk.reopen(body)
+    desk.run(10)
+    assert len(desk.told) == count
+    new = desk.fire()
+    desk.work()
+    assert new["id"] in ids(desk.told[count])
+
+
+def test_what_ended_and_what_opened_are_told_apart(tmp_path: Path) -> None:
+    """An alarm's end amid a window makes no alarm of the warning that opened in it."""
+    desk = Desk(tmp_path, webhook())
+    alarm = desk.fire()
+    desk.run(10)
+    desk.clear(alarm)
+    desk.fire(severity="warning")
+    desk.run(60)
+    assert desk.told[1].severity == "warning"
+    assert "2 alerts (1 opened, 1 cleared) of temperature up to warning; 1 of them goes on" in desk.told[1].title
 
 
 def test_the_end_is_told_of_what_was_told_and_of_nothing_else(tmp_path: Path) -> None:
@@ -341,21 +379,23 @@ def test_a_silenced_alert_is_told_when_the_silence_ends_if_it_still_fires(
 
 
 def test_a_silence_amid_a_window_and_the_end_of_what_was_told_before(tmp_path: Path) -> None:
-    """What waits for its window is not told either, though it ended; the end of what was told is good news."""
+    """What goes on waits; what ended before it was told is told unless found in the silence; an end is good news."""
     desk = Desk(tmp_path, webhook(repeat="30 min"))
     told = desk.fire()
     desk.work()
-    desk.fire()
-    desk.clear(desk.fire())
+    fires = desk.fire()
+    before = desk.clear(desk.fire())
     desk.run(30)
     desk.silence(HOUR_S)
+    desk.run(5)
+    desk.clear(desk.fire())
     desk.run(HOUR_S - 60, 5.0)
-    assert desk.reasons == ["firing"]  # neither the group nor a repeat
+    assert [ids(each) for each in desk.told] == [[told["id"]], [before["id"]]]  # neither the group nor a repeat
     desk.clear(told)
     desk.run(20)
-    assert desk.reasons == ["firing", "cleared"]
+    assert desk.reasons[2:] == ["cleared"]
     desk.run(120)
-    assert desk.reasons == ["firing", "cleared", "firing"]  # the one that goes on
+    assert [ids(each) for each in desk.told[3:]] == [[fires["id"]]]
 
 
 def test_however_many_are_silenced_each_is_looked_at(tmp_path: Path) -> None:
@@ -370,18 +410,95 @@ def test_however_many_are_silenced_each_is_looked_at(tmp_path: Path) -> None:
     assert [[alert["rule"] for alert in each.alerts] for each in desk.told] == [["cold"]]
 
 
-def test_patience_begins_anew_when_an_alert_opens_again(tmp_path: Path) -> None:
-    """It is to be acknowledged anew, and whoever has to do so has as long again."""
+def test_patience_begins_anew_when_an_acknowledged_alert_opens_again(tmp_path: Path) -> None:
+    """It is to be acknowledged anew, and whoever has to do so has as long again from when it was."""
     desk = Desk(tmp_path, webhook(escalate_after="15 min"))
     body = desk.fire()
     desk.run(600)
-    body = desk.clear(body)
-    desk.run(600)
+    acknowledged = {"by": "anna", "at": rfc3339(desk.clock.now_ns()), "remark": ""}
+    body = desk.clear(desk.acknowledge(body | {"acknowledged": acknowledged}))
+    desk.run(60)
     desk.reopen(body)
-    desk.run(890)
+    desk.run(820)
+    assert not desk.told
+    desk.run(30)
+    assert desk.reasons == ["escalation"]
+
+
+def test_a_flapping_alarm_that_nobody_acknowledges_is_escalated(tmp_path: Path) -> None:
+    """It is the same alert: a minute in between ends nobody's duty to look."""
+    desk = Desk(tmp_path, webhook(escalate_after="15 min"))
+    body = desk.fire()
+    desk.run(540)
+    body = desk.clear(body)
+    desk.run(60)
+    desk.reopen(body)
+    desk.run(290)
     assert not desk.told
     desk.run(20)
     assert desk.reasons == ["escalation"]
+
+
+def shock(desk: Desk) -> dict[str, Any]:
+    return desk.clear(desk.fire(kind="shock", channel="shock.a"))
+
+
+@pytest.mark.parametrize("window", ["60 s", "0 s"])
+def test_a_shock_is_repeated_until_it_is_acknowledged(tmp_path: Path, window: str) -> None:
+    """It is over when it is known, which is no reason to forget it; for a day, as it stands nowhere as open."""
+    desk = Desk(tmp_path, webhook(repeat="60 min", window=window))
+    told, forgotten = shock(desk), shock(desk)
+    desk.run(2 * HOUR_S + 200, 10.0)
+    assert Counter(id_ for each in desk.told if each.reason == "repeat" for id_ in ids(each)) == {
+        told["id"]: 2,
+        forgotten["id"]: 2,
+    }
+    desk.change(told, acknowledged={"by": "anna", "at": rfc3339(desk.clock.now_ns()), "remark": ""})
+    count = len(desk.told)
+    desk.run(24 * HOUR_S, 60.0)
+    repeats = [ids(each) for each in desk.told[count:] if each.reason == "repeat"]
+    assert repeats == [[forgotten["id"]]] * 21
+    assert desk.file.connection.execute("SELECT count(*) FROM followed").fetchone() == (0,)
+
+
+def test_a_shock_that_nobody_acknowledges_is_escalated(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, webhook(escalate_after="15 min"))
+    seen, neglected = shock(desk), shock(desk)
+    desk.run(600)
+    desk.change(seen, acknowledged={"by": "anna", "at": rfc3339(desk.clock.now_ns()), "remark": ""})
+    desk.run(400)
+    assert [(each.reason, ids(each), each.firing) for each in desk.told] == [("escalation", [neglected["id"]], 0)]
+
+
+@pytest.mark.parametrize("settings", [webhook(), programs()])
+def test_a_told_alert_that_goes_on_as_another_is_told_when_that_ends(
+    tmp_path: Path, settings: NotifierSettings
+) -> None:
+    """Records between two exceedances make them one: people are not told an end that is none, programs of both."""
+    desk = Desk(tmp_path, settings)
+    first = desk.clear(desk.fire())
+    desk.run(120)
+    second = desk.acknowledge(desk.fire())
+    desk.run(120)
+    count = len(desk.told)
+    goes_on = desk.change(first, state="acknowledged", cleared_at=None, reopened=1)
+    desk.change(second, state=CLEARED, cleared_at=first["cleared_at"], merged_into=first["id"])
+    desk.run(120)
+    merged = [(each.reason, ids(each)) for each in desk.told[count:]]
+    is_told = [("cleared", [second["id"]]), ("acknowledged", [first["id"]])]
+    assert merged == (is_told if settings.window_s == 0 else [])  # type: ignore[union-attr]  # of a webhook
+    desk.clear(goes_on)
+    desk.run(120)
+    assert (desk.told[-1].reason, ids(desk.told[-1])) == ("cleared", [first["id"]])
+
+
+def test_an_alarm_that_is_silenced_stands_for_no_warning(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, webhook())
+    desk.silence(HOUR_S, rule="hot")
+    warning = desk.fire(severity="warning", rule="warm")
+    desk.fire(escalates=warning["id"])
+    desk.run(10)
+    assert [ids(each) for each in desk.told] == [[warning["id"]]]
 
 
 def test_a_warning_for_which_an_alarm_stands_is_not_told_by_itself(tmp_path: Path) -> None:
@@ -416,7 +533,7 @@ def test_a_night_that_comes_late_is_one_summary(tmp_path: Path) -> None:
     desk.run(40)
     late = desk.told[1]
     assert (late.reason, late.count, late.firing, late.container) == ("late", 40, 0, None)
-    assert late.title.startswith("3 containers: 40 alerts of temperature up to alarm, known only now")
+    assert late.title.startswith("C-0, C-1, C-2: 40 alerts of temperature up to alarm, told only now")
     desk.run(HOUR_S)
     assert len(desk.told) == 2
 
@@ -432,10 +549,43 @@ def test_a_long_dwell_is_not_late(tmp_path: Path) -> None:
 def test_late_ones_without_end_are_told_after_ten_minutes(tmp_path: Path) -> None:
     desk = Desk(tmp_path, webhook())
     for _ in range(35):
-        desk.fire(late_s=HOUR_S)
+        desk.fire(late_s=HOUR_S, severity="warning")
         desk.run(20)
     assert desk.reasons == ["late"]
     assert desk.told[0].count == 30
+
+
+def test_a_late_alarm_that_goes_on_does_not_wait_for_what_others_sent_late(tmp_path: Path) -> None:
+    """Two minutes, as it may end with the next records."""
+    desk = Desk(tmp_path, webhook())
+    alarm = desk.fire(late_s=HOUR_S)
+    for _ in range(7):
+        desk.fire(late_s=HOUR_S, severity="warning", container="C-102")
+        desk.run(20)
+    assert alarm["id"] in ids(desk.told[0])
+
+
+def test_who_is_told_of_more_than_before_is_told_of_what_is_open(tmp_path: Path) -> None:
+    """And once only; what was told before is not told again."""
+    desk = Desk(tmp_path, webhook(severities=["alarm"]))
+    alarm, warning = desk.fire(), desk.fire(severity="warning")
+    desk.run(60)
+    for settings in (webhook(), webhook(severities=["alarm"]), webhook()):
+        desk.settings = (settings,)
+        desk.kill()
+        desk.run(120)
+    assert [(each.reason, ids(each)) for each in desk.told] == [("firing", [alarm["id"]]), ("late", [warning["id"]])]
+
+
+def test_what_was_collected_is_told_though_nothing_is_any_more(tmp_path: Path) -> None:
+    """The window became 0 s while the summary waited."""
+    desk = Desk(tmp_path, webhook())
+    late = desk.fire(late_s=HOUR_S)
+    desk.run(5)
+    desk.settings = (programs(),)
+    desk.kill()
+    desk.run(5)
+    assert [ids(each) for each in desk.told] == [[late["id"]]]
 
 
 def test_who_is_new_is_told_of_what_is_open(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from monitor.config.alerting import WebhookNotifier
 from monitor.model.clock import NS_PER_S
 from monitor.notify.grouping import (
+    KEPT_FOR_ALARMS,
     MAX_BEGUN,
     MAX_ENDED,
     Budget,
@@ -104,13 +105,38 @@ def test_a_flood_doubles_its_window_and_its_end_gives_it_back(tmp_path: Path) ->
     gaps_min = [round((after - before) / 60) for (before, _), (after, _) in pairwise(taken)]
     assert gaps_min[:8] == [1, 2, 4, 8, 16, 30, 30, 30]
     assert desk.reasons[0] == "firing" and "flood" in desk.reasons
-    flood = next(each for each in desk.told if each.reason == "flood")
-    assert "; too many: what follows is told in " in flood.title
+    floods = [each for each in desk.told if each.reason == "flood"]
+    assert all("; too many: what follows is told in " in flood.title for flood in floods)
     desk.run(HOUR_S, 10.0)
     assert sum(each.count for each in desk.told) == fired
     desk.fire()
     desk.work()
     assert desk.reasons[-1] == "firing"
+
+
+@pytest.mark.parametrize("late_s", [0, HOUR_S])
+def test_one_alarm_amid_a_storm_of_others_is_shown(tmp_path: Path, late_s: int) -> None:
+    """A notification of several containers has alerts of each in full, and names them."""
+    desk = Desk(tmp_path, webhook())
+    for number in range(2 if late_s else 24):
+        for _ in range(300):
+            desk.fire(container=f"storm-{number}", late_s=late_s)
+    one = desk.fire(container="C-1", late_s=late_s)
+    desk.run(130)
+    (shown,) = [each for each in desk.told if one["id"] in {alert["id"] for alert in each.alerts}]
+    assert "C-1" in shown.title
+    assert len(shown.alerts) == MAX_ALERTS
+
+
+def test_an_alarm_is_told_at_once_though_many_warnings_began(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, webhook())
+    for number in range(20):
+        desk.fire(container=f"C-{number}", severity="warning")
+    desk.work()
+    assert len(desk.told) == MAX_BEGUN - KEPT_FOR_ALARMS
+    desk.fire(container="C-19")
+    desk.work()
+    assert desk.told[-1].severity == "alarm"
 
 
 def test_a_flapping_alert_is_told_ever_more_seldom(tmp_path: Path) -> None:
@@ -190,5 +216,8 @@ def test_a_window_is_the_configured_one_or_twice_the_one_before(width_ns: int, t
 
 
 def test_sums() -> None:
-    assert total([Tally(1, 2, 3, 4, 5, 6), Tally(2, 1, 1, 1, 1, 1)]) == Tally(2, 3, 4, 5, 6, 7)
+    """The severity is that of what opened."""
+    assert total([Tally(1, 2, 3, 4, 5, 6, 7), Tally(2, 1, 1, 1, 1, 1, 1)]) == Tally(2, 3, 4, 5, 6, 7, 8)
+    assert total([Tally(1, opened=1), Tally(2, cleared=1)]).rank == 1
+    assert total([Tally(2, cleared=1)]).rank == 2
     assert Tally(2, 3, 4, 5, 6, 7).alerts == 22

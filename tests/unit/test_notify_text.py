@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.config.alerting import WebhookNotifier
 from monitor.model.alert import ACKNOWLEDGED, CLEARED
 from monitor.model.clock import NS_PER_S, rfc3339
 from monitor.model.errors import TcmError
 from monitor.notify import picture
 from monitor.notify.notification import REASONS
+from monitor.notify.opening import trial
 from monitor.notify.picture import Pictures
 from monitor.notify.text import MAX_IN_FULL, MAX_SUBJECT, subject, text
 from tests.receivers import AT_NS, alert, notification
@@ -85,9 +87,24 @@ def test_a_subject_is_one_short_line(reason: str, cause: str | None, count: int)
 
 def test_subjects_sort_by_container_and_cause() -> None:
     """The severity and the number of alerts can be read in a list."""
-    assert subject(notification(count=7, reason="group")) == "C-101 temperature ALARM more of them (7 alerts)"
+    assert subject(notification(count=7, reason="group")) == "C-101 temperature ALARM more (7 alerts, 1 go on)"
     assert subject(notification(container="-", cause="monitor")) == "gateway monitor ALARM firing"
     assert subject(notification(container=None, cause=None)) == "several several ALARM firing"
+
+
+def test_a_subject_says_when_it_is_over_already() -> None:
+    """After an outage nobody gets up for it; a shock is always over."""
+    over = alert(state=CLEARED, cleared_ns=AT_NS)
+    assert subject(notification(over)) == "C-101 temperature ALARM firing, over already"
+    assert subject(notification(over | {"kind": "shock"})) == "C-101 temperature ALARM firing"
+    assert subject(notification(over, reason="cleared")) == "C-101 temperature ALARM cleared"
+
+
+def test_a_test_is_no_alert() -> None:
+    """It says what it is, and names no alert that nobody could be shown."""
+    sent = trial(WebhookNotifier(kind="webhook", name="quality", url="http://127.0.0.1/"), "gateway-1", AT_NS)
+    assert subject(sent).startswith("test of notifier quality of gateway-1 at 2026-11-23T09:00:00Z")
+    assert "alert " not in text(sent, lambda _: "").replace("nothing", "")
 
 
 def evidence(**changes: Any) -> dict[str, Any]:

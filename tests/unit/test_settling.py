@@ -139,6 +139,21 @@ def test_an_alert_that_goes_on_ends_where_the_late_record_says(gateway: Gateway)
     assert gateway.known() == known(ordered(gateway.folder)["alerts"])
 
 
+def test_what_comes_apart_is_still_acknowledged(tmp_path: Path) -> None:
+    """By the late record the first spell ended too early for the second to be the same alert; nobody is called anew."""
+    gateway = Gateway(tmp_path, "25 s")
+    gateway.run(block(0, 26, 26, 26), block(2, 20, 26, 26))
+    (key,) = (alert["id"] for alert in gateway.alerts() if alert["rule"] == "hot")
+    record = OperatorRecord("ack", "C", gateway.now_ns, gateway.now_ns, "eve", "on it", {"alert": key})
+    gateway.journal.append_own("operator", gateway.now_ns, record.to_json(), "C")
+    gateway.append(block(1, 20, 20, 20, is_fill=True))
+    gateway.settle()
+    assert hot(gateway) == [(0, 30, 26, "cleared", False), (70, None, 26, "acknowledged", False)]
+    stands = {alert["id"]: alert for alert in gateway.alerts()}
+    last = {body["id"]: body for _, _, body in gateway.watch.book.transitions(0, 99)}
+    assert last == stands
+
+
 def test_limits_that_change_are_said_once(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
     """Not again when a container is settled, after a restart, or in a replay."""
     gateway.run(block(0, 20, 20, 20))

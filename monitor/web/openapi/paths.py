@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from monitor.alerts.query import MAX_LISTED
-from monitor.model.alert import STATES
+from monitor.alerts.query import ASKED_STATES, MAX_LISTED
 from monitor.web.openapi.of_alerts import SEVERITY
 from monitor.web.openapi.words import Schema, list_of, one_of, ref, text, time, whole
 
@@ -46,7 +45,7 @@ ALERT_ID: Schema = {"name": "id", "in": "path", "required": True, "schema": text
 CONTAINER = _query("container", text("only of this container"))
 RECORD_TYPE = _query("type", text("only of this type"))
 ALERT_QUERY = (
-    _query("state", one_of(STATES, "only in this state")),
+    _query("state", one_of(ASKED_STATES, "only in this state; open: firing or acknowledged")),
     _query("container", text(f"only of these{GLOB}")),
     _query("severity", one_of(SEVERITY["enum"], "only of this severity")),
     _query("rule", text(f"only of these rules{GLOB}")),
