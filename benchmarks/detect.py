@@ -32,7 +32,7 @@ from typing import Any
 from benchmarks.common import positive, report, rounded, table
 from benchmarks.detect_fleet import CHANNELS, READINGS, Fleet, shipped_rules
 from benchmarks.detect_rowwise import Rowwise
-from monitor.consumers.watch import WATCH_TABLES
+from monitor.consumers.watch_file import WATCH_TABLES
 from monitor.detect.engine import Engine
 from monitor.journal.schema import open_for_writing
 from monitor.model.batch import Detected, Finding

@@ -4,6 +4,7 @@ from monitor.consumers.board import Board
 from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged
 from monitor.consumers.store import Store
-from monitor.consumers.watch import Watch, WatchReader
+from monitor.consumers.watch import Watch
+from monitor.consumers.watch_file import WatchReader
 
 __all__ = ["Board", "Judge", "Judged", "Store", "Watch", "WatchReader"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.consumers.reading import said_in
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.journal import JournalReader
 from monitor.model.alert import ACKNOWLEDGED, FIRING, awaits_acknowledgement
 from monitor.model.clock import rfc3339

@@ -19,7 +19,7 @@ from monitor.consumers.bodies import tags_text
 from monitor.consumers.compare import Difference, Times, differences
 from monitor.consumers.expected import Cursors, Expected, Period, Segment, Written, columns
 from monitor.consumers.store_book import STORE_VERSION
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.journal import JournalReader
 from monitor.journal.schema import open_for_reading
 from monitor.model.batch import Points

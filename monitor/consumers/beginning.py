@@ -10,7 +10,7 @@ from monitor.alerts import AlertBook
 from monitor.config import Rules
 from monitor.consumers.base import Base
 from monitor.consumers.judge import Judge
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.detect.engine import Judges
 from monitor.detect.nearest import Nearest
 from monitor.journal import JournalReader, Page, Place

@@ -13,7 +13,7 @@ import orjson
 from monitor.consumers.cursors import begins_anew
 from monitor.consumers.notify_file import NotifyFile
 from monitor.consumers.turns import Turns
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.journal.schema import write_failure
 from monitor.model.alert import CLEARED, state_after
 from monitor.model.clock import NS_PER_S, Clock

@@ -17,7 +17,7 @@ from monitor.consumers.base import Base
 from monitor.consumers.judge import Judge
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.settling import Settling
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.journal import JournalReader, Place
 from monitor.journal.ordered import batches, dropped_upto
 from monitor.journal.reader import MAX_BATCH_RECORDS

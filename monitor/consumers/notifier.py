@@ -16,7 +16,7 @@ from monitor.consumers.notify_file import NotifyFile
 from monitor.consumers.outbox import Backoff, Outbox
 from monitor.consumers.owed import Owed
 from monitor.consumers.silences import Silences
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.model.clock import NS_PER_S, Clock, rfc3339
 from monitor.model.condition import GATEWAY, NOTIFIER_FAILING, NOTIFIER_REFUSED, Condition
 from monitor.model.errors import TcmError
@@ -38,7 +38,8 @@ class Notifier:
     1. what is to be told stands in the outbox, with its id, before it is sent: a restart sends the same again;
     2. while something there is not taken nothing more is planned: what follows waits as transitions in `watch.db`;
     3. what is not taken is sent again, after 1 s and then ever later up to 5 min, for as long as it takes. What the
-       receiver refuses for good five times is set aside.
+       receiver refuses for good five times is set aside. What some of its people have counts as taken: the others are
+       told beside the queue.
 
     All that is planned by is in `notify.db`, in one transaction with the cursor and the outbox.
     """
@@ -95,7 +96,7 @@ class Notifier:
         return self._first is None and self._joined is None and self.pos == self._reader.book.last_transition()
 
     def conditions(self) -> list[Condition]:
-        """That the receiver is not reached, or refused something; any thread may ask."""
+        """That the receiver, or some of its people, are not reached, or refused something; any thread may ask."""
         found, now_ns = [], self._clock.mono_ns()
         since_ns, refused, problem = self._failing_since_ns, self._refused, self.problem
         owed_ns = self._owed.since_ns
@@ -208,7 +209,7 @@ class Notifier:
             self._refusals += isinstance(error, Refused)
             if not isinstance(error, Refused) or self._refusals < MAX_REFUSALS:
                 return False
-        elif self._unkept != number:
+        else:
             self._owed.all_told()
         if not refusal:
             self._unkept = number

@@ -10,7 +10,7 @@ from monitor.config.alerting import NotifierSettings
 from monitor.consumers.notifier import Notifier
 from monitor.consumers.notify_file import OF_NOTIFIERS, NotifyFile
 from monitor.consumers.silences import Silences
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.journal import JournalReader
 from monitor.model.clock import Clock
 from monitor.model.condition import Condition

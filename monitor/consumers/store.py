@@ -11,7 +11,7 @@ from pathlib import Path
 from monitor.consumers.bodies import Bodies
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.store_book import StoreBook
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.consumers.writes import Write, delay_s, spans_of
 from monitor.journal import JournalReader, Place
 from monitor.model.batch import Points, Table

@@ -11,23 +11,21 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from monitor.alerts import AlertBook, AlertView, enter
-from monitor.alerts.listing import Listing
-from monitor.alerts.tables import ALERT_MIGRATION_1, ALERT_MIGRATION_3, ALERT_TABLES
+from monitor.alerts import AlertBook, enter
 from monitor.config import Rules
-from monitor.consumers import saved
-from monitor.consumers.base import BASE_TABLE, BaseBook, base_at
+from monitor.consumers.base import BaseBook, base_at
 from monitor.consumers.conditions import tell_conditions
 from monitor.consumers.conflicts import raise_conflicts
 from monitor.consumers.judge import Judge
 from monitor.consumers.judged import Judged, Passed
-from monitor.consumers.results import RESULT_MIGRATION_1, RESULT_MIGRATION_2, RESULT_TABLES, ResultBook
+from monitor.consumers.results import ResultBook
 from monitor.consumers.settled import settle
 from monitor.consumers.settling import Settling
+from monitor.consumers.watch_file import WATCH_MIGRATIONS, WATCH_TABLES, WATCH_VERSION
 from monitor.journal import JournalReader, Page, Place
 from monitor.journal.ordered import dropped_upto
 from monitor.journal.reader import MAX_BATCH_RECORDS
-from monitor.journal.schema import Checkpoint, open_for_reading, open_for_writing, write_failure
+from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import DiskFull, JournalError, SnapshotError
 
@@ -45,30 +43,6 @@ SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
 BASE_NS = 24 * 3600 * NS_PER_S  # a container whose records come late is judged again from so far back, up to twice that
 LAST_POS = 1 << 62
 WANTED_BASE_NS = 10 * NS_PER_S  # while the journal's budget is short: at each tick
-WATCH_TABLES = (
-    ALERT_TABLES
-    + RESULT_TABLES
-    + """
-CREATE TABLE IF NOT EXISTS snapshot(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, state BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS kept(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, given INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS identity(one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL);
-INSERT OR IGNORE INTO identity VALUES(1, lower(hex(randomblob(16))));
-"""
-    + BASE_TABLE
-)
-
-
-WATCH_VERSION = 4
-# In version 1 nobody noted what was kept: at least what the snapshot knows.
-KEPT_MIGRATION = """
-CREATE TABLE kept(one INTEGER PRIMARY KEY CHECK (one = 1), pos INTEGER NOT NULL, given INTEGER NOT NULL);
-INSERT INTO kept SELECT 1, pos, 0 FROM snapshot;
-"""
-WATCH_MIGRATIONS = {  # by the version that they start from
-    1: RESULT_MIGRATION_1 + ALERT_MIGRATION_1 + KEPT_MIGRATION,
-    2: RESULT_MIGRATION_2,
-    3: ALERT_MIGRATION_3,
-}
 
 
 class _Step(NamedTuple):
@@ -135,7 +109,7 @@ class Watch:
         try:
             if step is None:
                 self._checkpoint.idle()
-                self._judge_ahead()
+                self._judge_ahead(AHEAD_NS)
                 return False
             self._unwritten = step
             self._write(step)
@@ -150,7 +124,7 @@ class Watch:
         self.last_received_ns = step.received_ns or self.last_received_ns
         self._checkpoint.committed()
         self._limit_next(step.records, self._clock.mono_ns() - start_ns)
-        self._settling.judge_ahead(AHEAD_RECORDS)
+        self._judge_ahead(0)
         return True
 
     def close(self) -> None:
@@ -177,8 +151,7 @@ class Watch:
         try:
             judged = list(self._settling.step(records))
         except sqlite3.Error as error:
-            hint = "the file is damaged: restore it from a backup"
-            raise JournalError("judge", str(self._path.with_name("journal.db")), str(error), hint) from None
+            raise self._damaged(error) from None
         self.is_flooded = sum(len(each.findings) for each in judged) > FLOOD_FINDINGS
         if reached > self._kept:
             self.readings += sum(each.readings for each in judged)
@@ -193,12 +166,19 @@ class Watch:
             limit = max(1, min(limit, self._kept.pos - self._place.pos))
         return self._reader.read(self._place, limit, MAX_STEP_BYTES)
 
-    def _judge_ahead(self) -> None:
-        """Judge what is to be judged again before the next tick, until something comes."""
-        end_ns = self._clock.mono_ns() + AHEAD_NS
-        while self._settling.judge_ahead(AHEAD_RECORDS):
-            if self._reader.head()[0] != self._place.pos or self._clock.mono_ns() >= end_ns:
-                return
+    def _judge_ahead(self, limit_ns: int) -> None:
+        """Judge some of what is to be judged again before the next tick: for so long, and until something comes."""
+        end_ns = self._clock.mono_ns() + limit_ns
+        try:
+            while self._settling.judge_ahead(AHEAD_RECORDS) and self._clock.mono_ns() < end_ns:
+                if self._reader.head()[0] != self._place.pos:
+                    return
+        except sqlite3.Error as error:
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: sqlite3.Error) -> JournalError:
+        hint = "the file is damaged: restore it from a backup"
+        return JournalError("judge", str(self._path.with_name("journal.db")), str(error), hint)
 
     def _limit_next(self, records: int, taken_ns: int) -> None:
         """Have the next step take at most STEP_NS, if it goes on like this one, which took so long for its records.
@@ -321,36 +301,3 @@ def _log_limits(judged: Sequence[Judged]) -> None:
 def _none() -> int:
     """Nobody has stored anything yet."""
     return 0
-
-
-class WatchReader:
-    """Read-only view of `watch.db` for the store, the notifiers, the API and the command line."""
-
-    def __init__(self, state_dir: Path) -> None:
-        self._connection: sqlite3.Connection = open_for_reading(state_dir / "watch.db", WATCH_VERSION)
-        self.book, self.results = AlertView(self._connection), ResultBook(self._connection)
-        self.base = BaseBook(self._connection)
-        self.listing = Listing(self._connection)
-
-    def provisional(self) -> list[str]:
-        """The containers to be judged again, as the last snapshot has them; without a usable one nobody knows: none."""
-        row = self._connection.execute("SELECT state FROM snapshot").fetchone()
-        try:
-            return [] if row is None else saved.provisional(row[0])
-        except SnapshotError:
-            return []  # the next start judges the whole journal
-
-    @property
-    def identity(self) -> str:
-        """Of this file; one that is made anew has another, and its numbers mean other things."""
-        return str(self._connection.execute("SELECT id FROM identity").fetchone()[0])
-
-    @property
-    def kept_pos(self) -> int:
-        """Position up to which the file has what the journal led to."""
-        row = self._connection.execute("SELECT pos FROM kept").fetchone()
-        return int(row[0]) if row else 0
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._connection.close()

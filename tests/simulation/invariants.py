@@ -21,7 +21,7 @@ from monitor.consumers.judge import Judge
 from monitor.consumers.outcome import Outcome
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.settling import Settling
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.journal import JournalReader, Place
 from monitor.journal.chain import digest
 from monitor.model.batch import Points as Batch

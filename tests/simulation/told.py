@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monitor.consumers.watch import WatchReader
+from monitor.consumers.watch_file import WatchReader
 from monitor.model.alert import CLEARED
 from tests.simulation.operators import Entered
 

@@ -432,7 +432,7 @@ def test_a_flapping_alarm_that_nobody_acknowledges_is_escalated(tmp_path: Path) 
     desk.run(540)
     body = desk.clear(body)
     desk.run(60)
-    desk.reopen(body)
+    desk.reopen(body | {"reported_at": rfc3339(desk.clock.now_ns())})
     desk.run(290)
     assert not desk.told
     desk.run(20)

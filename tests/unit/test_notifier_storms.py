@@ -28,7 +28,9 @@ from monitor.notify.grouping import (
 )
 from monitor.notify.notification import MAX_ALERTS
 from monitor.notify.routing import Key
+from monitor.notify.titles import MAX_TITLE, title_of
 from tests.notifiers import HOUR_S, Desk
+from tests.receivers import alert
 
 BASE_NS = 60 * NS_PER_S
 KEYS = st.builds(Key, st.sampled_from([f"C-{number}" for number in range(30)]), st.sampled_from(["shock", "humidity"]))
@@ -126,6 +128,7 @@ def test_one_alarm_amid_a_storm_of_others_is_shown(tmp_path: Path, late_s: int) 
     (shown,) = [each for each in desk.told if one["id"] in {alert["id"] for alert in each.alerts}]
     assert "C-1" in shown.title
     assert len(shown.alerts) == MAX_ALERTS
+    assert len({alert["container"] for alert in shown.alerts}) > 2  # two storms have some each
 
 
 def test_an_alarm_is_told_at_once_though_many_warnings_began(tmp_path: Path) -> None:
@@ -213,6 +216,14 @@ def test_a_window_is_the_configured_one_or_twice_the_one_before(width_ns: int, t
     assert ended.width_ns == BASE_NS
     graver = following_window(before, Telling((), is_first=True), tally, BASE_NS, 7)
     assert graver == before._replace(rank=tally.rank)
+
+
+def test_a_flood_of_one_alert_says_when_more_is_told() -> None:
+    """However long the alert's message is."""
+    told = alert(message="x" * 400)
+    title = title_of("flood", [Key("C-101", "temperature")], Tally(2, 1, 1), [told], 240)
+    assert title.endswith("; too many: what follows is told in 4 min")
+    assert len(title) == MAX_TITLE
 
 
 def test_sums() -> None:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.consumers.watch import SNAPSHOT_NS, WatchReader
+from monitor.consumers.watch import SNAPSHOT_NS
+from monitor.consumers.watch_file import WatchReader
 from monitor.journal import Usable
 from monitor.model.clock import parse_rfc3339
 from monitor.model.operator import OperatorRecord

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from monitor.consumers import WatchReader
-from monitor.consumers.watch import WATCH_VERSION
+from monitor.consumers.watch_file import WATCH_VERSION
 from monitor.model.alert import LATER_KEYS
 from monitor.model.clock import rfc3339
 from monitor.model.errors import JournalError
