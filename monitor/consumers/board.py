@@ -59,7 +59,8 @@ class Board:
         self.file = NotifyFile(state_dir)
         self._count_in(reader.identity)
         row = self.file.connection.execute("SELECT n FROM cursors WHERE name = 'mqtt'").fetchone()
-        self.pos: int = row[0] if row else 0
+        # A watch.db that fell back, or was put back, makes numbers anew that are not told yet.
+        self.pos: int = min(row[0], reader.book.last_transition()) if row else 0
         self._turns = Turns(self.pos)
         self._batch: list[Change] = []
         self.problem = ""

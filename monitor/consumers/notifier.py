@@ -153,9 +153,11 @@ class Notifier:
         before = connection.execute("SELECT routes FROM routes WHERE notifier = ?", (self.name,)).fetchone()
         connection.execute("INSERT OR REPLACE INTO routes VALUES(?, ?)", (self.name, routes))
         is_same = row is not None and row[0] == self._reader.identity
+        last = self._reader.book.last_transition()
+        pos = min(row[1], last) if is_same else last  # a watch.db that fell back, or was put back, makes numbers anew
         if is_same and before == (routes,):
-            return row[1], row[2], row[3]
-        begun = (row[1] if is_same else self._reader.book.last_transition(), self._clock.now_ns(), "")
+            return pos, row[2], row[3]
+        begun = (pos, self._clock.now_ns(), "")
         if is_same:  # what is followed is told of as before
             self._book.hold(self._book.held(LATE, self._now_ns()), "")  # `_joined` collects only for people
         else:

@@ -86,6 +86,20 @@ def test_a_lost_board_has_all_open_alerts_again(tmp_path: Path) -> None:
     assert len(broker.sent) == MAX_TAKEN_DOWN
 
 
+def test_numbers_that_are_made_anew_are_told(tmp_path: Path) -> None:
+    """A watch.db was put back that ends before what was told."""
+    station, broker = Station(tmp_path), Broker()
+    fire(station, 0)
+    board = open_board(station, broker)
+    with board.file.writing() as connection:
+        connection.execute("INSERT OR REPLACE INTO cursors VALUES('mqtt', 5)")
+    board.close()
+    board = open_board(station, broker)
+    open_ids = fire(station, 1, 2)
+    tell_all(board)
+    assert open_ids <= broker.ids
+
+
 @pytest.mark.parametrize("what", ["restart", "break"])
 def test_a_board_half_restored_is_restored_to_its_end(tmp_path: Path, what: str) -> None:
     """A restart or a broker that goes amid the pages: the rest follows, though the broker has its session still."""

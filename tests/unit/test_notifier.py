@@ -62,6 +62,17 @@ def test_the_first_is_told_at_once_and_what_follows_together(tmp_path: Path) -> 
     assert len(desk.told) == 2
 
 
+def test_numbers_that_are_made_anew_are_told(tmp_path: Path) -> None:
+    """A watch.db was put back that ends before what was told."""
+    desk = Desk(tmp_path, webhook())
+    with desk.file.writing() as connection:
+        connection.execute("UPDATE notifiers SET pos = 5")
+    desk.kill()
+    desk.fire()
+    desk.work()
+    assert desk.reasons == ["firing"]
+
+
 def test_other_containers_and_causes_do_not_wait(tmp_path: Path) -> None:
     """Cause is the quantity, `logger` of the sensors' own faults, `monitor` of the gateway's."""
     desk = Desk(tmp_path, webhook())
