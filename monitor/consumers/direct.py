@@ -35,11 +35,12 @@ class DirectPlan:
 
     def changes(self, transitions: Sequence[Transition], now_ns: int) -> Iterator[tuple[str, Alert]]:
         """(reason, alert) of each change that is to be told, which it is once this goes on."""
-        for _, at_ns, alert in transitions:
-            row = self.following.take(Seen(alert, at_ns if alert["state"] == FIRING else None), now_ns)
-            if row is not None and row.is_untold:
-                yield self._reason(row), alert
-                self._told(row, now_ns)
+        with self._book.at_once({alert["id"] for _, _, alert in transitions}):
+            for _, at_ns, alert in transitions:
+                row = self.following.take(Seen(alert, at_ns if alert["state"] == FIRING else None), now_ns)
+                if row is not None and row.is_untold:
+                    yield self._reason(row), alert
+                    self._told(row, now_ns)
         if self.following.look(now_ns):
             for row in self._book.all_untold(MAX_ALERTS):
                 body = self._body(row.alert)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any, NamedTuple
+
+import orjson
 
 from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING
 from monitor.notify.grouping import Tally, Window
@@ -16,6 +20,7 @@ COVERED, SILENCED, WAITING, LATE = "covered", "silenced", "waiting", "late"
 AGAIN = "again"  # stands for what was told of an alert that is to be told once more
 OVER = "over"  # state of an event, such as a shock, that nobody has acknowledged
 TO_ACKNOWLEDGE = (FIRING, OVER)
+MAX_ROWS = 500  # of one statement
 _UNTOLD = "mark <> told AND held = ''"
 _OF_KEY = f"{_UNTOLD} AND container = ? AND cause = ?"
 _HELD = "held = ? AND held <> ''"  # the index has only rows of which SQLite sees that they are held
@@ -54,27 +59,72 @@ class Followed(NamedTuple):
         return self.mark != self.told and not self.held
 
 
+class Batch:
+    """The rows of some alerts in memory, None for one that is not followed, and who covers whom."""
+
+    def __init__(self, rows: dict[str, Followed | None], covering: dict[str, str]) -> None:
+        self.rows, self._covering = rows, covering
+        self.changed: dict[str, None] = {}
+
+    def put(self, alert: str, row: Followed | None) -> None:
+        """A row is so now."""
+        self.rows[alert] = row
+        self.changed[alert] = None
+        self._covering.pop(alert, None)
+        if row is not None and row.escalates and row.state != CLEARED and row.held != SILENCED:
+            self._covering[alert] = row.escalates
+
+    def covers(self, alert: str) -> bool:
+        """Whether any covers an alert."""
+        return alert in self._covering.values()
+
+
 class FollowedBook:
     """Writes inside the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection, notifier: str) -> None:
         self._connection, self._notifier = connection, notifier
+        self._batch: Batch | None = None
+
+    @contextmanager
+    def at_once(self, alerts: Collection[str]) -> Iterator[None]:
+        """The rows of these alerts are read together, and written together at the end.
+
+        Meanwhile single alerts only may be asked for. A flood of thousands that asks the file for each takes seconds of
+        everybody's time: at each statement another thread may go on for up to half a millisecond.
+        """
+        if not alerts:
+            yield
+            return
+        listed = orjson.dumps(list(alerts)).decode()
+        kept: dict[str, Followed | None] = dict.fromkeys(alerts)
+        kept |= {row.alert: row for row in self._rows("alert IN (SELECT value FROM json_each(?))", listed)}
+        covering = self._rows("escalates IS NOT NULL AND state <> ? AND held <> ?", CLEARED, SILENCED)
+        self._batch = Batch(kept, {row.alert: row.escalates for row in covering if row.escalates})
+        try:
+            yield
+            self._write(self._batch)
+        finally:
+            self._batch = None
 
     def get(self, alert: str) -> Followed | None:
         """The row of an alert, None where it is not followed."""
+        if self._batch is not None and alert in self._batch.rows:
+            return self._batch.rows[alert]
         return next(self._rows("alert = ?", alert), None)
 
     def put(self, row: Followed) -> None:
         """Enter a row or put it in the place of the one before."""
-        places = ", ".join("?" * (len(row) + 1))
-        self._connection.execute(f"INSERT OR REPLACE INTO followed VALUES({places})", (self._notifier, *row))
+        self._put(row.alert, row)
 
     def drop(self, alert: str) -> None:
         """Follow an alert no longer."""
-        self._connection.execute("DELETE FROM followed WHERE notifier = ? AND alert = ?", (self._notifier, alert))
+        self._put(alert, None)
 
     def covers(self, alert: str) -> bool:
         """Whether an open alert that is followed, and that nobody silenced, escalates this one."""
+        if self._batch is not None:
+            return self._batch.covers(alert)
         statement = "SELECT 1 FROM followed WHERE notifier = ? AND escalates = ? AND state <> ? AND held <> ?"
         return self._connection.execute(statement, (self._notifier, alert, CLEARED, SILENCED)).fetchone() is not None
 
@@ -131,6 +181,10 @@ class FollowedBook:
 
     def hold(self, rows: list[Followed], why: str) -> None:
         """Hold rows for a reason, "" to hold them no longer."""
+        if self._batch is not None:
+            for row in rows:
+                self.put(row._replace(held=why))
+            return
         self._connection.executemany(
             "UPDATE followed SET held = ? WHERE notifier = ? AND alert = ?",
             [(why, self._notifier, row.alert) for row in rows],
@@ -188,9 +242,34 @@ class FollowedBook:
         statement = f"UPDATE followed SET told = mark, held = '', told_ns = ? {where}"
         self._connection.execute(statement, (now_ns, self._notifier, *values))
 
+    def _put(self, alert: str, row: Followed | None) -> None:
+        if self._batch is None:
+            self._write(Batch({alert: row}, {}), [alert])
+        else:
+            self._batch.put(alert, row)
+
+    def _write(self, batch: Batch, changed: Collection[str] | None = None) -> None:
+        """Write what became of the changed rows of a batch."""
+        listed = list(batch.changed if changed is None else changed)
+        for start in range(0, len(listed), MAX_ROWS):
+            piece = listed[start : start + MAX_ROWS]
+            rows = [(self._notifier, *row) for row in map(batch.rows.get, piece) if row is not None]
+            gone = [alert for alert in piece if batch.rows[alert] is None]
+            if rows:
+                places = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+                self._connection.execute(f"INSERT OR REPLACE INTO followed VALUES {places}", list(chain(*rows)))
+            if gone:
+                marks = ", ".join("?" * len(gone))
+                statement = f"DELETE FROM followed WHERE notifier = ? AND alert IN ({marks})"
+                self._connection.execute(statement, (self._notifier, *gone))
+
     def _rows(self, where: str, *values: Any) -> Iterator[Followed]:
-        statement = f"SELECT {', '.join(Followed._fields)} FROM followed WHERE notifier = ? AND {where}"
-        return (Followed(*row) for row in self._connection.execute(statement, (self._notifier, *values)))
+        """Rows in the order that SQLite gives them; as one text, since each that it hands over costs as a statement."""
+        columns = ", ".join(Followed._fields)
+        rows = f"SELECT {columns} FROM followed WHERE notifier = ? AND {where}"
+        statement = f"SELECT json_group_array(json_array({columns})) FROM ({rows})"
+        (text,) = self._connection.execute(statement, (self._notifier, *values)).fetchone()
+        return (Followed(*row) for row in orjson.loads(text))
 
 
 # In the order of Tally's fields.

@@ -68,11 +68,12 @@ class GroupedPlan:
             if evidence_ns is None and alert["state"] == FIRING:
                 evidence_ns = at_ns
             seen[alert["id"]] = Seen(alert, evidence_ns)
-        for each in seen.values():
-            self.following.take(each, now_ns)
-        for each in seen.values():
-            if each.alert["escalates"]:
-                self.following.look_again(each.alert["escalates"], now_ns)
+        with self._book.at_once(seen):
+            for each in seen.values():
+                self.following.take(each, now_ns)
+            for each in seen.values():
+                if each.alert["escalates"]:
+                    self.following.look_again(each.alert["escalates"], now_ns)
         return {key: each.alert for key, each in seen.items()}
 
     def _due(self, now_ns: int) -> list[Telling]:
