@@ -1,8 +1,4 @@
-"""Shelf: entries taken from the book's tables together, changed in memory, and put back together.
-
-What counts is the number of statements, and of rows that SQLite hands over: at each another thread may go on, for up to
-half a millisecond. A storm of 10 000 alerts that asks for each of them takes seconds, with this some tenths.
-"""
+"""Shelf: entries taken from the book's tables together, changed in memory, and put back together."""
 
 from __future__ import annotations
 
@@ -12,13 +8,10 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-import orjson
-
+from monitor import bulk
 from monitor.alerts.entries import ENTRY, MAX_RECENT, Entry
 from monitor.model.alert import CLEARED
 
-MAX_ROWS = 500  # of one statement: 11 000 parameters, a third of what SQLite takes
-_ANY = "IN (SELECT value FROM json_each(?))"
 _ENTRIES = f"SELECT json_group_array(json_array({ENTRY})) FROM alerts WHERE"
 _LATEST = "SELECT number FROM alerts AS one WHERE stream = asked.value AND turn IS NOT NULL ORDER BY turn DESC LIMIT"
 _LAST = f"{_ENTRIES} number IN (SELECT ({_LATEST} 1) FROM json_each(?) AS asked)"
@@ -52,10 +45,10 @@ class Shelf:
 
     def fetch(self, ids: Collection[str], sources: Collection[str], streams: Collection[str]) -> None:
         """Take what entries with these ids, of these sources and streams will ask for."""
-        found = set(self._read(f"SELECT json_group_array(id) FROM alerts WHERE id {_ANY}", ids))
+        found = set(self._read(f"SELECT json_group_array(id) FROM alerts WHERE id {bulk.ANY}", ids))
         self._known |= {key: key in found for key in ids}
         self._complete.update(sources)
-        self.take([Entry(*row) for row in self._read(f"{_ENTRIES} state <> 'cleared' AND source {_ANY}", sources)])
+        self.take([Entry(*row) for row in self._read(f"{_ENTRIES} state <> 'cleared' AND source {bulk.ANY}", sources)])
         self._last |= dict.fromkeys(streams)
         for entry in self.take([Entry(*row) for row in self._read(_LAST, streams)]):
             self._last[entry.stream] = entry.number
@@ -135,8 +128,8 @@ class Shelf:
     def flush(self) -> None:
         """Write what changed, in the order in which it did first."""
         rows = [self._entries[number] for number in self._changed]
-        self._write(f"INSERT INTO alerts VALUES {{}} {_UPSERT}", rows)
-        self._write(f"{_TRANSITIONS} VALUES {{}}", self._transitions)
+        bulk.write(self._connection, f"INSERT INTO alerts VALUES {{}} {_UPSERT}", rows)
+        bulk.write(self._connection, f"{_TRANSITIONS} VALUES {{}}", self._transitions)
         self._changed, self._transitions = {}, []
 
     def _index(self, entry: Entry, number: int) -> None:
@@ -146,14 +139,4 @@ class Shelf:
             self._open[entry.source][number] = None
 
     def _read(self, statement: str, keys: Collection[str]) -> list[Any]:
-        if not keys:
-            return []
-        (text,) = self._connection.execute(statement, (orjson.dumps(list(keys)).decode(),)).fetchone()
-        rows: list[Any] = orjson.loads(text)
-        return rows
-
-    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        for start in range(0, len(rows), MAX_ROWS):
-            piece = rows[start : start + MAX_ROWS]
-            marks = f"({', '.join('?' * len(piece[0]))})"
-            self._connection.execute(statement.format(", ".join([marks] * len(piece))), list(chain(*piece)))
+        return bulk.read(self._connection, statement, (bulk.listed(list(keys)),)) if keys else []

@@ -8,9 +8,9 @@ from operator import itemgetter
 from typing import Any
 
 from monitor.alerts.entries import ENTRY, PUBLIC, Entry, in_public
+from monitor.alerts.query import MAX_LISTED
 from monitor.model.alert import OPEN_STATES, stored_alert, stored_json, with_later_keys
 
-MAX_LISTED = 10_000
 Transition = tuple[int, int, dict[str, Any]]  # number, time ns UTC, the alert as it was then
 
 

@@ -20,7 +20,7 @@ from monitor.config.settings import Settings
 from monitor.config.source import is_of, read_folder, read_source
 from monitor.model.errors import ConfigError
 from monitor.model.limit import Profile
-from monitor.model.regular_file import open_regular
+from monitor.model.regular_file import open_regular, sync
 
 MAX_FILE_BYTES = 4 << 20  # of limits: 10 000 rules
 NEW_MODE = 0o644
@@ -91,7 +91,7 @@ def put(file: Path, content: bytes | None) -> bytes | None:
             file.unlink(missing_ok=True)
         else:
             _write(file, content)
-        _sync(file.parent)
+        sync(file.parent)
     except OSError as error:
         raise _cannot(file, error) from None
     return before
@@ -140,14 +140,6 @@ def _take_over(file: Path, handle: int) -> None:
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
         os.fchown(handle, old.st_uid, old.st_gid)
     os.fchmod(handle, old.st_mode & 0o7777)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _content(limits: Path) -> bytes:

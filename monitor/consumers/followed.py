@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any, NamedTuple
 
-import orjson
-
+from monitor import bulk
 from monitor.model.alert import ACKNOWLEDGED, CLEARED, FIRING
 from monitor.notify.grouping import Tally, Window
 from monitor.notify.routing import SEVERITIES, Key
@@ -20,7 +18,6 @@ COVERED, SILENCED, WAITING, LATE = "covered", "silenced", "waiting", "late"
 AGAIN = "again"  # stands for what was told of an alert that is to be told once more
 OVER = "over"  # state of an event, such as a shock, that nobody has acknowledged
 TO_ACKNOWLEDGE = (FIRING, OVER)
-MAX_ROWS = 500  # of one statement
 _UNTOLD = "mark <> told AND held = ''"
 _OF_KEY = f"{_UNTOLD} AND container = ? AND cause = ?"
 _HELD = "held = ? AND held <> ''"  # the index has only rows of which SQLite sees that they are held
@@ -90,20 +87,18 @@ class FollowedBook:
     def at_once(self, alerts: Collection[str]) -> Iterator[None]:
         """The rows of these alerts are read together, and written together at the end.
 
-        Meanwhile single alerts only may be asked for. A flood of thousands that asks the file for each takes seconds of
-        everybody's time: at each statement another thread may go on for up to half a millisecond.
+        Meanwhile single alerts only may be asked for.
         """
         if not alerts:
             yield
             return
-        listed = orjson.dumps(list(alerts)).decode()
         kept: dict[str, Followed | None] = dict.fromkeys(alerts)
-        kept |= {row.alert: row for row in self._rows("alert IN (SELECT value FROM json_each(?))", listed)}
+        kept |= {row.alert: row for row in self._rows(f"alert {bulk.ANY}", bulk.listed(list(alerts)))}
         covering = self._rows("escalates IS NOT NULL AND state <> ? AND held <> ?", CLEARED, SILENCED)
         self._batch = Batch(kept, {row.alert: row.escalates for row in covering if row.escalates})
         try:
             yield
-            self._write(self._batch)
+            self._write({alert: self._batch.rows[alert] for alert in self._batch.changed})
         finally:
             self._batch = None
 
@@ -181,14 +176,12 @@ class FollowedBook:
 
     def hold(self, rows: list[Followed], why: str) -> None:
         """Hold rows for a reason, "" to hold them no longer."""
-        if self._batch is not None:
-            for row in rows:
-                self.put(row._replace(held=why))
+        changed = {row.alert: row._replace(held=why) for row in rows}
+        if self._batch is None:
+            self._write(changed)
             return
-        self._connection.executemany(
-            "UPDATE followed SET held = ? WHERE notifier = ? AND alert = ?",
-            [(why, self._notifier, row.alert) for row in rows],
-        )
+        for alert, row in changed.items():
+            self._batch.put(alert, row)
 
     def told(self, key: Key, now_ns: int) -> None:
         """All there was to tell of a container and cause is told."""
@@ -244,32 +237,25 @@ class FollowedBook:
 
     def _put(self, alert: str, row: Followed | None) -> None:
         if self._batch is None:
-            self._write(Batch({alert: row}, {}), [alert])
+            self._write({alert: row})
         else:
             self._batch.put(alert, row)
 
-    def _write(self, batch: Batch, changed: Collection[str] | None = None) -> None:
-        """Write what became of the changed rows of a batch."""
-        listed = list(batch.changed if changed is None else changed)
-        for start in range(0, len(listed), MAX_ROWS):
-            piece = listed[start : start + MAX_ROWS]
-            rows = [(self._notifier, *row) for row in map(batch.rows.get, piece) if row is not None]
-            gone = [alert for alert in piece if batch.rows[alert] is None]
-            if rows:
-                places = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
-                self._connection.execute(f"INSERT OR REPLACE INTO followed VALUES {places}", list(chain(*rows)))
-            if gone:
-                marks = ", ".join("?" * len(gone))
-                statement = f"DELETE FROM followed WHERE notifier = ? AND alert IN ({marks})"
-                self._connection.execute(statement, (self._notifier, *gone))
+    def _write(self, changed: Mapping[str, Followed | None]) -> None:
+        """Write what became of alerts."""
+        rows = [(self._notifier, *row) for row in changed.values() if row is not None]
+        bulk.write(self._connection, "INSERT OR REPLACE INTO followed VALUES {}", rows)
+        gone = [alert for alert, row in changed.items() if row is None]
+        if gone:
+            statement = f"DELETE FROM followed WHERE notifier = ? AND alert {bulk.ANY}"
+            self._connection.execute(statement, (self._notifier, bulk.listed(gone)))
 
     def _rows(self, where: str, *values: Any) -> Iterator[Followed]:
-        """Rows in the order that SQLite gives them; as one text, since each that it hands over costs as a statement."""
+        """Rows in the order that SQLite gives them."""
         columns = ", ".join(Followed._fields)
         rows = f"SELECT {columns} FROM followed WHERE notifier = ? AND {where}"
         statement = f"SELECT json_group_array(json_array({columns})) FROM ({rows})"
-        (text,) = self._connection.execute(statement, (self._notifier, *values)).fetchone()
-        return (Followed(*row) for row in orjson.loads(text))
+        return (Followed(*row) for row in bulk.read(self._connection, statement, (self._notifier, *values)))
 
 
 # In the order of Tally's fields.

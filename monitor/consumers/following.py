@@ -17,7 +17,7 @@ from monitor.consumers.followed import (
     Followed,
     FollowedBook,
 )
-from monitor.model.alert import CLEARED, FIRING
+from monitor.model.alert import CLEARED, FIRING, awaits_acknowledgement
 from monitor.model.clock import NS_PER_S, parse_rfc3339
 from monitor.notify.routing import Alert, is_late, is_routed, key_of, mark_of, rank_of, whole_mark_of
 
@@ -130,8 +130,8 @@ class Following:
 
     def _state_of(self, alert: Alert) -> str:
         """Its state; of an event that is over and nobody acknowledged OVER, where people are reminded of such."""
-        is_event = alert["kind"] == "shock" and alert["state"] == CLEARED
-        return OVER if is_event and self._reminds and not alert["acknowledged"] else str(alert["state"])
+        is_event = alert["state"] == CLEARED and awaits_acknowledgement(alert)
+        return OVER if is_event and self._reminds else str(alert["state"])
 
     def _goes_on(self, row: Followed, into: str) -> bool:
         """Whether a told alert goes on as another one, which counts as told then; programs are told of both."""

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from monitor.journal.reader import JournalReader
-from monitor.journal.schema import sync, write_failure
+from monitor.journal.schema import write_failure
 from monitor.model.errors import TcmError, Unavailable
 from monitor.model.operator import OperatorRecord
 from monitor.model.operator_keys import ATTACHMENTS, MAX_ATTACHMENT_BYTES, file_name
-from monitor.model.regular_file import open_regular
+from monitor.model.regular_file import open_regular, sync
 
 FOLDER = "attachments"  # in the state directory
 BUDGET_BYTES = 2 << 30  # of all together

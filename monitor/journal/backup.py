@@ -30,10 +30,10 @@ from monitor.journal.schema import (
     copy_database,
     open_for_reading,
     read_only,
-    sync,
     write_failure,
 )
 from monitor.model.errors import TcmError
+from monitor.model.regular_file import sync
 
 JOURNAL = "journal.db"
 # The store's cursor first, then what it counts in; `_moment` makes sure that it did not move in between.

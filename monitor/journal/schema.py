@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from monitor.model.errors import DiskFull, JournalError, TcmError
+from monitor.model.regular_file import sync
 
 SCHEMA_VERSION = 1
 JOURNAL_VERSION = 3  # 1: no record waited for its boot's clock; 2: nothing was dropped from quarantine
@@ -138,15 +138,6 @@ def copy_database(connection: sqlite3.Connection, copy: Path) -> None:
     sync(unfinished)
     unfinished.replace(copy)
     sync(copy.parent)
-
-
-def sync(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_failure(operation: str, path: Path, error: Exception) -> TcmError:

@@ -1,4 +1,4 @@
-"""Files that somebody names: opened without waiting for whoever may be at the other end."""
+"""Files: those that somebody names are opened without waiting for whoever may be at the other end; made durable."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ def open_regular(path: Path) -> BufferedReader:
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return BufferedReader(file)
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
