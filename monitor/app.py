@@ -136,12 +136,12 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
     def is_flooded() -> bool:
         return parts.watch.is_flooded
 
-    store = Loop("store", parts.store.step, progress["store"], gives_way=is_flooded)
+    store = Loop("store", parts.store.step, progress["store"], after_s=0.02, gives_way=is_flooded)
     notify = Loop("notify", parts.board.step, progress["notify"], gives_way=is_flooded)
     notifiers = [
-        Loop(f"notifier {each.name}", each.step, each.progress, gives_way=is_flooded) for each in parts.notifiers.each
+        Loop(f"notifier {each.name}", each.step, each.progress, after_s=0.001, gives_way=is_flooded) for each in parts.notifiers.each
     ]
-    watch = Loop("watch", parts.watch.step, progress["watch"], (*notifiers, notify, store), is_local=True)
+    watch = Loop("watch", parts.watch.step, progress["watch"], (notify, *notifiers, store), is_local=True)
     writer = Loop("journal", parts.intake.step, progress["journal"], (watch, store), is_local=True)
     parts.inbox.on_arrival = parts.desk.on_entry = writer.wake.set
     parts.store.on_confirmed = store.wake.set

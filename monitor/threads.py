@@ -47,7 +47,8 @@ class Loop:
     """Steps a part until told to stop, and wakes others when there was something to do.
 
     `pace` is that of the part's work, `step_pace` that of the steps themselves. What the disk has no room for was not
-    kept and is tried again. Work that `is_local` needs no server. While `gives_way` says so it pauses after each step.
+    kept and is tried again. Work that `is_local` needs no server. Who is woken waits `after_s` first, for those whose
+    work is more urgent; while `gives_way` says so it pauses after each step.
     """
 
     def __init__(
@@ -58,10 +59,11 @@ class Loop:
         wakes: tuple[Loop, ...] = (),
         *,
         is_local: bool = False,
+        after_s: float = 0.0,
         gives_way: Callable[[], bool] = _never,
     ) -> None:
         self.name, self._step, self._progress, self._wakes, self._is_local = name, step, progress, wakes, is_local
-        self._gives_way = gives_way
+        self._after_s, self._gives_way = after_s, gives_way
         self.wake = threading.Event()
         self.steps = 0
         self.pace, self.step_pace = Pace(progress), Pace(self._step_progress)
@@ -88,7 +90,8 @@ class Loop:
                     taken_s = time.monotonic() - start_s
                     stopping.wait(min(max(taken_s * GIVEN_WAY_TIMES, GIVEN_WAY_S), GIVEN_WAY_MAX_S))
             else:
-                self.wake.wait(IDLE_S)
+                if self.wake.wait(IDLE_S) and self._after_s:
+                    stopping.wait(self._after_s)
                 self.wake.clear()
 
     def _step_progress(self) -> Progress:

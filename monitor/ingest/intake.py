@@ -27,6 +27,7 @@ TICK_NS = TICK_S * NS_PER_S
 MAX_JUDGING_NS = NS_PER_S // 50  # of a commit; a slow message goes with what was judged before it, nothing behind it
 STATUS_WEIGHT = 512  # a byte of what a logger says of its memory takes as long to settle as so many of a record
 MAX_SLOW = 64  # messages with the decoder, one of each sender: 8 MiB
+ROOM_NS = NS_PER_S // 20  # until the journal's room is looked at again: 20 MB come meanwhile at the very most
 QUIET_NS = NS_PER_S // 2  # without a missing record from memory: a broker that had one would have sent it
 
 
@@ -79,7 +80,7 @@ class Intake:
         self._links, self._desk = links, desk or Desk()
         self._reading = Reading(accepts, sources or Sources())
         self._answers = Answers(journal, clock, publish)
-        self._next_tick_ns = self._fill_ns = clock.mono_ns()
+        self._next_tick_ns = self._fill_ns = self._room_ns = clock.mono_ns()
         self._taken: list[tuple[Delivery, Judged]] = []  # and not in the journal yet
         self._slow: list[tuple[Delivery, Future[Judged]]] = []  # taken, and judged by the decoder
         self.decoder: Executor | None = None  # reads what takes long while others go on; without it all is read in turn
@@ -92,7 +93,7 @@ class Intake:
     def step(self) -> bool:
         """Journal some of what waits; True when something was committed."""
         wrote = self._write_own()
-        self._inbox.is_held = not self._journal.has_room()
+        self._look_at_room()
         if not self._taken:
             self._take()
         took = bool(self._taken)
@@ -104,6 +105,12 @@ class Intake:
             self._answers.quiet()
         self._answers.send(self._generation)
         return self.upkeep() or wrote or took
+
+    def _look_at_room(self) -> None:
+        """While the journal has no room nothing is taken. A look takes half a millisecond, a record not much more."""
+        if self._clock.mono_ns() >= self._room_ns:
+            self._inbox.is_held = not self._journal.has_room()
+            self._room_ns = self._clock.mono_ns() + ROOM_NS
 
     @property
     def is_done(self) -> bool:
