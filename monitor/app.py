@@ -19,7 +19,7 @@ from monitor.parts import Parts
 from monitor.service import Load, Service
 from monitor.sinks.opening import open_sink
 from monitor.supervise import ServiceManager, Supervisor
-from monitor.threads import Loop, Pool, Threads
+from monitor.threads import Loop, Pool, Threads, Turn
 from monitor.web import make_server
 
 SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four threads waits up to 172 ms, with this 27
@@ -136,15 +136,18 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
     def is_flooded() -> bool:
         return parts.watch.is_flooded
 
-    store = Loop("store", parts.store.step, progress["store"], after_s=0.02, gives_way=is_flooded)
+    turn = Turn()
+    store = Loop("store", parts.store.step, progress["store"], turn=turn, after_s=0.02, gives_way=is_flooded)
     notify = Loop("notify", parts.board.step, progress["notify"], gives_way=is_flooded)
     notifiers = [
-        Loop(f"notifier {each.name}", each.step, each.progress, after_s=0.001, gives_way=is_flooded) for each in parts.notifiers.each
+        Loop(f"notifier {each.name}", each.step, each.progress, after_s=0.001, gives_way=is_flooded)
+        for each in parts.notifiers.each
     ]
-    watch = Loop("watch", parts.watch.step, progress["watch"], (notify, *notifiers, store), is_local=True)
-    writer = Loop("journal", parts.intake.step, progress["journal"], (watch, store), is_local=True)
+    watch = Loop("watch", parts.watch.step, progress["watch"], (notify, *notifiers, store), is_local=True, turn=turn)
+    writer = Loop("journal", parts.intake.step, progress["journal"], (watch, store), is_local=True, turn=turn)
     parts.inbox.on_arrival = parts.desk.on_entry = writer.wake.set
     parts.store.on_confirmed = store.wake.set
+    parts.watch.pass_on = turn.pass_on
     return writer, watch, store, notify, *notifiers
 
 

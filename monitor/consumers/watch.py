@@ -74,6 +74,7 @@ class Watch:
         self._checkpoint = Checkpoint(self._connection)
         self.book, self._results = AlertBook(self._connection), ResultBook(self._connection)
         self.stored_results: Callable[[], int] = _none  # up to which position the store has confirmed them
+        self.pass_on: Callable[[], None] = _go_on  # called amid a long step, to let others work
         self.is_base_wanted = False  # the journal is short of room: whoever waits for `base_pos` may set it at any time
         self._bases = BaseBook(self._connection)
         self.judge, self._place = self._resumed()
@@ -171,6 +172,7 @@ class Watch:
         end_ns = self._clock.mono_ns() + limit_ns
         try:
             while self._settling.judge_ahead(AHEAD_RECORDS) and self._clock.mono_ns() < end_ns:
+                self.pass_on()
                 if self._reader.head()[0] != self._place.pos:
                     return
         except sqlite3.Error as error:
@@ -296,6 +298,10 @@ def _log_limits(judged: Sequence[Judged]) -> None:
     said = "limits %s changed; rules that start anew: %s; all others go on with what they know"
     for profile, rules in ((name, rules) for each in judged for name, rules in each.started_anew.items()):
         log.warning(said, profile, ", ".join(rules) or "none")
+
+
+def _go_on() -> None:
+    """Nobody waits."""
 
 
 def _none() -> int:

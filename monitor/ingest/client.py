@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.matcher import MQTTMatcher
 
 READ_BYTES = 64 << 10  # of one call: 60 blocks of 60 readings
 MAX_PACKETS = 200  # handled before paho looks at its timers and at what is to be sent
@@ -53,6 +54,14 @@ def _send_at_once(_client: paho.Client, _data: Any, raw: Any) -> None:
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+class _NoFilters(MQTTMatcher):
+    """No topic has a callback of its own; paho's look for one leaves six objects that refer to each other."""
+
+    def iter_match(self, _topic: str) -> Iterable[Any]:
+        """None."""
+        return ()
+
+
 class Client(paho.Client):
     """What a session uses in place of paho's own client.
 
@@ -63,6 +72,7 @@ class Client(paho.Client):
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
+        self._on_message_filtered = _NoFilters()  # type: ignore[no-untyped-call]  # as paho's matcher
         self.on_socket_open = _send_at_once
         # With a write callback paho leaves all sending to the network thread: two threads that write could interleave.
         self.on_socket_register_write = lambda *_: None
