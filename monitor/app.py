@@ -22,6 +22,8 @@ from monitor.supervise import ServiceManager, Supervisor
 from monitor.threads import Loop, Pool, Threads, Turn
 from monitor.web import make_server
 
+NOTIFIERS_AFTER_S = 0.001  # behind the board, which needs as long
+STORE_AFTER_S = 0.02  # an alert is told by then; and what comes meanwhile goes into the same body
 SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four threads waits up to 172 ms, with this 27
 DRAIN_POLL_S = 0.05
 # What `stop` may take: 8 s, less than supervise.LEAVE_S, and the rest for closing the files.
@@ -137,10 +139,10 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
         return parts.watch.is_flooded
 
     turn = Turn()
-    store = Loop("store", parts.store.step, progress["store"], turn=turn, after_s=0.02, gives_way=is_flooded)
+    store = Loop("store", parts.store.step, progress["store"], turn=turn, after_s=STORE_AFTER_S, gives_way=is_flooded)
     notify = Loop("notify", parts.board.step, progress["notify"], gives_way=is_flooded)
     notifiers = [
-        Loop(f"notifier {each.name}", each.step, each.progress, after_s=0.001, gives_way=is_flooded)
+        Loop(f"notifier {each.name}", each.step, each.progress, after_s=NOTIFIERS_AFTER_S, gives_way=is_flooded)
         for each in parts.notifiers.each
     ]
     watch = Loop("watch", parts.watch.step, progress["watch"], (notify, *notifiers, store), is_local=True, turn=turn)

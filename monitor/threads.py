@@ -53,6 +53,11 @@ class Turn:
     def __init__(self) -> None:
         self._lock, self._waiting, self._is_taken = threading.Lock(), deque[threading.Lock](), False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     def __enter__(self) -> None:
         with self._lock:
             if not self._is_taken:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from monitor.ingest import Inbox, Intake
 from monitor.ingest.inbox import MAX_INBOX_BYTES, MAX_INBOX_MESSAGES, Delivery
-from monitor.ingest.intake import MAX_COMMIT_RECORDS
+from monitor.ingest.intake import MAX_COMMIT_RECORDS, ROOM_NS
 from monitor.journal import Journal, JournalReader
 from monitor.journal.floods import MAX_BOOTS, WINDOW_NS
 from monitor.model.condition import MAX_CONDITIONS, MAX_RULE_CONDITIONS, Condition
@@ -458,12 +458,14 @@ def test_what_found_no_room_is_tried_again_and_nothing_is_lost(bench: Bench) -> 
 def test_without_room_nothing_is_taken_and_ticks_go_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is not taken stays with the broker; as soon as there is room it is."""
     monkeypatch.setattr(bench.journal, "has_room", lambda: False)
+    bench.clock.mono += ROOM_NS
     assert bench.take(delivery("env", env(0))) == []
     bench.clock.mono += 10 * S
     assert bench.intake.step()
     assert (bench.stored(), len(bench.inbox), bench.inbox.waiting) == ([], 1, 0)
     assert bench.rows("SELECT count(*) FROM records WHERE kind = 'tick'") == [(2,)]
     monkeypatch.undo()
+    bench.clock.mono += ROOM_NS
     assert bench.take() == [("L", 1, 0)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from monitor.model.errors import DiskFull, TcmError
 from monitor.model.progress import Progress
 from monitor.supervise import CALM_S, END_S, ServiceManager, Supervisor
 from monitor.telemetry import Rate
-from monitor.threads import STALL_S, Loop, Pace, Pool, Threads
+from monitor.threads import STALL_S, Loop, Pace, Pool, Threads, Turn
 from tests.servers import wait_until
 
 LIMIT_S = 10.0
@@ -48,6 +49,50 @@ def test_only_waiting_work_that_nobody_moves_counts(looks: list[tuple[int, int, 
         still_s = still_s + elapsed_s if waiting and not step else 0.0
         position += step
         assert pace.still_s == still_s
+
+
+def test_turns_go_by_the_order_of_asking() -> None:
+    """Also for who has just had one, and for who passes it on; never two at once."""
+    turn, order, inside = Turn(), list[str](), list[str]()
+
+    def take(name: str) -> None:
+        with turn:
+            inside.append(name)
+            assert inside == [name]
+            order.append(name)
+            inside.clear()
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in "abc"]
+    with turn:
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            wait_until(lambda number=number: turn.waiting == number, LIMIT_S, "it to ask")  # type: ignore[misc]  # bound
+        turn.pass_on()
+        order.append("first again")
+    for thread in threads:
+        thread.join(LIMIT_S)
+    assert order == ["a", "b", "c", "first again"]
+
+
+def test_who_is_woken_lets_others_go_first() -> None:
+    """Woken at once, it steps after its time only; what comes meanwhile is done by the same step."""
+    steps = list[float]()
+
+    def step() -> bool:
+        steps.append(time.monotonic())
+        return False
+
+    loop = Loop("late", step, lambda: IDLE, after_s=0.05)
+    woken_s = list[float]()
+
+    def is_done() -> bool:
+        if len(steps) == 1 and not woken_s:
+            woken_s.append(time.monotonic())
+            loop.wake.set()
+        return len(steps) > 1
+
+    run(loop, is_done)
+    assert steps[1] - woken_s[0] >= 0.05
 
 
 def test_a_full_disk_is_a_problem_and_the_step_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
