@@ -13,6 +13,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -144,6 +145,7 @@ def _terminal() -> tuple[int, int]:
 def _become(request: _Request, to_out: int, to_err: int) -> None:
     """In the child: run the command with these for output, and end."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # of tests in the background it is ignored
     if request.how == "tty":
         fcntl.ioctl(to_out, termios.TIOCSCTTY, 0)
     os.dup2(to_out if request.how == "tty" else os.open(os.devnull, os.O_RDONLY), 0)
