@@ -1,14 +1,15 @@
 # make demo   a simulated consignment leaves Turin: broker, loggers, daemon and view, on this machine alone
 # make test   all checks and tests, with real servers
 # make soak   60 rounds (ROUNDS=N) of faults with real processes, then 10 000 simulated runs; up to 150 minutes
+# make dashboards  the JSON of the Grafana pages, from their builders in dashboards/ and the limits in config/
 # make mutants  whether the tests notice when what must not be forgotten is forgotten
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := monitor firmware_sim benchmarks tests
+SOURCES := monitor firmware_sim dashboards benchmarks tests
 ROUNDS ?= 60
 
-.PHONY: demo test check soak mutants requirements clean
+.PHONY: demo test check soak dashboards mutants requirements clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/tcm demo
@@ -27,6 +28,9 @@ soak: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.soak --rounds $(ROUNDS)
 	$(BIN)/python -m tests.simulation --seeds 10000 --jobs 2
 	$(BIN)/python -m tests.simulation.crash_points
+
+dashboards: $(VENV)/dev.stamp
+	$(BIN)/python -m dashboards
 
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.simulation.mutants

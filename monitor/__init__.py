@@ -17,7 +17,7 @@
    `detect`     holds readings and events against the rules; `shock` makes a waveform into what they ask for: its static
                 part, pulse, velocity change, drop height, spectrum, and whether it is to be trusted;
    `store`      turns records, results and transitions into points and writes them; its cursor passes what the server
-                confirmed;
+                confirmed; `said` gives it how containers, loggers and the daemon stand, for the dashboards;
    `notify`     tells the world of each transition.
    What is wrong with the gateway itself stands in the journal's ticks, and becomes an alarm like any other.
 4. Records, what operators entered, the configuration in force and the passing of time all lie in the journal, in one

@@ -12,12 +12,14 @@ from collections.abc import Callable
 
 from monitor.config import Config
 from monitor.config.operator_token import make_token
+from monitor.consumers.long import Long
+from monitor.consumers.said import Said
 from monitor.consumers.store import MAX_CALLS
 from monitor.model.clock import Clock, SystemClock
 from monitor.model.errors import TcmError
 from monitor.parts import Parts
 from monitor.service import Load, Service
-from monitor.sinks.opening import open_sink
+from monitor.sinks.opening import open_long, open_sink
 from monitor.supervise import ServiceManager, Supervisor
 from monitor.threads import Loop, Pool, Threads, Turn
 from monitor.web import make_server
@@ -26,10 +28,10 @@ NOTIFIERS_AFTER_S = 0.001  # behind the board, which needs as long
 STORE_AFTER_S = 0.02  # an alert is told by then; and what comes meanwhile goes into the same body
 SWITCH_INTERVAL_S = 0.0005  # with Python's 5 ms a message that passes four threads waits up to 172 ms, with this 27
 DRAIN_POLL_S = 0.05
-# What `stop` may take: 8 s, less than supervise.LEAVE_S, and the rest for closing the files.
+# What `stop` may take: 8.5 s, less than supervise.LEAVE_S, and the rest for closing the files.
 REST_S = 5.0  # until what was taken is committed, judged, stored and told
 JOIN_S = 2.5  # until every thread has ended: a step takes tens of ms, the web server gives open requests 2 s
-WRITES_S = 0.5  # until the store's writes are back
+WRITES_S = 0.5  # until the writes to the store are back, and then those to its copy
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +56,14 @@ class Daemon:
         self._threads, self._hangup = Threads(ended or threading.Event()), hangup or threading.Event()
         self._pool = Pool(MAX_CALLS, "store-write")
         sink = open_sink(config.store, config.state_dir)
-        self.parts = parts = Parts(config, clock, sink, self._pool)
+        self._copy_pool, pair = Pool(1, "copy"), open_long(config.store)
+        self.parts = parts = Parts(config, clock, sink, self._pool, copying=pair and (*pair, self._copy_pool))
         parts.intake.decoder = self._decoder = Pool(1, "decode")
         self._loops = _loops(parts)
         self.service = Service(config, parts, self._loops, self._threads, clock, load)
+        if config.store.kind == "influxdb":  # of the embedded store nobody asks how things stood
+            said = Said(self.service, clock, parts.store.say)
+            self._loops += (Loop("said", said.step, said.progress, gives_way=lambda: parts.watch.is_flooded),)
         self._supervisor = Supervisor(self._loops, lambda: self._server.started, self.service.problems, self._manager)
         self._supervisor.on_look = self.service.look
         parts.stalled = self._supervisor.conditions
@@ -104,13 +110,13 @@ class Daemon:
         self._server.should_exit = True
         self._hangup.set()
         self.parts.notifiers.cut()
-        self.parts.store.cut()
+        self._cut()
         for session in self.parts.sessions:
             session.stop()
         hanging = self._threads.join(JOIN_S)
-        self.parts.store.cut()
+        self._cut()
         self._decoder.end(0)  # what it still reads was not acknowledged
-        is_store_busy = not self._pool.end(WRITES_S)
+        is_store_busy, is_copy_busy = not self._pool.end(WRITES_S), not self._copy_pool.end(WRITES_S)
         if is_store_busy:
             log.warning("a write to the store hangs: it is sent again after the next start")
         if hanging:
@@ -118,8 +124,14 @@ class Daemon:
         if set(hanging) - {session.name for session in self.parts.sessions}:
             return  # their files stay open until the process ends
         self.service.close()
-        self.parts.close(is_store_busy=is_store_busy)
+        self.parts.close(is_store_busy=is_store_busy, is_copy_busy=is_copy_busy)
         self._socket.close()
+
+    def _cut(self) -> None:
+        """End what is under way to the store and to its copy."""
+        self.parts.store.cut()
+        if self.parts.long is not None:
+            self.parts.long.cut()
 
     def _wait_for(self, condition: Callable[[], bool], limit_s: float) -> bool:
         """Wait until `condition` holds, at most `limit_s` and as long as no part fails; whether it does."""
@@ -150,7 +162,16 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
     parts.inbox.on_arrival = parts.desk.on_entry = writer.wake.set
     parts.store.on_confirmed = store.wake.set
     parts.watch.pass_on = turn.pass_on
-    return writer, watch, store, notify, *notifiers
+    return writer, watch, store, notify, *notifiers, *_copy_loops(parts.long, is_flooded)
+
+
+def _copy_loops(long: Long | None, is_flooded: Callable[[], bool]) -> list[Loop]:
+    """The loop of the copy, where there is one."""
+    if long is None:
+        return []
+    loop = Loop("copy", long.step, lambda: long.progress, gives_way=is_flooded)
+    long.on_done = loop.wake.set
+    return [loop]
 
 
 def _listen(host: str, port: int) -> socket.socket:

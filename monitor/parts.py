@@ -16,6 +16,7 @@ from typing import Any
 from monitor.config import Config
 from monitor.config.alerting import NotifierSettings
 from monitor.consumers import Board, Store, Watch, WatchReader
+from monitor.consumers.long import Long, Minutes
 from monitor.consumers.notifiers import Notifiers, Opening
 from monitor.examine.evidence import evidence_of
 from monitor.ingest import Desk, Inbox, Intake, Session
@@ -32,6 +33,7 @@ from monitor.wire import FILL_FILTER, LIVE_FILTER, Sources
 
 MAX_FILL_AHEAD = 100  # records not judged yet, some 0.1 s: with more, what comes live would wait behind a back-fill
 ClientType = Callable[..., Client]
+Copying = tuple[Minutes, Sink, Executor]
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +49,12 @@ class Parts:
         executor: Executor,
         client_type: ClientType = Client,
         opening: Opening | None = None,
+        copying: Copying | None = None,
     ) -> None:
-        """`opening` gives a notifier its way to the receiver, by default as its settings say."""
+        """`opening` gives a notifier its way to the receiver, by default as its settings say.
+
+        `copying` is what the down-sampled copy is read of, the copy, and who waits for them; None without a copy.
+        """
         self._state_dir = state_dir = config.state_dir
         self._lock = StateLock(state_dir)
         self.journal = open_journal(config, clock)
@@ -56,6 +62,8 @@ class Parts:
         self.watch = Watch(state_dir, self._watch_reader, clock)
         self._results_reader, self._board_reader = WatchReader(state_dir), WatchReader(state_dir)
         self.store = Store(state_dir, self._store_reader, self._results_reader, sink, executor, clock)
+        self.long = long = Long(state_dir, *copying, clock) if copying else None
+        self.store.copied = (lambda: long.pos) if long else None
         _require_whole_journal(self.journal.pos, {"watch.db": self.watch.kept_pos, "store.db": self.store.pos})
         self.watch.stored_results = lambda: self.store.confirmed["judged"]
         self.inbox, self.desk = Inbox(), Desk()
@@ -87,6 +95,7 @@ class Parts:
         """What somebody has to see of this gateway; any thread may ask."""
         return [
             *(*self.journal.conditions(), *self.store.conditions()),
+            *(self.long.conditions() if self.long else ()),
             *(*self.notifiers.conditions(), *self.stalled()),
         ]
 
@@ -142,15 +151,16 @@ class Parts:
         self.inbox.close()
         self.desk.close()
 
-    def close(self, *, is_store_busy: bool = False) -> None:
+    def close(self, *, is_store_busy: bool = False, is_copy_busy: bool = False) -> None:
         """Give the files back, each as far as it is; what is not acknowledged comes again.
 
-        A store of which a write still hangs is left as it is.
+        A store or a copy of which a write still hangs is left as it is.
         """
         readers = (self._watch_reader, self._store_reader, self._results_reader, self._board_reader)
         stores = () if is_store_busy else (self.store,)
+        copies = () if self.long is None or is_copy_busy else (self.long,)
         # Readers first: the last connection to a file puts its WAL away, and only a writer may.
-        for part in (*readers, self.notifiers, *stores, self.board, self.watch, self.journal, self._lock):
+        for part in (*readers, self.notifiers, *copies, *stores, self.board, self.watch, self.journal, self._lock):
             part.close()
 
     def _is_fill_held(self) -> bool:

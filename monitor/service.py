@@ -21,6 +21,7 @@ from monitor.journal.attachments import Attachments, Upload
 from monitor.model.clock import Clock
 from monitor.model.condition import DISK_FULL
 from monitor.model.errors import TcmError, Unavailable, UnknownName, WireError
+from monitor.model.rules import HealthRule
 from monitor.model.strict import Severity
 from monitor.parts import Parts
 from monitor.shock.spectrum.srs import kernel_in_use
@@ -94,6 +95,7 @@ class Service:
         parts: list[tuple[str, str]] = [(part.name, _session_problem(part)) for part in self._parts.sessions]
         parts += [(loop.name, loop.problem) for loop in self._loops]
         parts += [("store", self._parts.store.problem), ("notify", self._parts.board.problem)]
+        parts += [("copy", self._parts.long.problem)] if self._parts.long else []
         parts += self._parts.notifiers.problems()
         parts += [("journal", each.text) for each in self._parts.journal.conditions() if each.rule == DISK_FULL]
         parts += [("daemon", "coming to its end" if self._threads.ended.is_set() else "")]
@@ -106,6 +108,15 @@ class Service:
     def latest(self) -> dict[tuple[str, str], dict[str, float]]:
         """Each (container, logger)'s latest reading: value by channel."""
         return self._parts.watch.judge.latest.copy()  # in one step: watch's thread goes on writing
+
+    def newest_ns(self) -> dict[tuple[str, str], int]:
+        """The time (ns UTC) of each (container, logger)'s latest reading."""
+        return self._parts.watch.judge.latest_ns.copy()  # as above
+
+    def silent_loggers(self) -> set[tuple[str, str]]:
+        """(container, logger) of those whose silence is an open alert."""
+        rules, found = self.config.rules, self._state.watch.listing.open_rules("health")
+        return {(container, logger) for container, logger, rule in found if _is_silence(rules, container, rule)}
 
     def alerts(self, query: AlertQuery) -> list[Document]:
         """Published alerts."""
@@ -249,6 +260,12 @@ def _described(rules: Rules, container: str) -> Document:
         "consignment": box.consignment,
         "limits": rules.profile(container).name,
     }
+
+
+def _is_silence(rules: Rules, container: str, rule: str) -> bool:
+    """Whether a rule of the container's profile is one for silence."""
+    profile = rules.profile(container).rule
+    return any(isinstance(each, HealthRule) and each.check == "silent" and each.id == rule for each in profile)
 
 
 def _session_problem(session: Session) -> str:

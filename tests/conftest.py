@@ -6,13 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import Influxd, Mosquitto, influxd, mosquitto
+from tests.servers import Influxd, Mosquitto, VictoriaMetrics, influxd, mosquitto, victoria_metrics
 
 
 @pytest.fixture(scope="session")
 def influx_server() -> Iterator[Influxd]:
     """An InfluxDB 1.x server that all tests share; each uses a database of its own."""
     with influxd() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def metrics_server() -> Iterator[VictoriaMetrics]:
+    """A VictoriaMetrics server that all tests share; each uses loggers of its own."""
+    with victoria_metrics() as server:
         yield server
 
 

@@ -125,7 +125,7 @@ class Influxd(Server):
 @contextmanager
 def mosquitto(*extra_lines: str) -> Iterator[Mosquitto]:
     """A Mosquitto broker, started; `extra_lines` are added to its configuration."""
-    program = _program("mosquitto", "mosquitto")
+    program = find_program("mosquitto", "mosquitto")
     with tempfile.TemporaryDirectory(prefix="tcm-mosquitto-") as name:
         folder, port = Path(name), free_port()
         config = folder / "mosquitto.conf"
@@ -135,7 +135,7 @@ def mosquitto(*extra_lines: str) -> Iterator[Mosquitto]:
             *("persistence true", f"persistence_location {folder}/", "max_queued_messages 0", *extra_lines),
         ]
         config.write_text("\n".join(lines) + "\n")
-        server = Mosquitto([program, "-c", str(config)], folder, port, lambda: _accepts(port))
+        server = Mosquitto([program, "-c", str(config)], folder, port, lambda: accepts(port))
         try:
             server.start()
             yield server
@@ -144,14 +144,27 @@ def mosquitto(*extra_lines: str) -> Iterator[Mosquitto]:
 
 
 @contextmanager
-def influxd() -> Iterator[Influxd]:
-    """An InfluxDB 1.x server without databases, started."""
-    program = _program("influxd", "influxdb")
+def influxd(*, asks_login: bool = False, tls: tuple[Path, Path] | None = None) -> Iterator[Influxd]:
+    """An InfluxDB 1.x server without databases, started.
+
+    With `asks_login` it serves nobody but its users, of which the first to be made is an administrator; with `tls`
+    (certificate, key) it speaks HTTPS.
+    """
+    program = find_program("influxd", "influxdb")
     with tempfile.TemporaryDirectory(prefix="tcm-influxd-") as name:
         folder, port = Path(name), free_port()
         config = folder / "influxdb.conf"
-        config.write_text(_INFLUXD_CONFIG.format(folder=folder, host=HOST, port=port, rpc_port=free_port()))
-        server = Influxd([program, "-config", str(config)], folder, port, lambda: _pings(port))
+        text = _INFLUXD_CONFIG.format(
+            folder=folder,
+            host=HOST,
+            port=port,
+            rpc_port=free_port(),
+            asks_login=str(asks_login).lower(),
+            https=_INFLUXD_HTTPS.format(*tls) if tls else "",
+        )
+        config.write_text(text)
+        is_up = (lambda: accepts(port)) if tls else (lambda: pings(port))
+        server = Influxd([program, "-config", str(config)], folder, port, is_up)
         try:
             server.start()
             yield server
@@ -171,7 +184,8 @@ bind-address = "{host}:{rpc_port}"
   query-log-enabled = false
 [http]
   bind-address = "{host}:{port}"
-  auth-enabled = false
+  {https}
+  auth-enabled = {asks_login}
   log-enabled = false
 [monitor]
   store-enabled = false
@@ -182,6 +196,48 @@ bind-address = "{host}:{rpc_port}"
 [logging]
   level = "warn"
 """
+
+
+_INFLUXD_HTTPS = """https-enabled = true
+  https-certificate = "{}"
+  https-private-key = "{}"
+"""
+
+
+_END_S = 4_102_444_800  # 2100: by default it exports nothing that is later than now
+
+
+class VictoriaMetrics(Server):
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def values(self, metric: str, **tags: str) -> dict[int, float]:
+        """What it holds of a metric, such as env_temperature_air_c, by time in ms; one value of each time."""
+        _get(self.port, "/internal/force_flush")  # else what was written shows after a second
+        match = ",".join([f"__name__={json.dumps(metric)}", *(f"{key}={json.dumps(tag)}" for key, tag in tags.items())])
+        status, answer = _get(self.port, "/api/v1/export?" + urlencode({"match[]": f"{{{match}}}", "end": _END_S}))
+        assert status == 200, answer
+        found = [json.loads(line) for line in answer.splitlines()]
+        return {at: value for one in found for at, value in zip(one["timestamps"], one["values"], strict=True)}
+
+
+@contextmanager
+def victoria_metrics() -> Iterator[VictoriaMetrics]:
+    """A VictoriaMetrics server, started, that keeps everything."""
+    program = find_program("victoria-metrics", "victoria-metrics")
+    with tempfile.TemporaryDirectory(prefix="tcm-victoria-metrics-") as name:
+        folder, port = Path(name), free_port()
+        command = [
+            *(program, f"-httpListenAddr={HOST}:{port}", f"-storageDataPath={folder}/data"),
+            *("-retentionPeriod=100y", "-memory.allowedPercent=5", "-loggerLevel=ERROR"),
+        ]
+        server = VictoriaMetrics(command, folder, port, lambda: _get(port, "/health")[0] == 200)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 class Alertmanager(Server):
@@ -200,7 +256,7 @@ class Alertmanager(Server):
 @contextmanager
 def alertmanager(webhook_url: str) -> Iterator[Alertmanager]:
     """A Prometheus Alertmanager, started; each change of an alert it POSTs by itself to `webhook_url`."""
-    program = _program("prometheus-alertmanager", "prometheus-alertmanager")
+    program = find_program("prometheus-alertmanager", "prometheus-alertmanager")
     with tempfile.TemporaryDirectory(prefix="tcm-alertmanager-") as name:
         folder, port = Path(name), free_port()
         (folder / "alertmanager.yml").write_text(_ALERTMANAGER_CONFIG.format(url=webhook_url))
@@ -282,6 +338,13 @@ def influx_v2_gateway(
 ) -> Iterator[Gateway]:
     """A gateway with which a v2 client writes to InfluxDB 1; `bucket` is the name of the database behind."""
     gateway = Gateway(backend.port, org, bucket, token)
+    with served(gateway):
+        yield gateway
+
+
+@contextmanager
+def served(gateway: Gateway) -> Iterator[None]:
+    """The gateway, on a port of its own, which `url` says."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # keep-alive, as InfluxDB does
@@ -308,7 +371,7 @@ def influx_v2_gateway(
             if status != 204:
                 self.wfile.write(answer)
 
-        do_GET = do_POST  # noqa: N815 - the name that http.server calls
+        do_GET = do_PATCH = do_POST  # noqa: N815 - the names that http.server calls
 
     server = ThreadingHTTPServer((HOST, 0), Handler)
     server.daemon_threads = True
@@ -316,14 +379,14 @@ def influx_v2_gateway(
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        yield gateway
+        yield
     finally:
         server.shutdown()
         server.server_close()
         thread.join(STOP_LIMIT_S)
 
 
-def _program(name: str, package: str) -> str:
+def find_program(name: str, package: str) -> str:
     """Where the program is; Debian keeps brokers in /usr/sbin, which is not on every user's path."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if found is None:
@@ -331,13 +394,15 @@ def _program(name: str, package: str) -> str:
     return found
 
 
-def _accepts(port: int) -> bool:
+def accepts(port: int) -> bool:
+    """Whether somebody listens on this port."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _pings(port: int) -> bool:
+def pings(port: int) -> bool:
+    """Whether InfluxDB on this port says that it is there."""
     return _get(port, "/ping")[0] == 204
 
 

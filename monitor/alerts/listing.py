@@ -20,6 +20,10 @@ ORDER BY opened_ns DESC, chain LIMIT :limit
 _OPEN = """
 SELECT container, json_extract(body, '$.severity'), count(*) FROM alerts WHERE state <> 'cleared' GROUP BY 1, 2
 """
+_OPEN_RULES = """
+SELECT DISTINCT container, json_extract(body, '$.logger'), json_extract(body, '$.rule') FROM alerts
+WHERE state <> 'cleared' AND json_extract(body, '$.kind') = ?
+"""
 
 
 class Change(NamedTuple):
@@ -54,3 +58,7 @@ class Listing:
         for container, severity, number in self._connection.execute(_OPEN).fetchall():
             counts.setdefault(container, {})[severity] = number
         return counts
+
+    def open_rules(self, kind: str) -> set[tuple[str, str, str]]:
+        """Container, logger and rule of every open alert of a kind of rules."""
+        return set(self._connection.execute(_OPEN_RULES, (kind,)))

@@ -37,7 +37,8 @@ def check(
         loaded = load_config(config)
         warnings = warnings_of(loaded, operators=_operators(loaded))
         if connect:
-            errors = _try_servers(loaded, str(config))
+            errors, told = _try_servers(loaded, str(config))
+            warnings += told
             tried = f"; tried: broker, store, notifiers: {len(loaded.notifiers)}"
     except ConfigProblems as problems:
         errors = problems.problems
@@ -65,24 +66,17 @@ def _operators(config: Config) -> OperatorBook | None:
         return None
 
 
-def _try_servers(config: Config, file: str) -> list[Problem]:
-    """Connect to broker, store and notifiers once, as the daemon would."""
+def _try_servers(config: Config, file: str) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings of connecting to broker, store and notifiers once, as the daemon would."""
+    from monitor.cli.try_store import try_store
     from monitor.config import Problem
-    from monitor.model.errors import TcmError
-    from monitor.sinks.opening import open_sink
 
-    problems = []
-    fault = _try_broker(config)
-    if fault:
-        problems.append(Problem(file, "mqtt.url", f"expected a broker that accepts this client: {fault}"))
-    try:
-        sink = open_sink(config.store, config.state_dir)
-        sink.try_write()
-        sink.close()
-    except TcmError as error:
-        problems.append(Problem(file, "store.url", f"expected a store that takes what is written: {error}"))
-    problems += [problem for settings in config.notifiers for problem in _try_notifier(config, settings, file)]
-    return problems
+    errors, warnings = list(_try_broker(config, file)), list[Problem]()
+    for finding in try_store(config.store, config.state_dir):
+        found = errors if finding.is_error else warnings
+        found.append(Problem(file, f"store.{finding.key}", finding.cause))
+    errors += [problem for settings in config.notifiers for problem in _try_notifier(config, settings, file)]
+    return errors, warnings
 
 
 def _try_notifier(config: Config, settings: NotifierSettings, file: str) -> Iterator[Problem]:
@@ -98,7 +92,23 @@ def _try_notifier(config: Config, settings: NotifierSettings, file: str) -> Iter
         yield Problem(file, f"notifier.{settings.name}", f"expected a receiver that can be told: {error}")
 
 
-def _try_broker(config: Config) -> str:
+def _try_broker(config: Config, file: str) -> Iterator[Problem]:
+    """What keeps the broker from serving both sessions: TLS first, which nothing else can say so well."""
+    from monitor.cli.try_tls import tls_fault
+    from monitor.config import Problem
+
+    mqtt = config.mqtt
+    if mqtt.tls:
+        fault = tls_fault(mqtt.host, mqtt.port, mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
+        if fault is not None:
+            yield Problem(file, f"mqtt.{fault.key}", f"expected a broker that TLS can be trusted with: {fault.cause}")
+            return
+    cause = _try_sessions(config)
+    if cause:
+        yield Problem(file, "mqtt.url", f"expected a broker that accepts this client: {cause}")
+
+
+def _try_sessions(config: Config) -> str:
     """Why the broker does not serve both sessions, "" when it does; under client ids of their own."""
     import threading
     import time

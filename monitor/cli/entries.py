@@ -6,17 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from monitor.model.operator_text import described, entered
+
 INDENT = " " * 10
 MAX_CONTAINER = 20  # characters of the column; a longer id moves what follows it
-COMMON = ("pos", "type", "container", "effective_at", "entered_at", "by", "remark", "attachments", "state", "ends_at")
-PLAIN = ("phase", "custodian", "alert", "silence", "kind", "number", "result")  # clear without their names
-
-
-def described(record: dict[str, Any]) -> str:
-    """A record's type and own words, as `custody owner-b, cmr.pdf attached`."""
-    own = [f"{value}" if key in PLAIN else f"{key} {value}" for key, value in record.items() if key not in COMMON]
-    files = ", ".join(file["name"] for file in record.get("attachments", ()))
-    return " ".join([record["type"], *own]) + (f", {files} attached" if files else "")
 
 
 def to_second(time: str) -> str:
@@ -34,5 +27,5 @@ def entry_lines(rows: Sequence[dict[str, Any]], width: int) -> Iterator[str]:
 
 def two_parts(head: str, row: dict[str, Any], width: int) -> Iterator[str]:
     """The head of a record, and below it who entered it and why."""
-    for text in (head, f"{INDENT}by {row['by']}" + (f": {row['remark']}" if row["remark"] else "")):
+    for text in (head, f"{INDENT}{entered(row)}"):
         yield from textwrap.wrap(text, width, subsequent_indent=INDENT, break_on_hyphens=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.entering import AtOption, ByOption, ContainerArgument, NewOption, RemarkOption, enter
-from monitor.cli.entries import described, entry_lines
+from monitor.cli.entries import entry_lines
 from monitor.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -24,6 +24,7 @@ from monitor.cli.output import (
     say,
     tell,
 )
+from monitor.model.operator_text import described
 
 if TYPE_CHECKING:
     from monitor.config import Access

@@ -1,9 +1,10 @@
-"""`tcm store`: what the store holds, beside what it should."""
+"""`tcm store`: make what it needs on the server; compare what it holds with what it should."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import closing, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,17 +19,78 @@ from monitor.cli.output import (
     require_container,
     require_state,
     table,
+    tell,
 )
 
 if TYPE_CHECKING:
+    from monitor.config import StoreSettings
     from monitor.consumers.expected import Period
+    from monitor.sinks.opening import Login
 
-app = typer.Typer(help="The store: audit it.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="The store: set it up, audit it.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
 def store() -> None:
-    """The store: compare it with the journal."""
+    """The store: set it up, compare it with the journal."""
+
+
+@app.command("init")
+def init(
+    config: ConfigOption = DEFAULT_CONFIG,
+    token_file: Annotated[
+        Path | None, typer.Option(help="v2: the token of who may make buckets; default: the daemon's own.")
+    ] = None,
+    username: Annotated[str | None, typer.Option(help="v1: an administrator; default: the daemon's own user.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="v1: the administrator's password.")] = None,
+    may_shorten: Annotated[
+        bool, typer.Option("--shorten", help="Also keep points for less long than before: the server drops older ones.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make database or bucket, mapping, retention and the place of the long-term copy, where they are missing.
+
+    Example: tcm store init --token-file admin.token
+    """
+    from monitor.model.errors import TcmError
+    from monitor.sinks.opening import open_influx
+    from monitor.sinks.server import identify
+    from monitor.sinks.setup import set_up
+
+    settings = load(config).store
+    if settings.kind == "embedded":
+        raise TcmError("set up the store", str(config), "the embedded store makes its file itself: nothing to do")
+    with closing(open_influx(settings, _login(settings, token_file, username, password_file))) as sink:
+        server = identify(sink.client)
+        if not as_json:
+            tell(f"{server.text} at {settings.url}")
+        steps = []
+        for step in set_up(sink, server, settings, may_shorten=may_shorten):
+            steps.append(step._asdict())
+            if not as_json:  # at once: what was done is said also where the next step fails
+                tell(f"{step.what}: {step.done}")
+    if as_json:
+        print_json({"server": server.text, "url": settings.url, "steps": steps})
+
+
+def _login(
+    settings: StoreSettings, token_file: Path | None, username: str | None, password_file: Path | None
+) -> Login | None:
+    """As whom to set up, None for the daemon's own login; a secret file is read as strictly as the daemon's."""
+    from monitor.config.secret import read_secret
+    from monitor.sinks.opening import Login
+
+    if settings.dialect == "v1" and token_file is not None:
+        raise typer.BadParameter("expected with dialect v2; v1 has --username", param_hint="--token-file")
+    if settings.dialect == "v2" and (username or password_file):
+        raise typer.BadParameter("expected with dialect v1; v2 has --token-file", param_hint="--username")
+    if (username is None) != (password_file is None):
+        raise typer.BadParameter("expected both, or neither", param_hint="--username and --password-file")
+    if token_file is not None:
+        return Login(token=read_secret(token_file))
+    if username is not None and password_file is not None:
+        return Login(username=username, password=read_secret(password_file))
+    return None
 
 
 @app.command("audit")

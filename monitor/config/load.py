@@ -86,10 +86,10 @@ def _check_named_files(settings: Settings, file: str) -> list[Problem]:
         fault = secret_fault(path) if path is not None and not os.environ.get(variable) else ""
         if fault:
             problems.append(Problem(file, f"{table}.{key}", fault))
-    for key in ("ca_file", "cert_file", "key_file"):
-        path = getattr(settings.mqtt, key)
+    for table, key in (("mqtt", "ca_file"), ("mqtt", "cert_file"), ("mqtt", "key_file"), ("store", "ca_file")):
+        path = getattr(getattr(settings, table), key)
         if path is not None and _is_absent(path):
-            problems.append(Problem(file, f"mqtt.{key}", f"expected a PEM file, there is no {path}"))
+            problems.append(Problem(file, f"{table}.{key}", f"expected a PEM file, there is no {path}"))
     return problems
 
 

@@ -18,6 +18,7 @@ from monitor.model.limit import Identifier, Strict
 from monitor.model.strict import Bytes, Seconds
 
 DEFAULT_INSTANCE = "gateway-1"
+RETENTION_MIN_S = 3600  # InfluxDB takes no shorter one
 
 
 class MqttSettings(Broker):
@@ -37,7 +38,11 @@ class MqttSettings(Broker):
 
 
 class StoreSettings(Strict):
-    """Where points are written: an InfluxDB server, or the embedded store in the state directory."""
+    """Where points are written: an InfluxDB server, or the embedded store in the state directory.
+
+    With `long` an InfluxDB has a down-sampled copy beside them, see `copy_name`. `retention` is how long `tcm store
+    init` has the server keep the points, `long_retention` how long the copy (absent: for ever).
+    """
 
     kind: Literal["influxdb", "embedded"] = "embedded"
     url: str | None = None
@@ -48,6 +53,20 @@ class StoreSettings(Strict):
     database: Text | None = None
     username: Text | None = None
     password_file: LocalPath | None = None
+    ca_file: LocalPath | None = None
+    long: bool = True
+    retention_s: Annotated[Seconds | None, Field(ge=RETENTION_MIN_S, alias="retention")] = None
+    long_retention_s: Annotated[Seconds | None, Field(ge=RETENTION_MIN_S, alias="long_retention")] = None
+
+    @property
+    def name(self) -> str:
+        """The database (v1) or bucket (v2), "" of the embedded store."""
+        return (self.database if self.dialect == "v1" else self.bucket) or ""
+
+    @property
+    def copy_name(self) -> str | None:
+        """The database or bucket of the down-sampled copy, None without one."""
+        return f"{self.name}_long" if self.long and self.kind == "influxdb" else None
 
     @field_validator("url")
     @classmethod
@@ -60,7 +79,7 @@ class StoreSettings(Strict):
     @classmethod
     def _check_dialect(cls, dialect: Any) -> Any:
         if dialect == "v3":
-            raise ValueError("expected v1 or v2; v3 is not built yet")
+            raise ValueError("expected v1 or v2; InfluxDB 3 is reached with v2, as docs/store.md says")
         return dialect
 
     @model_validator(mode="after")

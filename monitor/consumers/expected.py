@@ -233,9 +233,9 @@ class Expected:
 
 
 def _owner(points: Points | Table) -> tuple[str, str]:
-    """Container and logger of points that are all of one."""
+    """Container and logger of points that are all of one; "" for the logger of what is of a container as a whole."""
     tags = dict(points.tags if isinstance(points, Points) else points.series[int(points.of[0])])
-    return tags[PLACE[0]], tags[PLACE[1]]
+    return tags[PLACE[0]], tags.get(PLACE[1], "")
 
 
 def _by_owner(table: Table) -> Iterator[Table]:

@@ -68,6 +68,7 @@ class Judge:
         self._newest_ns: dict[str, int] = {}  # by container, the time of its newest reading or event
         self._derived = DerivedResults()
         self.latest: dict[tuple[str, str], dict[str, float]] = {}
+        self.latest_ns: dict[tuple[str, str], int] = {}
 
     @property
     def rules(self) -> Rules:
@@ -161,6 +162,7 @@ class Judge:
         for key, block in newest.items():
             if key in self.latest or len(self.latest) < MAX_LOGGERS:
                 self.latest[key] = dict(zip(block.channels, block.values[-1].tolist(), strict=True))
+                self.latest_ns[key] = int(block.times_ns[-1])
         return judged
 
     def _reconfigure(self, record: Record) -> Judged:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.consumers.reading import read
+from monitor.consumers.reading import read, read_operator
 from monitor.journal import JournalReader
 from monitor.model.batch import Points
 from monitor.model.channel import field_name
+from monitor.model.operator import OperatorRecord
+from monitor.model.operator_text import described, entered, value
 from monitor.model.record import SYNCHRONISED, Anchor, Env, Record, Shock, Stamp, Status
 
 MAX_TIME_NS = 1 << 62  # year 2116; a placed record ends below int64 with the longest span that the wire admits
@@ -32,6 +34,9 @@ def placed_ns(message: Env | Shock, anchor: Anchor | None) -> int:
 
 def record_points(record: Record, journal: JournalReader) -> Iterator[Points]:
     """The points that the store writes of a record of the journal itself; those of its judgement are results."""
+    if record.kind == "operator":
+        yield from operator_points(record)
+        return
     if record.kind not in ("env", "shock", "status"):
         return
     message = read(record)
@@ -88,6 +93,23 @@ def status_points(record: Record, status: Status) -> Points:
 def clock_points(record: Record, stamp: Stamp, start_ns: int) -> Points:
     """Marks a record that was placed by its boot's anchor, since its own clock was not set, at its time."""
     return one_point(record.pos, "logger", _tags(record), start_ns, {"clock": float(stamp.clk)})
+
+
+def operator_points(record: Record) -> Iterator[Points]:
+    """What an operator entered, at the time from which it is effective; nothing where it does not decode."""
+    said = read_operator(record)
+    if said is None:
+        return
+    document = said.document()
+    text = f"{described(document)} {entered(document)}"
+    fields = {"text": text, "by": said.by, "value": value(document)}
+    tags = (("container", said.container), ("type", said.type))
+    yield one_point(record.pos, "operator", tags, _operator_ns(record.pos, said), fields)
+
+
+def _operator_ns(pos: int, said: OperatorRecord) -> int:
+    """Records of one type may be effective at one time, which has whole microseconds: the rest tells them apart."""
+    return min(said.effective_ns, MAX_TIME_NS) + pos % 1000
 
 
 def alert_points(number: int, at_ns: int, alert: dict[str, Any]) -> Points:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from monitor.consumers.bodies import Bodies
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.store_book import StoreBook
+from monitor.consumers.touched import touched_by
 from monitor.consumers.watch_file import WatchReader
 from monitor.consumers.writes import Write, delay_s, spans_of
 from monitor.journal import JournalReader, Place
@@ -25,19 +27,24 @@ MAX_CALLS = MAX_IN_FLIGHT + 1  # to the sink at once: alerts wait for no body of
 MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
 MAX_BATCH_BYTES = 512 << 10  # of payload; 87 000 samples of events become 7 MB of lines, 13 times as much
 MAX_BATCH_TRANSITIONS = 1_000
+# Points of how things stand, kept while the store is away: 20 containers with 240 loggers have 267 a minute, so for 75
+# minutes, in 23 MB; beyond that the oldest are dropped.
+MAX_SAID = 20_000
+MAX_BATCH_SAID = 1_000
 MAX_RESULT_BYTES = 512 << 10  # of JSON: about 9 000 points, 1.3 MB of lines
 SLOW_S = 30.0  # three time-outs: a server that drips its answer never runs into one
 # A body whose outcome was unknown may still lie with the server when a second try of it is confirmed. What could meet
 # it there waits so long: a server that answers again has read what came before within a moment.
 LATE_NS = 5 * NS_PER_S
 SILENT_NS = 10 * NS_PER_S  # after so long without anything to send the server is asked whether it is there
+BULK = ("said", "judged", "journal")  # these share the places in flight
 SOURCES = ("journal", "judged", "transitions")  # the numbers of `results`, of earlier versions, were others
 
 log = logging.getLogger(__name__)
 
 
 class Store:
-    """One `step`: collect confirmations, then fill the free places in flight from the three sources.
+    """One `step`: collect confirmations, then fill the free places in flight from the three sources and what is said.
 
     A cursor passes a body once that and all before it of its source are confirmed. Which of two bodies under way comes
     first is for the server to decide, so they never hold points of one series and time: of alerts and of results there
@@ -74,8 +81,11 @@ class Store:
         self._held = ""
         self._waiting_since_ns: int | None = None
         self._sent_ns = clock.mono_ns()
+        self._said: deque[Points] = deque(maxlen=MAX_SAID)
         self.points = 0
         self.on_confirmed: Callable[[], None] = _nobody
+        # Up to which row of table `touched` the copy has all; None: there is no copy, and nothing is noted for it.
+        self.copied: Callable[[], int] | None = None
         self.last_received_ns = 0
 
     @property
@@ -89,6 +99,10 @@ class Store:
         since_ns = self._waiting_since_ns
         waited_s = 0.0 if since_ns is None else (self._clock.mono_ns() - since_ns) / NS_PER_S
         return self._problem or (f"no answer for {waited_s:.0f} s" if waited_s > SLOW_S else "")
+
+    def say(self, points: Sequence[Points]) -> None:
+        """Write points that no record led to, and that no cursor counts; any thread may call it."""
+        self._said.extend(points)
 
     def conditions(self) -> list[Condition]:
         """That nothing is stored until an operator acts (token, permission, database), and what was refused lately."""
@@ -138,11 +152,13 @@ class Store:
         return did
 
     def _next(self) -> Write | None:
-        """The next body: alerts before results before readings, so that a backlog of readings delays no alert."""
+        """The next body: alerts, how things stand, results, readings: a backlog of readings delays none of the others."""
         sources = [write.source for write in self._flying]
         write = None if "transitions" in sources else self._next_alerts()
-        if write is not None or sources.count("judged") + sources.count("journal") >= MAX_IN_FLIGHT:
+        if write is not None or sum(sources.count(source) for source in BULK) >= MAX_IN_FLIGHT:
             return write
+        if "said" not in sources and self._said:
+            return self._next_said()
         if "judged" not in sources:
             write = self._next_results()
         return write or self._next_readings()
@@ -171,6 +187,10 @@ class Store:
         self._results_read = rows[-1].number
         return write
 
+    def _next_said(self) -> Write:
+        count = min(len(self._said), MAX_BATCH_SAID)  # others only add
+        return self._write("said", None, [self._said.popleft() for _ in range(count)])
+
     def _next_readings(self) -> Write | None:
         """The next readings; those that meet others under way wait until these are confirmed."""
         write = self._ready or self._read_readings()
@@ -198,6 +218,8 @@ class Store:
     def _write(self, source: str, upto: int | None, points: Sequence[Points | Table], received_ns: int = 0) -> Write:
         write = Write(source, upto, received_ns=received_ns)
         self._bodies.make(write, points)
+        if self.copied is not None:
+            write.touched = touched_by(points)
         return write
 
     def _submit(self, write: Write) -> None:
@@ -246,8 +268,9 @@ class Store:
         """Cursors that passed something, with what was refused of it; with DiskFull none has."""
         cursors = {write.source: write.upto for write in passed if write.upto is not None}
         refusals = [refusal for write in passed for refusal in write.refusals]
-        if cursors or refusals:
-            self._book.save(cursors, refusals)
+        touched = [write.touched for write in passed if write.touched]
+        if cursors or refusals or touched:
+            self._book.save(cursors, refusals, touched, self.copied() if self.copied else 0)
             self.confirmed = self.confirmed | cursors
 
     def _take(self, write: Write, error: BaseException | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitor.consumers.cursors import COUNTED_TABLE, begins_anew
+from monitor.consumers.touched import TOUCHED_TABLE, Touched, note_touched
 from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
 
 MAX_REFUSED_ROWS = 10_000  # about 5 MB; what is refused beyond it is told by measurement alone
@@ -21,8 +22,9 @@ CREATE TABLE IF NOT EXISTS refused(
 CREATE UNIQUE INDEX IF NOT EXISTS refused_by_record ON refused(measurement, tags, key, time_ns) WHERE key > 0;
 CREATE UNIQUE INDEX IF NOT EXISTS refused_together ON refused(measurement, tags, field) WHERE key = 0;
 {COUNTED_TABLE}
+{TOUCHED_TABLE}
 """
-STORE_VERSION = 3
+STORE_VERSION = 4
 STORE_MIGRATIONS = {
     # A row was one point, also where a whole body was past the server's retention; of which series, none said.
     1: """
@@ -42,7 +44,9 @@ INSERT INTO refused
     FROM refused_2;
 DROP TABLE refused_2;
 """,
+    3: "",  # nobody noted what was touched
 }
+ANEW = ("DELETE FROM cursors", "DELETE FROM refused", "DELETE FROM touched")
 _COLUMNS = "(measurement, tags, field, key, time_ns, last_ns, points, reason)"
 _NOTE_RECORD = f"INSERT OR IGNORE INTO refused{_COLUMNS} VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
 _NOTE_TOGETHER = f"""
@@ -85,7 +89,7 @@ class StoreBook:
     def count_in(self, target: str, watch_id: str) -> None:
         """Cursors that count for another store, or in another watch.db, begin anew."""
         try:
-            if begins_anew(self._connection, "target", target, "DELETE FROM cursors", "DELETE FROM refused"):
+            if begins_anew(self._connection, "target", target, *ANEW):
                 log.warning("the store is another than before: all that the journal holds is written to %s", target)
             told = "DELETE FROM cursors WHERE name IN ('judged', 'transitions')"
             if begins_anew(self._connection, "watch", watch_id, told):
@@ -97,13 +101,20 @@ class StoreBook:
         """How far each source is confirmed."""
         return dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
 
-    def save(self, cursors: Mapping[str, int], refusals: Sequence[Refusal]) -> None:
-        """Note in one transaction how far the store has come, and what was refused on the way."""
+    def save(
+        self, cursors: Mapping[str, int], refusals: Sequence[Refusal], touched: Sequence[Touched] = (), copied: int = 0
+    ) -> None:
+        """Note in one transaction how far the store has come, what was refused on the way and what the copy may lack.
+
+        `copied` is the row of table `touched` up to which the copy has all.
+        """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR REPLACE INTO cursors VALUES(?, ?)", list(cursors.items()))
             if refusals:
                 self._note(refusals)
+            if touched:
+                note_touched(self._connection, touched, copied)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from monitor.consumers.store_book import Refusal
+from monitor.consumers.touched import Touched
 from monitor.model.batch import Points, Table
 from monitor.model.errors import SinkError
 
@@ -26,7 +27,8 @@ class Write:
     `send` runs in a thread of the pool; without it there is nothing to send. `upto` is None where it is not all of its
     records. Of a body that was split, `points` is the piece under way and `rest` those still to be sent, the next one
     last. `refusals` is what the store has refused of it. `spans` are first and last time of each series, where others
-    of its source may be under way with it. `error` is why it has to be sent again.
+    of its source may be under way with it. `touched` is what the copy will lack of it. `error` is why it has to be sent
+    again.
     """
 
     source: str
@@ -39,6 +41,7 @@ class Write:
     received_ns: int = 0
     sent_ns: int = 0
     spans: Spans = field(default_factory=dict)
+    touched: Touched = field(default_factory=dict)
     rest: list[Sequence[Points | Table]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     error: SinkError | None = None

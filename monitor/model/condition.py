@@ -10,6 +10,7 @@ GATEWAY = "-"  # container and logger of what concerns no single one
 
 STORE_HELD = "monitor.store-held"
 STORE_REFUSED = "monitor.store-refused"
+COPY_HELD = "monitor.copy-held"
 DISK_LOW = "monitor.disk-low"
 DISK_FULL = "monitor.disk-full"
 GAP_FLOOD = "monitor.gap-flood"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.model.batch import Points
 from monitor.model.clock import NS_PER_S
 from monitor.sinks.stored import PLACE, TAGS, Columns, Tags, merged
 
@@ -81,6 +82,34 @@ def read_columns(
     return _columns(measurement, names, [row for row in rows if row[0] < reached_ns]), reached_ns
 
 
+def read_minutes(
+    query: Query, measurement: str, container: str, logger: str, from_ns: int, to_ns: int
+) -> Points | None:
+    """What a logger's minutes come to: fields `<field>_min`, `<field>_mean` and `<field>_max`; None without readings.
+
+    A minute stands at its beginning, `from_ns` <= time < `to_ns`, both whole minutes; one without readings is left out.
+    ValueError when the server cuts the answer.
+    """
+    # Of one logger: ten by OR take InfluxDB 1.6 three times as long as one after the other.
+    result = query(
+        f'SELECT min(*), mean(*), max(*) FROM "{quoted(measurement)}" WHERE "container" = \'{quoted(container)}\''
+        f" AND \"logger\" = '{quoted(logger)}' AND time >= {from_ns} AND time < {to_ns} GROUP BY time(1m) fill(none)"
+    )
+    found = result.get("series", [])
+    if not found:
+        return None
+    if found[0].get("partial"):
+        raise ValueError(f"the server cuts its answer (max-row-limit): {measurement} of {container} {logger}")
+    times_ns, *columns = zip(*found[0]["values"], strict=True)
+    names = (name.partition("_") for name in found[0]["columns"][1:])  # `min_temperature_air_c`
+    fields: dict[str, Any] = {
+        f"{field}_{kind}": np.array(column, np.float64) for (kind, _, field), column in zip(names, columns, strict=True)
+    }
+    return Points(
+        0, measurement, tuple(zip(PLACE, (container, logger), strict=True)), np.array(times_ns, np.int64), fields
+    )
+
+
 def read_owners(query: Query, measurement: str) -> set[tuple[str, str]]:
     """(container, logger) of every series of a measurement."""
     owners: set[tuple[str, str]] = set()
@@ -88,7 +117,7 @@ def read_owners(query: Query, measurement: str) -> set[tuple[str, str]]:
     while True:
         statement = f'SHOW SERIES FROM "{quoted(measurement)}" LIMIT {PAGE_SERIES} OFFSET {offset}'
         keys = [row[0] for series in query(statement).get("series", []) for row in series["values"]]
-        owners |= {owner for key in keys if (owner := _owner(key)) is not None}
+        owners |= {owner for key in keys if (owner := _owner(measurement, key)) is not None}
         if len(keys) < PAGE_SERIES:
             return owners
         offset += PAGE_SERIES
@@ -137,8 +166,11 @@ def _values(values: list[Any]) -> NDArray[Any]:
     return np.array(values, dtype=object if isinstance(first, str | bool) else np.float64)
 
 
-def _owner(key: str) -> tuple[str, str] | None:
-    """Container and logger of a series key; their names hold nothing that is escaped. None for a series of others."""
+def _owner(measurement: str, key: str) -> tuple[str, str] | None:
+    """Container and logger of a series key; their names hold nothing that is escaped. None for a series of others.
+
+    What is of a container as a whole has "" for the logger, which InfluxQL says of a tag that is not there.
+    """
     tags = dict(part.split("=", 1) for part in key.split(",")[1:] if "=" in part)
-    container, logger = (tags.get(name) for name in PLACE)
+    container, logger = (tags.get(name, None if name in TAGS[measurement] else "") for name in PLACE)
     return (container, logger) if container is not None and logger is not None else None

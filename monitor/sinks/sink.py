@@ -30,9 +30,13 @@ class TooLarge(SinkError):  # noqa: N818 - named for what to do next; SinkError 
 
 
 class Held(SinkError):  # noqa: N818 - named for what to do next; SinkError is the base
-    """Nothing can be written until an operator acts: keep everything, raise an alarm, try again now and then."""
+    """Nothing can be written until an operator acts: keep everything, raise an alarm, try again now and then.
 
-    def __init__(self, operation: str, place: str, cause: str, hint: str) -> None:
+    `status` is that of a server's answer, 0 without one.
+    """
+
+    def __init__(self, operation: str, place: str, cause: str, hint: str, status: int = 0) -> None:
+        self.status = status
         super().__init__(operation, place, cause, retryable=True, hint=hint)
 
 

@@ -19,6 +19,7 @@ TAGS: dict[str, tuple[str, ...]] = {  # of each measurement, in the order in whi
     "shock_wave": (*PLACE, "sensor"),
     "alert": (*PLACE, "channel", "rule", "severity"),
     "exposure": (*PLACE, "channel", "rule"),
+    "operator": ("container", "type"),
 }
 
 

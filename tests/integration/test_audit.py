@@ -24,6 +24,7 @@ from monitor.consumers.audit import END_NS, Audit
 from monitor.consumers.expected import Period
 from monitor.journal import JournalReader, StateLock
 from monitor.model.clock import rfc3339
+from monitor.model.operator import OperatorRecord
 from monitor.sinks import EmbeddedSink, Sink, influxql
 from monitor.sinks.influx import InfluxSink
 from monitor.sinks.stored import TAGS
@@ -58,8 +59,11 @@ def rules() -> bytes:
 
 
 def fill(bench: Bench, records: int = 40) -> None:
-    """Two loggers with readings, events and statuses; some readings are hot."""
+    """Two loggers with readings, events and statuses, and an operator's records; some readings are hot."""
     bench.journal.append_own("config", 1, rules())
+    for number in ("4711", "4712"):
+        seal = OperatorRecord("seal", "C", T0, T0, "A. Rossi", details={"number": number})
+        bench.journal.append_own("operator", T0, seal.to_json(), "C")
     for logger in ("L-1", "L-2"):
         bench.append(arrival("status", status(), 1000, logger=logger))
         for seq in range(records):
@@ -139,6 +143,7 @@ def test_what_was_lost_or_changed_is_mended(place: Place) -> None:
     place.ask("DROP SERIES FROM exposure WHERE logger = 'L-1'")
     place.ask("DROP SERIES FROM srs WHERE logger = 'L-1' AND freq_hz = '20'")
     place.ask("DROP MEASUREMENT logger")
+    place.ask(f"DELETE FROM operator WHERE time = {before['operator'][0][0]}")
     alert = before["alert"][0]
     place.ask(f"DELETE FROM alert WHERE time = {alert[0]}")
     place.sink.write(f"env,container=C,logger=L-2 temperature_air_c=99.5 {times[7]}\n".encode())
@@ -157,6 +162,7 @@ def test_what_was_lost_or_changed_is_mended(place: Place) -> None:
         "shock_wave": {"missing": len([row for row in before["shock_wave"] if "L-2" in row])},
         "alert": {"missing": len([row for row in before["alert"] if row[0] == alert[0]])},
         "exposure": {"missing": len([row for row in before["exposure"] if "L-1" in row])},
+        "operator": {"missing": 1},
     }
     dry = place.audit(is_dry_run=True)
     assert (dry["ok"], wrong(dry)) == (False, expected_wrong)

@@ -91,7 +91,7 @@ def test_check_connect_tries_to_write(tmp_path: Path, own_mosquitto_server: Mosq
         done = DaemonProcess(tmp_path, own_mosquitto_server.url, store).tcm("check", "--connect", "--json")
     assert done.returncode == 2
     (error,) = json.loads(done.stdout)["errors"]
-    assert error["key"] == "store.url"
+    assert error["key"] == "store.username"
     assert "authorization failed" in error["message"]
 
 

@@ -50,7 +50,7 @@ class Server:
     def sink(self) -> SimSink:
         """A sink as the daemon's, whose requests come here."""
         sink = SimSink(self.points)
-        sink._client = SimpleNamespace(api_client=SimpleNamespace(call_api=self._call), close=lambda: None)
+        sink.client._client = SimpleNamespace(api_client=SimpleNamespace(call_api=self._call), close=lambda: None)
         return sink
 
     def forget(self) -> None:
@@ -127,7 +127,7 @@ class SimSink(InfluxSink):
         for (series, time_ns), fields in self._points.items():
             tags = _tags(series)
             is_asked = tags["measurement"] == measurement and from_ns <= int(time_ns) < to_ns
-            if is_asked and (tags["container"], tags["logger"]) == (container, logger):
+            if is_asked and (tags["container"], tags.get("logger", "")) == (container, logger):
                 named = tuple((name, tags[name]) for name in TAGS[measurement])
                 for name, value in fields.items():
                     found.setdefault((named, name), []).append((int(time_ns), _value(value)))
@@ -141,7 +141,7 @@ class SimSink(InfluxSink):
     def owners(self, measurement: str) -> set[tuple[str, str]]:
         """Of everything there is."""
         every = [_tags(series) for series, _ in self._points]
-        return {(tags["container"], tags["logger"]) for tags in every if tags["measurement"] == measurement}
+        return {(tags["container"], tags.get("logger", "")) for tags in every if tags["measurement"] == measurement}
 
     def retention_ns(self) -> int | None:
         """For ever."""

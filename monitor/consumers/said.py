@@ -1,0 +1,97 @@
+"""Said: tells the store how containers, loggers and the daemon itself stand, which no record of the journal says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from monitor.config import Config
+from monitor.consumers.said_points import Document, container_fields, container_point, logger_point, monitor_points
+from monitor.model.batch import Points
+from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.progress import Progress
+
+LOOK_NS = NS_PER_S  # so soon a change shows
+STATUS_NS = 10 * NS_PER_S
+MINUTE_NS = 60 * NS_PER_S  # so often a container is told, whether it changed or not
+_STATM = Path("/proc/self/statm")
+
+
+class Standing(Protocol):
+    """What there is to tell; as the service answers it."""
+
+    config: Config
+
+    def status(self) -> Document:
+        """The status document."""
+
+    def containers(self) -> list[Document]:
+        """Each container as it stands now."""
+
+    def silent_loggers(self) -> set[tuple[str, str]]:
+        """Container and logger of those whose silence is an open alert."""
+
+    def newest_ns(self) -> dict[tuple[str, str], int]:
+        """The time (ns UTC) of the newest reading of each container and logger, since the daemon began."""
+
+
+class Said:
+    """One `step`: every second the containers that changed or are due, every ten the daemon and its notifiers."""
+
+    def __init__(self, standing: Standing, clock: Clock, tell: Callable[[Sequence[Points]], None]) -> None:
+        self._standing, self._clock, self._tell = standing, clock, tell
+        self._look_ns = self._status_ns = clock.mono_ns()
+        self._loggers: list[Document] = []
+        # By container what was told last, with the states of its loggers, and until when that stands (monotonic).
+        self._told: dict[str, tuple[tuple[Document, list[str]], int]] = {}
+
+    def step(self) -> bool:
+        """Tell what is due; False when nothing was."""
+        mono_ns = self._clock.mono_ns()
+        if mono_ns < self._look_ns:
+            return False
+        self._look_ns = mono_ns + LOOK_NS
+        points: list[Points] = []
+        if mono_ns >= self._status_ns:
+            self._status_ns = mono_ns + STATUS_NS
+            points += self._daemon()
+        points += self._containers(mono_ns)
+        self._tell(points)
+        return bool(points)
+
+    def progress(self) -> Progress:
+        """Nothing ever waits for it."""
+        return Progress(0, 0)
+
+    def _daemon(self) -> Iterator[Points]:
+        status, free_bytes = self._standing.status(), shutil.disk_usage(self._standing.config.state_dir).free
+        self._loggers = status["loggers"]
+        yield from monitor_points(status, free_bytes, _rss_bytes(), self._clock.now_ns())
+
+    def _containers(self, mono_ns: int) -> Iterator[Points]:
+        rules, now_ns = self._standing.config.rules, self._clock.now_ns()
+        newest_ns, silent = self._standing.newest_ns(), self._standing.silent_loggers()
+        n_silent = Counter(container for container, _ in silent)
+        told, self._told = self._told, {}
+        for described in self._standing.containers():
+            name = described["container"]
+            loggers = [logger for logger in self._loggers if logger["container"] == name]
+            fields = container_fields(rules, described, len(loggers), n_silent[name], now_ns)
+            now = fields, [logger["state"] for logger in loggers]
+            before, due_ns = told.get(name, (None, 0))
+            if now == before and mono_ns < due_ns:
+                self._told[name] = now, due_ns
+                continue
+            self._told[name] = now, mono_ns + MINUTE_NS
+            yield container_point(described, fields, now_ns)
+            for logger in loggers:
+                yield logger_point(rules, logger, newest_ns.get((name, logger["logger"])), now_ns)
+
+
+def _rss_bytes() -> int:
+    """The memory that this process has, as Linux says."""
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,63 @@
+"""Which server it is that answers: name, version, and what the dialects can do with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from monitor.model.errors import SinkError
+from monitor.sinks.influx_client import InfluxClient
+
+Product = Literal["InfluxDB", "VictoriaMetrics", ""]
+_VERSION = re.compile(r"v?(\d+)\.(\d+)")
+_VERSION_HEADER = "X-Influxdb-Version"
+SUPPORTED = "InfluxDB 1.6 to 3, VictoriaMetrics for writing"
+_OLDEST, _NEXT = (1, 6), (4, 0)  # tested with 1.6.7; before it nobody has tried
+_FIRST_V2_WRITE = (1, 8)  # the first with /api/v2/write
+
+
+class Server(NamedTuple):
+    """What a server says of itself; `version` is (major, minor), None where it says none."""
+
+    product: Product
+    version: tuple[int, int] | None
+    text: str
+
+    @property
+    def major(self) -> int | None:
+        """The first number of InfluxDB's version; None of others, and where it is not told."""
+        return self.version[0] if self.version and self.product == "InfluxDB" else None
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether its version is one that is known to work; one that tells none may be."""
+        return self.version is None or _OLDEST <= self.version < _NEXT
+
+    def dialect_fault(self, dialect: str) -> str:
+        """Why this dialect is not the server's, "" when it is or nobody knows."""
+        if self.version is None or self.product != "InfluxDB":
+            return ""
+        if dialect == "v2" and self.version < _FIRST_V2_WRITE:
+            return f"{self.text} has no /api/v2/write: expected dialect v1 with database, username, password_file"
+        if dialect == "v1" and self.version >= (2, 0):
+            return f"{self.text} is written with tokens: expected dialect v2 with org, bucket, token_file"
+        return ""
+
+
+def identify(client: InfluxClient) -> Server:
+    """Which server answers; SinkError when none does or it lets nobody in."""
+    said = client.request("ping", "/ping", "GET", []).headers.get(_VERSION_HEADER, "")
+    found = _VERSION.match(said)
+    if found:
+        return Server("InfluxDB", (int(found[1]), int(found[2])), f"InfluxDB {said}")
+    if _is_victoria_metrics(client):
+        return Server("VictoriaMetrics", None, "VictoriaMetrics")
+    return Server("", None, "a server that does not tell its version")
+
+
+def _is_victoria_metrics(client: InfluxClient) -> bool:
+    """Whether its page for visitors says so: of /ping it answers no more than that it is there."""
+    try:
+        return "VictoriaMetrics" in str(client.request("ping", "/", "GET", []).data)
+    except SinkError:
+        return False
