@@ -152,7 +152,7 @@ class Store:
         return did
 
     def _next(self) -> Write | None:
-        """The next body: alerts, how things stand, results, readings: a backlog of readings delays none of the others."""
+        """The next body: alerts, how things stand, results, readings, so that a backlog of readings delays no other."""
         sources = [write.source for write in self._flying]
         write = None if "transitions" in sources else self._next_alerts()
         if write is not None or sum(sources.count(source) for source in BULK) >= MAX_IN_FLIGHT:

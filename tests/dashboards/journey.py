@@ -28,7 +28,7 @@ LIMIT_S = 100.0
 MINUTE_NS = 60 * NS_PER_S
 SAID_POINTS = 3  # of the daemon on itself, one each 10 s: two of a rate
 SAID_S = 45.0
-COPIED_S = 60.0  # until the copy has every minute, which the daemon makes every 20 s
+COPIED_S = 120.0  # until the copy has every minute, which the daemon makes every 20 s, on a busy machine
 PLANNED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 PLAN_BEGINS = datetime.fromisoformat("2026-11-23T06:00:00+00:00")  # in the example's plan: on the road
 LOADING = timedelta(hours=2)  # which the scenario has before the road, and the plan has not

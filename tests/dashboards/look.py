@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from tests.dashboards.grafana import Page, Rows, rows_of
+from tests.dashboards.grafana import Page, Rows
 
 COLOURS = {
     "green": "#56a64b",
@@ -31,7 +31,6 @@ SUFFIX = {
     "rps": " /s",
 }
 SCALED = {"pressurepa": ("Pa", "kPa", "MPa"), "bytes": ("B", "kB", "MB", "GB"), "short": ("", "K", "M", "G")}
-REDUCED: dict[str, Callable[[list[float]], float]] = {"sum": sum, "min": min, "max": max}
 SPANS_S = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -61,55 +60,14 @@ def _named(alias: str, tags: dict[str, str], column: str) -> str:
     return re.sub(r"\$(?:tag_)?(\w+)", lambda found: known.get(found[1], found[0]), alias)
 
 
-def rows_shown(panel: Page, answers: list[list[dict[str, Any]]]) -> Rows:
-    """The rows of a table, after the transformations that make rows of rows: joined by time and grouped, or sorted."""
-    wished = {one["id"]: one["options"] for one in panel.get("transformations", ())}
-    if "groupBy" in wished:
-        return _grouped(lines_of(panel, answers), wished["groupBy"]["fields"])
-    rows = [row for series in answers for row in rows_of(series)]
-    for sort in panel["options"].get("sortBy") or ():
-        name = _field(panel, sort["displayName"])
-        rows.sort(key=lambda row: (row.get(name) is not None, row.get(name)), reverse=bool(sort.get("desc")))
-    return rows
-
-
-def _field(panel: Page, shown: str) -> str:
-    """The field that is shown under a name."""
-    named = {
-        entry["value"]: str(one["matcher"]["options"])
-        for one in panel["fieldConfig"].get("overrides", ())
-        for entry in one["properties"]
-        if entry["id"] == "displayName"
-    }
-    name = named.get(shown, shown)
-    return "time" if name == "Time" else name
-
-
-def _grouped(lines: list[Line], fields: dict[str, Any]) -> Rows:
-    """Series joined by their times and grouped by one of them, the others brought to one value each."""
-    (by,) = (name for name, field in fields.items() if field["operation"] == "groupby")
-    group_at = next(dict(zip(line.times_ms, line.values, strict=True)) for line in lines if line.name == by)
-    rows: dict[str, dict[str, Any]] = {group: {by: group} for group in group_at.values()}
-    for line in lines:
-        for how in fields[line.name]["aggregations"]:
-            for group, row in rows.items():
-                pairs = zip(line.times_ms, line.values, strict=True)
-                values = [value for at, value in pairs if group_at.get(at) == group]
-                row[f"{line.name} ({how})"] = REDUCED[how](values) if values else None
-    return list(rows.values())
-
-
 def table_of(panel: Page, rows: Rows) -> tuple[list[str], list[list[str]]]:
-    """The head and the cells of a table: hidden columns left out, the rest in order, renamed, with units and words."""
-    options: dict[str, Any] = next(
-        (one["options"] for one in panel.get("transformations", ()) if one["id"] == "organize"), {}
-    )
-    hidden = {name.lower() for name, is_hidden in options.get("excludeByName", {}).items() if is_hidden}
-    order = {name.lower(): place for name, place in options.get("indexByName", {}).items()}
-    names = [name for name in dict.fromkeys(key for row in rows for key in row) if name.lower() not in hidden]
-    names.sort(key=lambda name: order.get(name.lower(), len(order)))
-    heads = [str(override(panel, name).get("displayName", name)) for name in names]
-    return heads, [[cell(panel, name, row.get(name)) for name in names] for row in rows]
+    """The head and the cells of a table's rows: renamed, with units and words, sorted as it opens."""
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    heads = {name: str(override(panel, name).get("displayName", name)) for name in names}
+    for sort in panel["options"].get("sortBy") or ():
+        (name,) = (name for name, head in heads.items() if head == sort["displayName"])
+        rows = sorted(rows, key=lambda row: (row.get(name) is not None, row.get(name)), reverse=bool(sort.get("desc")))
+    return [*heads.values()], [[cell(panel, name, row.get(name)) for name in names] for row in rows]
 
 
 def override(panel: Page, name: str) -> dict[str, Any]:
@@ -117,8 +75,7 @@ def override(panel: Page, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in panel["fieldConfig"].get("overrides", ()):
         how, what = one["matcher"]["id"], one["matcher"].get("options")
-        is_time = name == "time" and what == "Time"
-        if (how == "byName" and what == name) or is_time or (how == "byRegexp" and re.search(what.strip("/"), name)):
+        if (how == "byName" and what == name) or (how == "byRegexp" and re.search(what.strip("/"), name)):
             found |= {entry["id"]: entry["value"] for entry in one["properties"]}
     return found
 
@@ -127,7 +84,7 @@ def cell(panel: Page, name: str, value: Any) -> str:
     """A value in words or figures with its unit."""
     if value is None:
         return ""
-    if name == "time":
+    if name == "Time":
         return datetime.fromtimestamp(value / 1000, UTC).strftime("%m-%d %H:%M")
     own = override(panel, name)
     word = words(panel, name, value)

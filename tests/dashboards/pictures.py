@@ -24,12 +24,12 @@ from tests.dashboards.look import (
     figures,
     lines_of,
     override,
-    rows_shown,
     steps,
     table_of,
     words,
 )
 from tests.dashboards.opened import Opened
+from tests.dashboards.transform import rows_shown
 
 WIDTH_IN, ROW_IN, DPI = 13.0, 0.3, 75  # a row of Grafana's grid is a 42nd part of the page's width
 COLUMNS = 24

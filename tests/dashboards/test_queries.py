@@ -17,6 +17,8 @@ DAY_MS = 86_400_000
 LONG_DAYS = 30  # a range for which the copy is asked
 RARE = {"annotation info", "Records received"}
 
+pytestmark = pytest.mark.timeout(300)  # the journey comes with the first of them
+
 
 def test_every_panel_has_rows(journey: Journey) -> None:
     """As many as the journey has at least; the table names every panel and annotation."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitor.cli.entries import described, entry_lines
+from monitor.cli.entries import entry_lines
+from monitor.model.operator_text import described
 
 
 def record(of: str, /, **own: Any) -> dict[str, Any]:
