@@ -161,7 +161,7 @@ def _alerts() -> Table:
     words = (
         "Each change of an alert's state, as the notifiers told it, newest first; value and limit in the rule's unit."
     )
-    shown = rows("Alerts", words, table(text), nothing="no alert in this time", height=10)
+    shown = rows("Alerts", words, table(text), nothing="no alert in this time", first="Time", height=10)
     order = ("Time", "severity", "state", "rule", "logger", "channel", "value", "limit", "message")
     return shown.with_transformation(arranged(order, hidden=()))
 

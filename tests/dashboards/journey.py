@@ -111,8 +111,8 @@ def _operate(daemon: DaemonProcess, start_ns: int) -> None:
         enter(0, "log", "arm", container)
         enter(0, "phase", "set", container, "handling")
         enter(2, "phase", "set", container, "plan")
-    enter(1, "log", "seal", "C-101", "A-004711")
-    enter(9, "log", "custody", "C-102", "owner-b")
+    enter(1, "log", "seal", "C-102", "A-004711")
+    enter(9, "log", "custody", "C-101", "owner-b")
 
 
 def _travel(daemon: DaemonProcess, broker: Mosquitto, start_ns: int) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tests.dashboards.grafana import Asked, Page, Rows, Value, Window, queries, rows_of, values_of
 from tests.dashboards.journey import Journey, Series
 
-CONTAINER = "C-101"
+CONTAINER = "C-102"  # the one that is dropped
 AROUND_MS = 300  # an event: of the seconds that a link shows the part where it happens
 LATELY_MS = 60_000  # the daemon itself, which has run for a minute only
 

@@ -47,7 +47,7 @@ STYLE: Any = {
 }
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 9, 9, 34  # of a table in a picture
 OVER_TIME, AGAINST = ("timeseries", "state-timeline"), ("trend", "xychart")  # kinds of panels with axes
-MAX_NAMES = 8  # of a legend
+NAME_COLUMNS = 2  # that a name takes in a legend
 MAX_NUMBERS = 6  # beside each other in a panel
 
 Answers = list[list[dict[str, Any]]]  # of each target of a panel its series
@@ -100,7 +100,7 @@ def _lines(axes: Axes, panel: Page, answers: Answers) -> None:
     _bands(axes, panel)
     unit = panel["fieldConfig"]["defaults"]["unit"]
     axes.yaxis.set_major_formatter(lambda value, _: figures(value, unit))
-    _legend(axes)
+    _legend(axes, panel)
 
 
 def _bands(axes: Axes, panel: Page) -> None:
@@ -118,12 +118,12 @@ def _bands(axes: Axes, panel: Page) -> None:
     axes.set_ylim(bottom, top)
 
 
-def _legend(axes: Axes) -> None:
-    """Small, and none of a dozen."""
+def _legend(axes: Axes, panel: Page) -> None:
+    """Small, beside the title; none where it has no room."""
     names = axes.get_legend_handles_labels()[1]
-    if 1 < len(names) <= MAX_NAMES:
+    if 1 < len(names) <= panel["gridPos"]["w"] // NAME_COLUMNS:
         beside_title = (1.0, 0.97)
-        axes.legend(loc="lower right", bbox_to_anchor=beside_title, fontsize=6, ncols=MAX_NAMES, frameon=False)
+        axes.legend(loc="lower right", bbox_to_anchor=beside_title, fontsize=6, ncols=len(names), frameon=False)
 
 
 def _states(axes: Axes, panel: Page, answers: Answers) -> None:
@@ -141,7 +141,7 @@ def _states(axes: Axes, panel: Page, answers: Answers) -> None:
     axes.xaxis_date()
     for text, colour in colours.items():
         axes.plot([], [], "s", color=colour, label=text)
-    _legend(axes)
+    _legend(axes, panel)
 
 
 def _over_time(axes: Axes, window: Window) -> None:
@@ -214,7 +214,7 @@ def _against(axes: Axes, panel: Page, answers: Answers) -> None:
         axes.set_yscale("log")
     own = override(panel, by)
     axes.set_xlabel(f"{_shown(panel, by)}, {figures(1, own.get('unit', ''))[2:]}", labelpad=1)
-    _legend(axes)
+    _legend(axes, panel)
 
 
 def _organised(panel: Page) -> list[str]:

@@ -149,6 +149,14 @@ def test_a_limit_of_the_profile_is_typed_nowhere_else(tmp_path: Path, monkeypatc
     assert (31.5, "red") in drawn
 
 
+@by_page
+def test_its_picture_is_shown(name: str) -> None:
+    """Drawn by `python -m tests.dashboards`."""
+    picture = f"images/dashboard-{name}.png"
+    assert (REPOSITORY / "docs" / picture).read_bytes().startswith(b"\x89PNG")
+    assert f"]({picture})" in (REPOSITORY / "docs" / "dashboards.md").read_text()
+
+
 def _drawn(page: Page, title: str) -> set[tuple[float, str]]:
     """The limits of a panel: value, and the colour on the side that is beyond it."""
     (panel,) = (panel for panel in panels(page) if panel["title"] == title)
