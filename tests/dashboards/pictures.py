@@ -96,7 +96,7 @@ def _lines(axes: Axes, panel: Page, answers: Answers) -> None:
         fixed = own.get("color", {}).get("fixedColor", "")
         colour = COLOURS.get(fixed, PALETTE[place % len(PALETTE)])
         style = "o" if custom.get("drawStyle") == "points" or len(at) < 3 else ":" if "custom.lineStyle" in own else "-"
-        axes.plot(at, line.values, style, color=colour, label=line.name, linewidth=0.9, markersize=3.5)  # type: ignore[arg-type]
+        axes.plot(at, line.values, style, color=colour, label=line.name, linewidth=0.9, markersize=3.5)  # type: ignore[arg-type]  # dates as numbers
     _bands(axes, panel)
     unit = panel["fieldConfig"]["defaults"]["unit"]
     axes.yaxis.set_major_formatter(lambda value, _: figures(value, unit))
@@ -146,12 +146,12 @@ def _states(axes: Axes, panel: Page, answers: Answers) -> None:
 
 def _over_time(axes: Axes, window: Window) -> None:
     axes.set_xlim(_day(window.from_ms), _day(window.to_ms))
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(axes.xaxis.get_major_locator(), show_offset=False))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(axes.xaxis.get_major_locator(), show_offset=False))  # type: ignore[no-untyped-call]  # matplotlib
 
 
 def _day(at_ms: int) -> float:
     """A time as matplotlib counts it."""
-    return float(dates.date2num(datetime.fromtimestamp(at_ms / 1000, UTC)))  # type: ignore[no-untyped-call]
+    return float(dates.date2num(datetime.fromtimestamp(at_ms / 1000, UTC)))  # type: ignore[no-untyped-call]  # matplotlib
 
 
 def _numbers(axes: Axes, panel: Page, answers: Answers) -> None:
