@@ -161,7 +161,7 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
     writer = Loop("journal", parts.intake.step, progress["journal"], (watch, store), is_local=True, turn=turn)
     parts.inbox.on_arrival = parts.desk.on_entry = writer.wake.set
     parts.store.on_confirmed = store.wake.set
-    parts.watch.pass_on = turn.pass_on
+    parts.watch.let_others(turn.pass_on)
     return writer, watch, store, notify, *notifiers, *_copy_loops(parts.long, is_flooded)
 
 

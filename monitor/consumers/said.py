@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +20,9 @@ from monitor.model.progress import Progress
 LOOK_NS = NS_PER_S  # so soon a change shows
 STATUS_NS = 10 * NS_PER_S
 MINUTE_NS = 60 * NS_PER_S  # so often a container is told, whether it changed or not
+
+log = logging.getLogger(__name__)
+
 _STATM = Path("/proc/self/statm")
 
 
@@ -45,7 +50,8 @@ class Said:
     def __init__(self, standing: Standing, clock: Clock, tell: Callable[[Sequence[Points]], None]) -> None:
         self._standing, self._clock, self._tell = standing, clock, tell
         self._look_ns = self._status_ns = clock.mono_ns()
-        self._loggers: list[Document] = []
+        self._loggers: dict[str, list[Document]] = {}  # by container
+        self._failure = ""
         # By container what was told last, with the states of its loggers, and until when that stands (monotonic).
         self._told: dict[str, tuple[tuple[Document, list[str]], int]] = {}
 
@@ -55,13 +61,24 @@ class Said:
         if mono_ns < self._look_ns:
             return False
         self._look_ns = mono_ns + LOOK_NS
+        try:
+            points = self._look(mono_ns)
+        except (OSError, sqlite3.Error) as error:  # nothing depends on it: it is told again in a second
+            if str(error) != self._failure:
+                log.warning("how things stand could not be told to the store: %s; trying again", error)
+            self._failure = str(error)
+            return False
+        self._failure = ""
+        self._tell(points)
+        return bool(points)
+
+    def _look(self, mono_ns: int) -> list[Points]:
         points: list[Points] = []
         if mono_ns >= self._status_ns:
             self._status_ns = mono_ns + STATUS_NS
             points += self._daemon()
         points += self._containers(mono_ns)
-        self._tell(points)
-        return bool(points)
+        return points
 
     def progress(self) -> Progress:
         """Nothing ever waits for it."""
@@ -69,7 +86,9 @@ class Said:
 
     def _daemon(self) -> Iterator[Points]:
         status, free_bytes = self._standing.status(), shutil.disk_usage(self._standing.config.state_dir).free
-        self._loggers = status["loggers"]
+        self._loggers = {}
+        for logger in status["loggers"]:
+            self._loggers.setdefault(logger["container"], []).append(logger)
         yield from monitor_points(status, free_bytes, _rss_bytes(), self._clock.now_ns())
 
     def _containers(self, mono_ns: int) -> Iterator[Points]:
@@ -79,7 +98,7 @@ class Said:
         told, self._told = self._told, {}
         for described in self._standing.containers():
             name = described["container"]
-            loggers = [logger for logger in self._loggers if logger["container"] == name]
+            loggers = self._loggers.get(name, [])
             fields = container_fields(rules, described, len(loggers), n_silent[name], now_ns)
             now = fields, [logger["state"] for logger in loggers]
             before, due_ns = told.get(name, (None, 0))

@@ -74,7 +74,7 @@ class Watch:
         self._checkpoint = Checkpoint(self._connection)
         self.book, self._results = AlertBook(self._connection), ResultBook(self._connection)
         self.stored_results: Callable[[], int] = _none  # up to which position the store has confirmed them
-        self.pass_on: Callable[[], None] = _go_on  # called amid a long step, to let others work
+        self._pass_on: Callable[[], None] = _go_on
         self.is_base_wanted = False  # the journal is short of room: whoever waits for `base_pos` may set it at any time
         self._bases = BaseBook(self._connection)
         self.judge, self._place = self._resumed()
@@ -89,6 +89,10 @@ class Watch:
         self.is_flooded = False  # whether so much is found at present that others had better wait
         self.last_received_ns = 0
         self.readings = self.events = 0
+
+    def let_others(self, pass_on: Callable[[], None]) -> None:
+        """Have this called between batches that are judged again: after a restart a step of them may take minutes."""
+        self._pass_on = self._reader.on_batch_again = pass_on
 
     @property
     def pos(self) -> int:
@@ -172,7 +176,7 @@ class Watch:
         end_ns = self._clock.mono_ns() + limit_ns
         try:
             while self._settling.judge_ahead(AHEAD_RECORDS) and self._clock.mono_ns() < end_ns:
-                self.pass_on()
+                self._pass_on()
                 if self._reader.head()[0] != self._place.pos:
                     return
         except sqlite3.Error as error:

@@ -129,6 +129,7 @@ def batches(reader: JournalReader, positions: Index, limit_bytes: int = MAX_BATC
         if size_bytes >= limit_bytes or len(batch) == MAX_BATCH_RECORDS:
             yield batch
             reader.batches_again += 1
+            reader.on_batch_again()
             batch, size_bytes = [], 0
     if batch:
         yield batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +63,7 @@ class JournalReader:
         self._containers = None if containers is None else json.dumps(sorted(containers))
         self._connection = open_for_reading(self._path, JOURNAL_VERSION)
         self._anchors: dict[tuple[str, int], Anchor] = {}
+        self.on_batch_again: Callable[[], None] = _nobody  # called after each of these
         self.batches_again = 0  # given out of turn; by them one sees that whoever judges again moves
 
     @property
@@ -287,3 +288,7 @@ class JournalReader:
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()
+
+
+def _nobody() -> None:
+    """Nobody waits."""

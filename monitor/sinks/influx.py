@@ -118,6 +118,9 @@ class InfluxSink:
             return read_minutes(self.query, measurement, container, logger, from_ns, to_ns)
         except ValueError as error:
             raise self.client.held("query", str(error), "raise the server's limit") from error
+        except (KeyError, IndexError, TypeError) as error:
+            cause = f"an answer that is none of InfluxDB's ({type(error).__name__}: {error})"
+            raise self.client.held("query", cause, "what stands between here and the server?") from error
 
     def owners(self, measurement: str) -> set[tuple[str, str]]:
         """Container and logger of every series of a measurement."""

@@ -131,7 +131,7 @@ def _bucket(client: InfluxClient, org: str, space: Space, may_shorten: bool) -> 
         bucket = client.request("make", "/api/v2/buckets", "POST", [], body).data
         yield Step(what, f"made, {_kept(space.retention_s)}")
     else:
-        standing_s = sum(int(rule["everySeconds"]) for rule in bucket["retentionRules"]) or None
+        standing_s = sum(int(rule["everySeconds"]) for rule in bucket.get("retentionRules", [])) or None
         if _is_other(space, standing_s, may_shorten):
             client.request("make", f"/api/v2/buckets/{bucket['id']}", "PATCH", [], {"retentionRules": rules})
             yield Step(what, f"changed, {_kept(space.retention_s)} (was {_kept(standing_s)})")

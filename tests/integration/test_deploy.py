@@ -144,7 +144,7 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
 
 def test_names_that_would_have_other_rights(tmp_path: Path) -> None:
     """The broker would take a logger of such a name for the gateway, or its name for a pattern of all loggers."""
-    for name in ("gateway", "health", "+", "a/b", "#"):
+    for name in ("gateway", "health", "+", "a/b", "#", "*"):
         (tmp_path / "C-1.toml").write_text(f'id = "C-1"\n[[logger]]\nid = "{name}"\n')
         done = run(DEPLOY / "make-certificates", "--containers", tmp_path, tmp_path / "out")
         assert done.returncode == 2
@@ -155,3 +155,27 @@ def test_a_folder_without_containers(tmp_path: Path) -> None:
     """A mistyped one is an error, not an authority without loggers."""
     done = run(DEPLOY / "make-certificates", "--containers", tmp_path / "nowhere", tmp_path / "out")
     assert (done.returncode, "expected the container files" in done.stderr) == (2, True)
+
+
+def test_containers_named_from_where_one_is(tmp_path: Path) -> None:
+    """A relative folder is that of who calls."""
+    (tmp_path / "C-1.toml").write_text('id = "C-1"\n[[logger]]\nid = "L-01"\n')
+    command = f'cd "{tmp_path.parent}" && "{DEPLOY / "make-certificates"}" --containers "{tmp_path.name}" made'
+    done = run("sh", "-c", command)
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in (tmp_path.parent / "made" / "loggers").glob("*.pem")] == ["L-01.pem"]
+
+
+def test_a_revocation_that_was_interrupted_is_finished(tmp_path: Path) -> None:
+    """The books have it, the broker's list not: the same command goes on."""
+    (tmp_path / "C-1.toml").write_text('id = "C-1"\n[[logger]]\nid = "L-01"\n')
+    made = tmp_path / "made"
+    assert run(DEPLOY / "make-certificates", "--containers", tmp_path, made).returncode == 0
+    before = (made / "broker" / "revoked.pem").read_bytes()
+    config = ("-config", "authority/openssl.cnf")
+    done = run("sh", "-c", f'cd "{made}" && openssl ca -batch {" ".join(config)} -revoke loggers/L-01.pem')
+    assert done.returncode == 0, done.stderr
+    done = run(DEPLOY / "make-certificates", "--revoke", "L-01", made)
+    assert done.returncode == 0, done.stderr
+    assert (made / "broker" / "revoked.pem").read_bytes() != before
+    assert not (made / "loggers" / "L-01.pem").exists()

@@ -14,12 +14,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config import JournalSettings
 from monitor.journal import Commit, Journal, JournalReader, Place, Refused, StateLock, Usable
+from monitor.journal.ordered import batches
 from monitor.journal.reader import MAX_BATCH_BYTES
 from monitor.journal.schema import CHECKPOINT_COMMITS, IDENTITY_CONFLICT
 from monitor.model.condition import DISK_FULL, DISK_LOW
@@ -655,3 +657,13 @@ def test_an_idle_moment_folds_the_wal_back(tmp_path: Path) -> None:
     journal.idle()
     assert records_in_file_alone() == CHECKPOINT_COMMITS
     journal.close()
+
+
+def test_between_batches_out_of_turn_others_are_let(journal: Journal, tmp_path: Path) -> None:
+    """After each, as it counts as a movement: whoever judges a month again would keep the writer waiting."""
+    journal.append(seqs(0, 1, 2))
+    with closing(JournalReader(tmp_path)) as reader:
+        let = list[int]()
+        reader.on_batch_again = lambda: let.append(reader.batches_again)
+        found = [[record.seq for record in batch] for batch in batches(reader, np.arange(1, 4), limit_bytes=1)]
+    assert (found, let) == ([[0], [1], [2]], [1, 2, 3])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -187,3 +189,16 @@ def test_operators_records_never_take_each_others_place(effective_us: int, types
     points = [made for record in records for made in operator_points(record)]
     assert len({(one.tags, int(one.times_ns[0])) for one in points}) == len(types)
     assert all(0 <= int(one.times_ns[0]) - effective_ns < 1000 for one in points)
+
+
+def test_what_cannot_be_read_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Said once in the log; nothing else depends on it, and as soon as it can be read all is told."""
+    standing, clock, told = Standing({"C": 0}), ManualClock(), list[Points]()
+    said = Said(standing, clock, told.extend)
+    with patch.object(standing, "containers", side_effect=sqlite3.OperationalError("disk I/O error")):
+        for _ in range(3):
+            assert not said.step()
+            clock.mono += S
+    assert [record.message.count("disk I/O error") for record in caplog.records] == [1]
+    assert said.step()
+    assert {"container", "logger"} <= {each.measurement for each in told}
