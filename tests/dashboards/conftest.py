@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.dashboards.journey import Journey, watched_journey
-from tests.servers import Influxd, Mosquitto
+from tests.servers import Influxd, mosquitto
 
 
 @pytest.fixture(scope="session")
-def journey(
-    tmp_path_factory: pytest.TempPathFactory, mosquitto_server: Mosquitto, influx_server: Influxd
-) -> Iterator[Journey]:
-    """Two days of the return journey in InfluxDB."""
-    with watched_journey(tmp_path_factory.mktemp("journey"), mosquitto_server, influx_server) as watched:
+def journey(tmp_path_factory: pytest.TempPathFactory, influx_server: Influxd) -> Iterator[Journey]:
+    """Two days of the return journey in InfluxDB; with a broker of its own, as its daemon runs while others do."""
+    with (
+        mosquitto() as broker,
+        watched_journey(tmp_path_factory.mktemp("journey"), broker, influx_server) as watched,
+    ):
         yield watched
