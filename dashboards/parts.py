@@ -38,14 +38,15 @@ class Described(Protocol):
     """What the SDK's builders of panels have in common."""
 
     # fmt: off
-    def title(self, title: str) -> Self: ...  # noqa: D102
-    def description(self, description: str) -> Self: ...  # noqa: D102
-    def datasource(self, datasource: DataSourceRef) -> Self: ...  # noqa: D102
-    def unit(self, unit: str) -> Self: ...  # noqa: D102
-    def no_value(self, no_value: str) -> Self: ...  # noqa: D102
-    def targets(self, targets: list[builder.Builder[variants.Dataquery]]) -> Self: ...  # noqa: D102
-    def span(self, w: int) -> Self: ...  # noqa: D102
-    def height(self, h: int) -> Self: ...  # noqa: D102
+    # As the SDK has them, which documents them.
+    def title(self, title: str) -> Self: ...  # noqa: D102 - see above
+    def description(self, description: str) -> Self: ...  # noqa: D102 - see above
+    def datasource(self, datasource: DataSourceRef) -> Self: ...  # noqa: D102 - see above
+    def unit(self, unit: str) -> Self: ...  # noqa: D102 - see above
+    def no_value(self, no_value: str) -> Self: ...  # noqa: D102 - see above
+    def targets(self, targets: list[builder.Builder[variants.Dataquery]]) -> Self: ...  # noqa: D102 - see above
+    def span(self, w: int) -> Self: ...  # noqa: D102 - see above
+    def height(self, h: int) -> Self: ...  # noqa: D102 - see above
     # fmt: on
 
 
