@@ -30,8 +30,8 @@
 
 Every part is a plain object whose `step()` does a bounded piece of work. `parts` builds and joins them; `app` gives
 each a thread (those with much to do take turns) and `supervise` looks whether it moves; a simulation steps them all in
-one. `service` answers what `web` is asked by people and programs, and takes up a changed configuration. `warming` has the kernel of the spectra compiled
-by another process and loads it at the next start.
+one. `service` answers what `web` is asked by people and programs, and takes up a changed configuration. `warming` has
+the kernel of the spectra compiled by another process and loads it at the next start.
 Imports point one way:
 cli > app > supervise, service > web, warming, replaying > examine, backtest > consumers > sinks, ingest, notify >
 alerts, journal > detect > shock, wire > config > model.
