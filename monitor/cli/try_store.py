@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.sinks.influx import InfluxSink
     from monitor.sinks.server import Server
 
-_INIT = "run `tcm store init`"
+_INIT = "run `tcm store init` as an administrator (--username or --token-file), then give this login its rights"
 _RIGHTS = "docs/store.md says which rights it needs"
 _NUMBERS_ONLY = "VictoriaMetrics keeps numbers and milliseconds only, refuses nothing, and is not read: docs/store.md"
 
@@ -83,7 +83,7 @@ def _try_space(settings: StoreSettings, sink: InfluxSink, server: Server) -> Ite
     try:
         sink.query("SHOW MEASUREMENTS LIMIT 1")
     except SinkError as error:
-        cause = f"{error}; {_INIT}, which maps it for InfluxQL, and let this login read: {_RIGHTS}"
+        cause = f"{error}; {_INIT}: it maps the name for InfluxQL, and {_RIGHTS}"
         yield Finding(_name_key(settings), f"expected to read what is written: {cause}")
         return
     if settings.copy_name is not None:
@@ -91,7 +91,9 @@ def _try_space(settings: StoreSettings, sink: InfluxSink, server: Server) -> Ite
             try:
                 copy.try_write()
             except SinkError as error:
-                yield Finding("long", f"expected {settings.copy_name} for the long-term copy: {error}; {_INIT}")
+                yield Finding(
+                    "long", f"expected {settings.copy_name} for the long-term copy: {error}; {_INIT}: {_RIGHTS}"
+                )
 
 
 def _unwritable(settings: StoreSettings, sink: InfluxSink, server: Server, error: SinkError) -> Finding:
@@ -102,7 +104,7 @@ def _unwritable(settings: StoreSettings, sink: InfluxSink, server: Server, error
     if status == 401:
         return Finding(_login_key(settings), f"expected a login that the server knows: {error.cause}")
     if status == 404 or (settings.dialect == "v1" and settings.name not in sink.client.databases(settings.name)):
-        cause = f"{settings.name} is not there, or not for this login: {error.cause}; {_INIT}"
+        cause = f"{settings.name} is not there, or not for this login: {error.cause}; {_INIT}: {_RIGHTS}"
         return Finding(_name_key(settings), cause)
     if status == 403:
         return Finding(_login_key(settings), f"expected a login that may write: {error.cause}; {_RIGHTS}")

@@ -206,7 +206,7 @@ class TestStore:
         assert one.tcm("store", "init", "--token-file", str(secret(tmp_path, ADMIN))).returncode == 0
         assert errors_with("daemon-token") == {}
         management.mappings.clear()
-        assert "which maps it for InfluxQL" in errors_with("daemon-token")["store.bucket"]
+        assert "it maps the name for InfluxQL" in errors_with("daemon-token")["store.bucket"]
 
     def test_a_secret_that_is_empty(self, tmp_path: Path, broker_url: str, influx_server: Influxd) -> None:
         """It is found out before the server is asked, and the answer is the same document."""
