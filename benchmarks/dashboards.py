@@ -28,7 +28,7 @@ from tests.servers import influxd, mosquitto
 LIMIT_MS = 300.0
 DAY_MS = 86_400_000
 BODY_LINES = 20_000
-BY_DATA_TIME = ("env", "derived", "exposure", "shock", "shock_wave", "srs", "alert", "operator")
+BY_DATA_TIME = ("env", "derived", "exposure", "shock", "shock_wave", "srs", "alert", "operator", "journey")
 BY_CLOCK_MS = {"container": 60_000, "logger": 60_000, "monitor": 10_000, "notifier": 10_000}  # how often each is told
 SPANS_MS = {"now-24h": DAY_MS, "now-7d": 7 * DAY_MS, "now-30d": 30 * DAY_MS, "now-6h": DAY_MS // 4}
 

@@ -39,8 +39,8 @@ def arranged(order: Sequence[str], hidden: Sequence[str] = ("Time",)) -> DataTra
     return DataTransformerConfig("organize", options={**options, "excludeByName": dict.fromkeys(hidden, True)})
 
 
-def newest_of(key: str, fields: Sequence[str], without: tuple[str, str]) -> list[DataTransformerConfig]:
-    """Of a table's rows the newest for each `key`, but for those whose field `without[0]` is `without[1]`."""
+def newest_of(key: str, by: str, fields: Sequence[str], without: tuple[str, str]) -> list[DataTransformerConfig]:
+    """Of a table's rows for each `key` that with the largest `by`, but for those whose `without[0]` is `without[1]`."""
     field, value = without
     newest: dict[str, object] = {key: {"operation": "groupby", "aggregations": []}}
     newest |= {name: {"operation": "aggregate", "aggregations": ["first"]} for name in fields}
@@ -49,7 +49,7 @@ def newest_of(key: str, fields: Sequence[str], without: tuple[str, str]) -> list
     order = {name: place for place, name in enumerate(names)}
     shown = {"indexByName": order, "renameByName": names, "excludeByName": {key: True}}
     return [
-        DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": "Time", "desc": True}]}),
+        DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": by, "desc": True}]}),
         DataTransformerConfig("groupBy", options={"fields": newest}),
         DataTransformerConfig("filterByValue", options={"filters": [is_value], "type": "exclude", "match": "any"}),
         DataTransformerConfig("organize", options=shown),

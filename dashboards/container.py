@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from dashboards.columns import arranged, column
-from dashboards.limits import in_words
+from dashboards.limits import channel_words, in_words, limits_of
 from dashboards.page import (
     AT_END,
     CONTAINER,
@@ -19,20 +19,19 @@ from dashboards.page import (
     OF_CONTAINER,
     OF_LOGGER,
     address,
-    alert_marks,
     consignment_variable,
     container_variable,
     copy_variable,
     hidden_variable,
+    journey_marks,
     logger_variable,
-    operator_marks,
     page,
 )
-from dashboards.parts import channel_lines, from_good, number, points, rows, showing, states
+from dashboards.parts import as_points, from_good, lines, number, rows, showing, states
 from dashboards.query import Query, series, table
 from dashboards.shock import event_address
 from dashboards.shock_limits import peak_limits
-from dashboards.units import severities, yes_no
+from dashboards.units import channel_unit, none_named, severities, severity_names, yes_no
 from monitor.model.channel import derived_field_name, field_name
 
 AT_LEAST = "1m"  # as often as the loggers read: a finer grid would be holes in between
@@ -68,7 +67,7 @@ def container() -> Dashboard:
     for title, words, channel in CHANNELS:
         shown = shown.with_panel(_channel(title, words, channel))
     shown = shown.with_panel(_shocks()).with_panel(_alerts()).with_panel(_loggers())
-    for marks in (*alert_marks(), operator_marks()):
+    for marks in journey_marks():
         shown = shown.annotation(marks)
     return shown
 
@@ -127,12 +126,22 @@ def _journey() -> StateTimeline:
         for field in fields
     ]
     words = "Phase, leg and custodian over time, as planned or as operators told."
-    return states("Journey", words, queries, [], nothing="no journey in this time", height=6).interval(AT_LEAST)
+    return states("Journey", words, queries, none_named("none"), nothing="no journey in this time", height=6).interval(
+        AT_LEAST
+    )
 
 
 def _channel(title: str, words: str, channel: str) -> TimeSeries:
     extremes = "Highest and lowest are of all loggers shown, so that no peak is averaged away."
-    drawn = channel_lines(title, f"{words} {extremes}", channel, channel_queries(channel), width=12)
+    drawn = lines(
+        title,
+        f"{words} {extremes} {channel_words(channel)}",
+        channel_queries(channel),
+        unit=channel_unit(channel),
+        nothing="no readings in this time",
+        limits=limits_of(channel),
+        width=12,
+    )
     band = [
         DynamicConfigValue("custom.lineStyle", {"fill": "dot", "dash": [1, 6]}),
         DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "gray"}),
@@ -148,22 +157,24 @@ def _shocks() -> TimeSeries:
         "Peak of the vector of each recorded event; a click opens the event. Rules judge it behind their low-pass and "
         f"for their least duration, so a point beyond a line is not always an alert. {in_words(limits, 'g')}"
     )
-    drawn = points(
-        "Shocks", words, series(text, "$tag_logger"), unit="g", nothing="no shock in this time", limits=limits
-    )
+    query, nothing = series(text, "$tag_logger"), "no shock in this time"
+    drawn = as_points(lines("Shocks", words, query, unit="g", nothing=nothing, limits=limits, width=12))
     to_event = event_address("${__field.labels.container}", "${__field.labels.logger}", "${__value.time}")
     return drawn.override_by_regexp(".*", column(link=("Event", to_event))).axis_soft_min(0)
 
 
 def _alerts() -> Table:
-    text = f"""SELECT "state", "value", "limit", "message" FROM "alert" WHERE $timeFilter AND {OF_CONTAINER}
-               GROUP BY "severity", "rule", "logger", "channel" ORDER BY time DESC LIMIT {MAX_ALERTS}"""
+    order = ("severity", "state", "rule", "logger", "channel", "value", "limit", "message")
+    chosen = ", ".join(f'"{name}"' for name in order)
+    text = f"""SELECT {chosen} FROM "alert" WHERE $timeFilter AND {OF_CONTAINER}
+               ORDER BY time DESC LIMIT {MAX_ALERTS}"""
     words = (
-        "Each change of an alert's state, as the notifiers told it, newest first; value and limit in the rule's unit."
+        "Each change of an alert's state, as the notifiers told it, newest first; value and limit in the rule's unit. "
+        f"Of more than {MAX_ALERTS} the newest."
     )
     shown = rows("Alerts", words, table(text), nothing="no alert in this time", first="Time", height=10)
-    order = ("Time", "severity", "state", "rule", "logger", "channel", "value", "limit", "message")
-    return shown.with_transformation(arranged(order, hidden=()))
+    shown = shown.override_by_name("severity", column(mappings=severity_names()))
+    return shown.with_transformation(arranged(("Time", *order), hidden=()))
 
 
 def _loggers() -> Table:

@@ -15,17 +15,17 @@ from dashboards.page import (
     EXPOSURE,
     OF_CONTAINER,
     OF_LOGGER,
-    alert_marks,
     consignment_variable,
     container_variable,
     copy_variable,
+    journey_marks,
     logger_variable,
-    operator_marks,
     page,
 )
 from dashboards.parts import lines, number, rows, states
 from dashboards.query import Query, series, table
 from dashboards.totals import Total, totals
+from dashboards.units import none_named
 from monitor.model.channel import field_name
 from monitor.model.limit import CyclesRule
 
@@ -50,7 +50,7 @@ def exposure() -> Dashboard:
         shown = shown.with_panel(_spent(total)).with_panel(_running(total))
     shown = shown.with_panel(_kinetic()).with_panel(_swing()).with_panel(_shocks()).with_panel(_unknown())
     shown = shown.with_panel(_legs()).with_panel(_by_leg()).with_panel(_all_totals())
-    for marks in (*alert_marks(), operator_marks()):
+    for marks in journey_marks():
         shown = shown.annotation(marks)
     return shown
 
@@ -158,7 +158,9 @@ def _legs() -> StateTimeline:
     text = f"""SELECT last("leg") FROM "container" WHERE $timeFilter AND {OF_CONTAINER}
                GROUP BY time($__interval) fill(none)"""
     words = "The legs of the journey over time, above the same time as the totals."
-    return states("Legs", words, series(text, "leg"), [], nothing="no journey in this time", height=4).interval("1m")
+    return states(
+        "Legs", words, series(text, "leg"), none_named("between legs"), nothing="no journey in this time", height=4
+    ).interval("1m")
 
 
 def leg_queries() -> dict[str, tuple[Query, str, str]]:
@@ -192,6 +194,7 @@ def _by_leg() -> Table:
     )
     queries = [series(leg, "leg"), *(query for query, _, _ in asked.values())]
     shown = rows("Each leg", words, queries, nothing="no journey in this time", height=9)
+    shown = shown.override_by_name("leg", column(mappings=none_named("between legs")))
     fields = {"leg": {"aggregations": [], "operation": "groupby"}}
     for name, (_, how, unit) in asked.items():
         fields[name] = {"aggregations": [how], "operation": "aggregate"}

@@ -1,206 +1,160 @@
-"""Which container needs me now?"""
+"""The page *Fleet*: which container needs me now?"""
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.builders.stat import Panel as Stat
+from grafana_foundation_sdk.builders.statetimeline import Panel as StateTimeline
+from grafana_foundation_sdk.builders.table import Panel as Table
 
-from dashboards import columns, page, parts, units
-from dashboards.query import series
-from dashboards.query import table as rows_of
+from dashboards.columns import arranged, column, newest_of
+from dashboards.own import own_last_word, own_number, received, store_behind
+from dashboards.page import (
+    AT_END,
+    CONTAINER,
+    FLEET,
+    OF_CONSIGNMENT,
+    address,
+    consignment_variable,
+    data_link,
+    page,
+)
+from dashboards.parts import WIDTH, from_good, number, rows, states
+from dashboards.query import series, table
+from dashboards.units import none_named, severities, severity_names, yes_no
 
-OF = f"$timeFilter AND {page.OF_CONSIGNMENT}"
-NOW = f"{page.AT_END} AND {page.OF_CONSIGNMENT}"
-OPEN = "time <= ${__to}ms"  # it may have begun long before the time range; points of `alert` name no consignment
-MAX_CHANGES = 1000  # an alert changes two or three times: some hundred alerts
-ROW = "${__data.fields.container}"
-CONTAINER_LINK = ("What is it going through?", page.address(page.CONTAINER, [("container", ROW)]))
+NOW = f"{AT_END} AND {OF_CONSIGNMENT}"
+BEFORE_END = "time <= ${__to}ms"  # it may have begun long before the time range; `alert` names no consignment
+# Of each rule on a channel. While an alert is open no other one of its rule begins there: behind it there is only what
+# late records tell of the time before, a beginning and an end of each of 25 exceedances.
+MAX_CHANGES = 50
+NOTHING = "nothing told"
+NOBODY = "no container was told of in this time"
+QUESTION = "What is it going through?"
+OF_ROW = (QUESTION, address(CONTAINER, [("container", "${__data.fields.container}")]))
+OF_SERIES = data_link(QUESTION, address(CONTAINER, [("container", "${__field.labels.container}")]))
 
 
 def fleet() -> Dashboard:
-    """The page."""
-    shown = page.page(page.FLEET, "Fleet", "Which container needs me now?").with_variable(page.consignment_variable())
-    for number in (_worst_now(), _open_alerts(), _silent_loggers(), _loggers_online(), _store_lag(), _last_word()):
-        shown.with_panel(number)
-    shown.with_panel(_severity()).with_panel(_containers()).with_panel(_alerts())
-    return shown.with_panel(_legs()).with_panel(_loggers()).with_panel(_ingest())
-
-
-def _last_of(field: str) -> str:
-    return f'SELECT last("{field}") AS "last" FROM "container" WHERE {NOW} GROUP BY "container"'
-
-
-def _worst_now() -> stat.Panel:
-    return parts.number(
-        "Worst now",
-        "The gravest alert that is open in any container at the end of the time range.",
-        series(f'SELECT max("last") FROM ({_last_of("worst")})', "worst"),
-        unit="",
-        nothing="nothing told",
-        steps=parts.from_good((1, "info"), (2, "warning"), (3, "alarm")),
-    ).mappings(units.severities())
-
-
-def _open_alerts() -> stat.Panel:
-    return parts.number(
-        "Open alerts",
-        "Alerts of all containers that are not cleared, acknowledged ones included.",
-        series(f'SELECT sum("last") FROM ({_last_of("open_alerts")})', "open"),
-        unit="",
-        nothing="nothing told",
-        steps=parts.from_good((1, "warning")),
+    """The page of all containers: the gravest first, what is open, who is silent, where they are."""
+    online = "Loggers that are connected now, of all consignments. In the air radios are off by regulation."
+    shown = page(FLEET, "Fleet", "Which container needs me now?").with_variable(consignment_variable())
+    for panel in (_worst_now(), _open_alerts(), _silent_loggers()):
+        shown = shown.with_panel(panel)
+    return (
+        shown.with_panel(own_number("Loggers online", online, "loggers_online"))
+        .with_panel(store_behind())
+        .with_panel(own_last_word())
+        .with_panel(_severity())
+        .with_panel(_containers())
+        .with_panel(_alerts())
+        .with_panel(_legs())
+        .with_panel(_loggers())
+        .with_panel(received(WIDTH))
     )
 
 
-def _silent_loggers() -> stat.Panel:
-    return parts.number(
-        "Silent loggers",
-        "Loggers whose silence is an open alert: what they do not measure is not known to be within limits.",
-        series(f'SELECT sum("last") FROM ({_last_of("silent_loggers")})', "silent"),
-        unit="",
-        nothing="nothing told",
-        steps=parts.from_good((1, "warning")),
-    )
+def _of_all(how: str, field: str) -> str:
+    """A field of `container` as it stands now, of all containers together."""
+    each = f'SELECT last("{field}") AS "last" FROM "container" WHERE {NOW} GROUP BY "container"'
+    return f'SELECT {how}("last") FROM ({each})'
 
 
-def _loggers_online() -> stat.Panel:
-    return parts.number(
-        "Loggers online",
-        "Loggers that are connected now, of all consignments. In the air radios are off by regulation.",
-        series(f'SELECT last("loggers_online") FROM "monitor" WHERE {page.AT_END}', "online"),
-        unit="",
-        nothing="nothing told",
-    )
+def _worst_now() -> Stat:
+    words = "The gravest alert that is open in any container at the end of the time range."
+    steps = from_good((1, "info"), (2, "warning"), (3, "alarm"))
+    query = series(_of_all("max", "worst"), "worst")
+    return number("Worst now", words, query, unit="", nothing=NOTHING, steps=steps).mappings(severities())
 
 
-def _store_lag() -> stat.Panel:
-    return parts.number(
-        "Store behind",
-        "How long the oldest record waits that InfluxDB has not confirmed: so much later everything here may be.",
-        series(f'SELECT last("store_lag_s") FROM "monitor" WHERE {page.AT_END}', "behind"),
-        unit="s",
-        nothing="nothing told",
-        steps=parts.from_good((60, "warning"), (600, "alarm")),  # a minute is a server's restart, ten are an outage
-    )
+def _open_alerts() -> Stat:
+    words = "Alerts of all containers that are not cleared, acknowledged ones included."
+    query = series(_of_all("sum", "open_alerts"), "open")
+    return number("Open alerts", words, query, unit="", nothing=NOTHING, steps=from_good((1, "warning")))
 
 
-def _last_word() -> stat.Panel:
-    return parts.last_word(
-        "Monitor's last word",
-        "When the daemon last said how it is, which it does every 10 s. If that is minutes ago, nobody watches.",
-        series(f'SELECT last("records") FROM "monitor" WHERE {page.AT_END}', "said"),
-        nothing="silent for a day",
-    )
+def _silent_loggers() -> Stat:
+    words = "Loggers whose silence is an open alert: what they do not measure is not known to be within limits."
+    query = series(_of_all("sum", "silent_loggers"), "silent")
+    return number("Silent loggers", words, query, unit="", nothing=NOTHING, steps=from_good((1, "warning")))
 
 
-def _severity() -> statetimeline.Panel:
-    shown = parts.states(
-        "Worst severity",
-        "The gravest open alert of each container over time. Where there is no colour the daemon said nothing.",
-        series(
-            f'SELECT max("worst") FROM "container" WHERE {OF} GROUP BY time($__interval), "container" fill(none)',
-            "$tag_container",
-        ),
-        units.severities(),
-        nothing="no container was told of in this time",
-    )
-    link = page.data_link(
-        CONTAINER_LINK[0], page.address(page.CONTAINER, [("container", "${__field.labels.container}")])
-    )
-    return shown.interval("1m").data_links([link])
+def _over_time(what: str) -> str:
+    return f"""SELECT {what} FROM "container" WHERE $timeFilter AND {OF_CONSIGNMENT}
+               GROUP BY time($__interval), "container" fill(none)"""
 
 
-def _containers() -> table.Panel:
+def _severity() -> StateTimeline:
+    words = "The gravest open alert of each container over time. Where there is no colour the daemon said nothing."
+    query = series(_over_time('max("worst")'), "$tag_container")
+    shown = states("Worst severity", words, query, severities(), nothing=NOBODY)
+    return shown.interval("1m").data_links([OF_SERIES])
+
+
+def _containers() -> Table:
     fields = ("title", "marking", "phase", "leg", "custodian", "armed", "open_alerts", "silent_loggers", "loggers")
-    names = ", ".join(f'"{name}"' for name in ("container", "consignment", *fields))
-    shown = parts.rows(
-        "Containers",
-        "How each container stands at the end of the time range. Choose one to see what it is going through.",
-        rows_of(f'SELECT last("worst") AS "worst", {names} FROM "container" WHERE {NOW} GROUP BY "container"'),
-        nothing="no container was told of within a day",
-        first="Worst",
-    )
-    words = {name: name.replace("_", " ").capitalize() for name in (*fields, "consignment")}
-    for name, word in words.items():
-        shown.override_by_name(name, columns.column(name=word))
-    shown.override_by_name("container", columns.column(name="Container", link=CONTAINER_LINK))
-    shown.override_by_name("worst", columns.column(name="Worst", mappings=units.severities()))
-    shown.override_by_name("armed", columns.column(name="Armed", mappings=units.yes_no("armed", "disarmed")))
-    return shown.with_transformation(columns.arranged(("container", "worst", "open_alerts", "silent_loggers", *fields)))
+    chosen = ", ".join(f'"{name}"' for name in ("container", "consignment", *fields))
+    text = f'SELECT last("worst") AS "worst", {chosen} FROM "container" WHERE {NOW} GROUP BY "container"'
+    words = "How each container stands at the end of the time range. Choose one to see what it is going through."
+    nothing = "no container was told of within a day"
+    shown = rows("Containers", words, table(text), nothing=nothing, first="Worst")
+    for name in (*fields, "consignment"):
+        shown = shown.override_by_name(name, column(name=name.replace("_", " ").capitalize()))
+    shown = shown.override_by_name("container", column(name="Container", link=OF_ROW))
+    shown = shown.override_by_name("worst", column(name="Worst", mappings=severities()))
+    shown = shown.override_by_name("armed", column(name="Armed", mappings=yes_no("armed", "disarmed")))
+    return shown.with_transformation(arranged(("container", "worst", "open_alerts", "silent_loggers", *fields)))
 
 
-def _alerts() -> table.Panel:
+def _alerts() -> Table:
     """Of the newest changes the last of each alert, without those that are cleared.
 
-    The alert's id is a field, by which InfluxQL cannot group: so Grafana does.
+    The alert's id is a field, by which InfluxQL cannot group: so Grafana does. Severity is a tag that may change, so it
+    is none of those that tell streams apart. Which change of an alert is its last, its number says: time does not.
     """
-    fields = ("severity", "container", "message", "state", "logger", "channel", "rule")
-    chosen = ", ".join(f'"{name}"' for name in ("alert_id", *fields))
-    shown = parts.rows(
-        "What is open",
+    fields = ("severity", "message", "state")
+    of = ("container", "logger", "channel", "rule")
+    chosen = ", ".join(f'"{name}"' for name in ("alert_id", "number", *fields))
+    streams = ", ".join(f'"{name}"' for name in of)
+    text = f"""SELECT {chosen} FROM "alert" WHERE {BEFORE_END} GROUP BY {streams}
+               ORDER BY time DESC LIMIT {MAX_CHANGES}"""
+    words = (
         "Alerts that are not cleared at the end of the time range, of all consignments, whenever they began; of the "
-        f"newest {MAX_CHANGES} changes of alerts.",
-        rows_of(f'SELECT {chosen} FROM "alert" WHERE {OPEN} ORDER BY time DESC LIMIT {MAX_CHANGES}'),
-        nothing="no alert is open",
-        first="Since",
+        f"newest {MAX_CHANGES} changes of each rule on a logger's channel."
     )
-    shown.override_by_name("container", columns.column(name="Container", link=CONTAINER_LINK))
-    shown.override_by_name("message", columns.column(name="Message", width=600))
-    shown.override_by_name("Time", columns.column(name="Since"))
-    for name in ("logger", "channel", "rule", "severity", "state"):
-        shown.override_by_name(name, columns.column(name=name.capitalize()))
-    for step in columns.newest_of("alert_id", ("Time", *fields), without=("state", "cleared")):
-        shown.with_transformation(step)
+    shown = rows("What is open", words, table(text), nothing="no alert is open", first="Last change")
+    shown = shown.override_by_name("container", column(name="Container", link=OF_ROW))
+    shown = shown.override_by_name("message", column(name="Message", width=600))
+    shown = shown.override_by_name("Time", column(name="Last change"))
+    shown = shown.override_by_name("severity", column(name="Severity", mappings=severity_names()))
+    for name in ("logger", "channel", "rule", "state"):
+        shown = shown.override_by_name(name, column(name=name.capitalize()))
+    order = ("Time", "severity", "container", "message", "state", "logger", "channel", "rule")
+    for step in newest_of("alert_id", "number", order, without=("state", "cleared")):
+        shown = shown.with_transformation(step)
     return shown
 
 
-def _legs() -> statetimeline.Panel:
-    return parts.states(
-        "Legs",
-        "The leg by plan that each container was on.",
-        series(
-            f'SELECT last("leg") FROM "container" WHERE {OF} GROUP BY time($__interval), "container" fill(none)',
-            "$tag_container",
-        ),
-        units.in_words({"": ("between legs", "gray")}),
-        nothing="no container was told of in this time",
-        width=parts.WIDTH // 2,
-    ).interval("1m")
+def _legs() -> StateTimeline:
+    words = "The leg by plan that each container was on."
+    query = series(_over_time('last("leg")'), "$tag_container")
+    return states("Legs", words, query, none_named("between legs"), nothing=NOBODY, width=WIDTH // 2).interval("1m")
 
 
-def _loggers() -> table.Panel:
-    fields = ("container", "logger", "place", "serial", "silent_s", "lag_s", "gap_records")
-    names = ", ".join(f'"{name}"' for name in fields)
-    shown = parts.rows(
-        "Loggers",
+def _loggers() -> Table:
+    fields = ("place", "serial", "silent_s", "lag_s", "gap_records")
+    chosen = ", ".join(f'"{name}"' for name in ("container", "logger", *fields))
+    text = f'SELECT last("state") AS "state", {chosen} FROM "logger" WHERE {AT_END} GROUP BY "container", "logger"'
+    words = (
         "All loggers, the longest silent first: when each was heard, how old its newest reading is, and how many "
-        "records are missing.",
-        rows_of(
-            f'SELECT last("state") AS "state", {names} FROM "logger" WHERE {page.AT_END} GROUP BY "container", "logger"'
-        ),
-        nothing="no logger was told of within a day",
-        first="Silent for",
-        width=parts.WIDTH // 2,
+        "records are missing."
     )
-    shown.override_by_name("container", columns.column(name="Container", link=CONTAINER_LINK))
+    nothing = "no logger was told of within a day"
+    shown = rows("Loggers", words, table(text), nothing=nothing, first="Silent for", width=WIDTH // 2)
+    shown = shown.override_by_name("container", column(name="Container", link=OF_ROW))
     for name in ("logger", "place", "serial", "state"):
-        shown.override_by_name(name, columns.column(name=name.capitalize()))
-    shown.override_by_name("silent_s", columns.column(name="Silent for", unit="s"))
-    shown.override_by_name("lag_s", columns.column(name="Newest reading", unit="s"))
-    shown.override_by_name("gap_records", columns.column(name="Missing records"))
-    return shown.with_transformation(columns.arranged((*fields[:2], "state", *fields[2:])))
-
-
-def _ingest() -> timeseries.Panel:
-    return parts.lines(
-        "Records received",
-        "Records that the daemon took into its journal, of all loggers. A plateau at 0 while loggers are online: look "
-        "at the page Monitor.",
-        series(
-            'SELECT non_negative_derivative(max("records"), 1s) FROM "monitor" WHERE $timeFilter '
-            'GROUP BY time($__interval), "instance" fill(none)',
-            "$tag_instance",
-        ),
-        unit="records/s",
-        nothing="the daemon said nothing in this time",
-    ).interval("1m")
+        shown = shown.override_by_name(name, column(name=name.capitalize()))
+    shown = shown.override_by_name("silent_s", column(name="Silent for", unit="s"))
+    shown = shown.override_by_name("lag_s", column(name="Newest reading", unit="s"))
+    shown = shown.override_by_name("gap_records", column(name="Missing records"))
+    return shown.with_transformation(arranged(("container", "logger", "state", *fields)))

@@ -18,6 +18,7 @@ from monitor.model.limit import CondensationRule, Profile, Severity, ThresholdRu
 
 PROFILE = Path(__file__).parent.parent / "config" / "limits" / "flight-hardware.toml"
 COLOURS = {"ok": "green", "info": "blue", "warning": "orange", "alarm": "red"}  # from good to grave
+PLAIN = "text"  # Grafana's colour of a value that is neither
 GRAVITY: tuple[Severity, ...] = ("info", "warning", "alarm")
 OPEN = "open"
 

@@ -13,10 +13,12 @@ from grafana_foundation_sdk.builders.dashboard import (
     QueryVariable,
 )
 from grafana_foundation_sdk.cog import builder
-from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
+    GridPos,
+    Panel,
+    RowPanel,
     VariableHide,
     VariableOption,
     VariableRefresh,
@@ -30,10 +32,11 @@ from dashboards.query import KIND, SOURCE, annotation
 TAG = "tcm"
 FLEET, CONTAINER, SHOCK, EXPOSURE, MONITOR = "tcm-fleet", "tcm-container", "tcm-shock", "tcm-exposure", "tcm-monitor"
 
-# For WHERE, beside $timeFilter; as a variable may have several values, or all, it stands in a regular expression.
-OF_CONSIGNMENT = '"consignment" =~ /^$consignment$/'
-OF_CONTAINER = '"container" =~ /^$container$/'
-OF_LOGGER = f'{OF_CONTAINER} AND "logger" =~ /^$logger$/'
+# For WHERE, beside $timeFilter; as a variable may have several values, or all, it stands in a regular expression, and
+# as a value may have a dot, it is quoted for one.
+OF_CONSIGNMENT = '"consignment" =~ /^${consignment:regex}$/'
+OF_CONTAINER = '"container" =~ /^${container:regex}$/'
+OF_LOGGER = f'{OF_CONTAINER} AND "logger" =~ /^${{logger:regex}}$/'
 # How things stood at the end of the time range; what is told every minute was told within the day before, or is dead.
 AT_END = "time > ${__to}ms - 1d AND time <= ${__to}ms"
 
@@ -45,33 +48,33 @@ class Page(Dashboard):
         super().__init__(title)
         self._x = self._y = self._bottom = 0
 
-    def with_panel(self, panel: builder.Builder[models.Panel]) -> Self:
+    def with_panel(self, panel: builder.Builder[Panel]) -> Self:
         """Add a panel beside the last one, below where there is no room for its width."""
         built = panel.build()
         width, height = _size(built)
         if self._x + width > WIDTH:
             self._x, self._y = 0, self._bottom
-        built.grid_pos = models.GridPos(x=self._x, y=self._y, w=width, h=height)
+        built.grid_pos = GridPos(x=self._x, y=self._y, w=width, h=height)
         self._x, self._bottom = self._x + width, max(self._bottom, self._y + height)
         self._add(built)
         return self
 
-    def with_row(self, row_panel: builder.Builder[models.RowPanel]) -> Self:
+    def with_row(self, row_panel: builder.Builder[RowPanel]) -> Self:
         """Add a heading below everything."""
         built = row_panel.build()
-        built.grid_pos = models.GridPos(x=0, y=self._bottom, w=WIDTH, h=1)
+        built.grid_pos = GridPos(x=0, y=self._bottom, w=WIDTH, h=1)
         self._x, self._bottom = 0, self._bottom + 1
         self._y = self._bottom
         self._add(built)
         return self
 
-    def _add(self, built: models.Panel | models.RowPanel) -> None:
+    def _add(self, built: Panel | RowPanel) -> None:
         panels = self._internal.panels or []
         built.id_val = len(panels) + 1  # Grafana would give it one, another each time: links to a panel name it
         self._internal.panels = [*panels, built]
 
 
-def _size(panel: models.Panel) -> tuple[int, int]:
+def _size(panel: Panel) -> tuple[int, int]:
     """Width and height of a panel, as `parts.panel` gave them to it."""
     if panel.grid_pos is None:
         raise ValueError(f"place panel {panel.title}: it has no size: make it by parts.panel")
@@ -162,6 +165,27 @@ def _variable(name: str, label: str, text: str, about: str, *, several: bool = T
     return variable.multi(True).include_all(True).current(everything)
 
 
+def journey_marks() -> list[AnnotationQuery]:
+    """All marks of a container's journey: its alerts, its phases, legs and custodians, what operators told."""
+    stages = mark(
+        "journey",
+        f'SELECT "text", "phase", "leg", "custodian" FROM "journey" WHERE $timeFilter AND {OF_CONTAINER}',
+        colour="gray",
+        title="phase",
+        words="text",
+        tags=("leg", "custodian"),
+    )
+    operators = mark(
+        "operators",
+        f'SELECT "text", "type", "by" FROM "operator" WHERE $timeFilter AND {OF_CONTAINER}',
+        colour="purple",
+        title="type",
+        words="text",
+        tags=("by",),
+    )
+    return [*alert_marks(), stages, operators]
+
+
 def alert_marks(where: str = OF_CONTAINER) -> list[AnnotationQuery]:
     """Marks of the alerts that the notifiers told, a list for each severity so that each has its colour."""
     return [
@@ -177,18 +201,6 @@ def alert_marks(where: str = OF_CONTAINER) -> list[AnnotationQuery]:
         )
         for severity in ("alarm", "warning", "info")
     ]
-
-
-def operator_marks(where: str = OF_CONTAINER) -> AnnotationQuery:
-    """Marks of what operators told: phases, custody, opening, arming and all the rest."""
-    return mark(
-        "operators",
-        f'SELECT "text", "type", "by" FROM "operator" WHERE $timeFilter AND {where}',
-        colour="purple",
-        title="type",
-        words="text",
-        tags=("by",),
-    )
 
 
 def mark(

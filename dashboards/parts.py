@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Self, TypeVar
 
-from grafana_foundation_sdk.builders import common as shapes
-from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders.common import (
+    GraphThresholdsStyleConfig,
+    ReduceDataOptions,
+    TableSortByFieldState,
+    VizLegendOptions,
+    VizTooltipOptions,
+)
 from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
+from grafana_foundation_sdk.builders.stat import Panel as Stat
+from grafana_foundation_sdk.builders.statetimeline import Panel as StateTimeline
+from grafana_foundation_sdk.builders.table import Panel as Table
+from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 from grafana_foundation_sdk.cog import builder, variants
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
@@ -20,18 +29,16 @@ from grafana_foundation_sdk.models.common import (
     TooltipDisplayMode,
     VisibilityMode,
 )
-from grafana_foundation_sdk.models.dashboard import (
-    Threshold,
-    ThresholdsMode,
-    ValueMapping,
-)
+from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode, ValueMapping
 
-from dashboards.limits import COLOURS, Limit, channel_words, limits_of, thresholds
+from dashboards.limits import COLOURS, PLAIN, Limit, thresholds
 from dashboards.query import SOURCE, Query
-from dashboards.units import channel_unit, grafana_unit
+from dashboards.units import grafana_unit
 
 WIDTH = 24  # columns of Grafana's grid; on a phone every panel takes the whole width
 HEIGHT = 8  # of 30 pixels
+
+Step = tuple[float, str]  # from this value on it is of this severity; several go from the lowest up
 
 
 class Described(Protocol):
@@ -94,69 +101,31 @@ def lines(
     limits: Sequence[Limit] = (),
     width: int = WIDTH,
     height: int = HEIGHT,
-) -> timeseries.Panel:
+) -> TimeSeries:
     """Values over time, with limits drawn in: what is beyond them has their colour."""
-    drawn = panel(
-        timeseries.Panel(), title, description, queries, unit=unit, nothing=nothing, width=width, height=height
-    )
+    drawn = panel(TimeSeries(), title, description, queries, unit=unit, nothing=nothing, width=width, height=height)
     drawn = (
         drawn.line_width(1)
         .fill_opacity(0)
         .show_points(VisibilityMode.AUTO)
         .legend(
-            shapes.VizLegendOptions()
-            .display_mode(LegendDisplayMode.LIST)
-            .placement(LegendPlacement.BOTTOM)
-            .show_legend(True)
+            VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM).show_legend(True)
         )
-        .tooltip(shapes.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
+        .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
     )
     steps = thresholds(limits)
     return with_steps(drawn, steps) if limits else drawn.thresholds(steps)
 
 
-def with_steps(lines: timeseries.Panel, steps: ThresholdsConfig) -> timeseries.Panel:
-    """Lines with what lies beyond each step in its colour (`limits.thresholds`, `from_good`)."""
-    style = shapes.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED_AND_AREA)
+def with_steps(lines: TimeSeries, steps: ThresholdsConfig) -> TimeSeries:
+    """Lines with what lies beyond each step in its colour (`limits.thresholds`, `beyond`)."""
+    style = GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED_AND_AREA)
     return lines.thresholds(steps).thresholds_style(style)
 
 
-def channel_lines(
-    title: str,
-    words: str,
-    channel: str,
-    queries: Sequence[Query] | Query,
-    *,
-    width: int = WIDTH,
-    height: int = HEIGHT,
-) -> timeseries.Panel:
-    """`lines` of a channel: unit, limits and what the description says of them come from the channel."""
-    return lines(
-        title,
-        f"{words} {channel_words(channel)}",
-        queries,
-        unit=channel_unit(channel),
-        nothing="no readings in this time",
-        limits=limits_of(channel),
-        width=width,
-        height=height,
-    )
-
-
-def points(
-    title: str,
-    description: str,
-    queries: Sequence[Query] | Query,
-    *,
-    unit: str,
-    nothing: str,
-    limits: Sequence[Limit] = (),
-    width: int = WIDTH,
-    height: int = HEIGHT,
-) -> timeseries.Panel:
-    """Single events over time, a point each."""
-    drawn = lines(title, description, queries, unit=unit, nothing=nothing, limits=limits, width=width, height=height)
-    return drawn.draw_style(GraphDrawStyle.POINTS).point_size(8).show_points(VisibilityMode.ALWAYS)
+def as_points(lines: TimeSeries) -> TimeSeries:
+    """Lines as single events over time, a point each."""
+    return lines.draw_style(GraphDrawStyle.POINTS).point_size(8).show_points(VisibilityMode.ALWAYS)
 
 
 def rows(
@@ -169,13 +138,13 @@ def rows(
     unit: str = "",
     width: int = WIDTH,
     height: int = HEIGHT,
-) -> table.Panel:
+) -> Table:
     """A table; `unit` is that of all columns without one of their own (`column`).
 
     `first` is the column, as shown, whose largest value stands at the top; without it rows stay as they come.
     """
-    shown = panel(table.Panel(), title, description, queries, unit=unit, nothing=nothing, width=width, height=height)
-    return shown.sort_by([shapes.TableSortByFieldState().display_name(first).desc(True)]) if first else shown
+    shown = panel(Table(), title, description, queries, unit=unit, nothing=nothing, width=width, height=height)
+    return shown.sort_by([TableSortByFieldState().display_name(first).desc(True)]) if first else shown
 
 
 def number(
@@ -188,30 +157,27 @@ def number(
     steps: ThresholdsConfig | None = None,
     width: int = 4,
     height: int = 4,
-) -> stat.Panel:
-    """The last value in large; `steps` (of `from_good` or `thresholds`) colour it."""
-    shown = panel(stat.Panel(), title, description, queries, unit=unit, nothing=nothing, width=width, height=height)
-    last = shapes.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
+) -> Stat:
+    """The last value in large; `steps` (of `from_good` or `thresholds`) colour it, without them nothing does."""
+    shown = panel(Stat(), title, description, queries, unit=unit, nothing=nothing, width=width, height=height)
+    last = ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
     return (
         shown.reduce_options(last)
         .graph_mode(BigValueGraphMode.NONE)
         .color_mode(BigValueColorMode.VALUE)
-        .thresholds(steps or thresholds([], COLOURS["ok"]))
+        .thresholds(steps or thresholds([], PLAIN))
     )
 
 
-def showing(shown: stat.Panel, *names: str) -> stat.Panel:
+def showing(shown: Stat, *names: str) -> Stat:
     """The number panel with the fields of these names, text and flags too; by itself it shows numbers only."""
-    named = shapes.ReduceDataOptions().calcs(["lastNotNull"]).fields(f"/^({'|'.join(names)})$/").values(False)
+    named = ReduceDataOptions().calcs(["lastNotNull"]).fields(f"/^({'|'.join(names)})$/").values(False)
     return shown.reduce_options(named)
 
 
-def last_word(
-    title: str, description: str, queries: Sequence[Query] | Query, *, nothing: str, width: int = 4, height: int = 4
-) -> stat.Panel:
+def last_word(title: str, description: str, queries: Sequence[Query] | Query, *, nothing: str) -> Stat:
     """How long ago the newest row is, in words."""
-    shown = number(title, description, queries, unit="ago", nothing=nothing, width=width, height=height)
-    return shown.reduce_options(shapes.ReduceDataOptions().calcs(["lastNotNull"]).fields("/^Time$/").values(False))
+    return showing(number(title, description, queries, unit="ago", nothing=nothing), "Time")
 
 
 def states(
@@ -223,16 +189,23 @@ def states(
     nothing: str,
     width: int = WIDTH,
     height: int = HEIGHT,
-) -> statetimeline.Panel:
+) -> StateTimeline:
     """What state each series was in over time; `mappings` (units.in_words) say words and colours of the values."""
-    shown = panel(
-        statetimeline.Panel(), title, description, queries, unit="", nothing=nothing, width=width, height=height
-    )
+    shown = panel(StateTimeline(), title, description, queries, unit="", nothing=nothing, width=width, height=height)
     return shown.mappings(mappings).line_width(0).fill_opacity(80)
 
 
-def from_good(*steps: tuple[float, str]) -> ThresholdsConfig:
-    """Thresholds that begin in green: (value, name of the severity from there on), lowest first."""
-    found = [Threshold(value=None, color=COLOURS["ok"])]
+def from_good(*steps: Step) -> ThresholdsConfig:
+    """Thresholds of numbers, green up to the first step."""
+    return _stepped(COLOURS["ok"], steps)
+
+
+def beyond(*steps: Step) -> ThresholdsConfig:
+    """Thresholds of lines, without colour up to the first step."""
+    return _stepped("transparent", steps)
+
+
+def _stepped(within: str, steps: Sequence[Step]) -> ThresholdsConfig:
+    found = [Threshold(value=None, color=within)]
     found += [Threshold(value=value, color=COLOURS[severity]) for value, severity in steps]
     return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(found)

@@ -1,8 +1,8 @@
 """InfluxQL queries as Grafana's SDK knows the queries of other data sources: it has none for InfluxDB itself.
 
 Grafana replaces `$timeFilter` by the dashboard's time range, `$__interval` by the width of a pixel (at least the
-panel's interval) and `$container` by the variable's values, as (A|B) where several are chosen: so a variable stands
-in `=~ /^$container$/`.
+panel's interval) and `${container:regex}` by the variable's values, quoted, as (A|B) where several are chosen: so a
+variable stands in `=~ /^${container:regex}$/`.
 """
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana_foundation_sdk.builders import common as shapes
-from grafana_foundation_sdk.builders import trend, xychart
+from grafana_foundation_sdk.builders.common import ScaleDistributionConfig
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row, ThresholdsConfig
 from grafana_foundation_sdk.builders.stat import Panel as Stat
 from grafana_foundation_sdk.builders.table import Panel as Table
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
+from grafana_foundation_sdk.builders.trend import Panel as Trend
+from grafana_foundation_sdk.builders.xychart import Panel as Pairs
 from grafana_foundation_sdk.models.common import LineInterpolation, ScaleDistribution, VisibilityMode
 from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
@@ -66,7 +67,7 @@ FIGURES = {  # of an event: field, (name, unit)
 }
 
 
-class XyChart(xychart.Panel):
+class XyChart(Pairs):
     """Grafana's panel of one field against another, which says for which version its options are."""
 
     def build(self) -> Panel:
@@ -153,14 +154,12 @@ def _waveform() -> TimeSeries:
     return drawn.show_points(VisibilityMode.NEVER).line_interpolation(LineInterpolation.LINEAR)
 
 
-def _spectrum() -> trend.Panel:
+def _spectrum() -> Trend:
     limit = "The profile sets no envelope." if envelope() is None else "The envelope is the profile's."
     words = f"Absolute acceleration of oscillators with Q 10, the largest of the three axes. {limit}"
     nothing = "no spectrum in this time: choose an event below"
-    drawn = panel(
-        trend.Panel(), "Shock response spectrum", words, spectrum_queries(), unit="g", nothing=nothing, width=12
-    )
-    logarithmic = shapes.ScaleDistributionConfig().type(ScaleDistribution.LOG).log(10)
+    drawn = panel(Trend(), "Shock response spectrum", words, spectrum_queries(), unit="g", nothing=nothing, width=12)
+    logarithmic = ScaleDistributionConfig().type(ScaleDistribution.LOG).log(10)
     axis = [
         *column(name="frequency", unit="Hz"),
         DynamicConfigValue("custom.scaleDistribution", {"type": "log", "log": 10}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMapping, ValueMappingResult
 
-from dashboards.limits import COLOURS
+from dashboards.limits import COLOURS, GRAVITY
 from monitor.model.channel import unit_of
 
 UNITS = {
@@ -51,11 +51,21 @@ def severities() -> list[ValueMapping]:
     return in_words({str(number): pair for number, pair in enumerate(words.items())})
 
 
+def severity_names() -> list[ValueMapping]:
+    """The names of severities, as `alert` has them, in their colours."""
+    return in_words({name: (name, COLOURS[name]) for name in GRAVITY})
+
+
 def yes_no(yes: str, no: str, *, good: bool = True) -> list[ValueMapping]:
     """A flag in words; the good one is green, the other one orange."""
     colours = (COLOURS["ok"], COLOURS["warning"])
     on, off = colours if good else colours[::-1]
     return in_words({"true": (yes, on), "false": (no, off), "1": (yes, on), "0": (no, off)})
+
+
+def none_named(word: str) -> list[ValueMapping]:
+    """A text that is "", in words: there is none, such as a leg."""
+    return in_words({"": (word, "gray")})
 
 
 def in_words(words: dict[str, tuple[str, str]]) -> list[ValueMapping]:

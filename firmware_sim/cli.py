@@ -6,11 +6,11 @@ What a command needs is imported inside it, so that `--help` answers at once.
 import json
 import signal
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
@@ -19,13 +19,9 @@ from firmware_sim.publish.broker import CONNECTIONS, MAX_CONNECTIONS
 if TYPE_CHECKING:
     import threading
 
-    from firmware_sim.publish.broker import Broker
-    from firmware_sim.recorder.truth import Truth
     from firmware_sim.runner import Summary
 
 MAX_LOGGERS = 100_000  # all of them in memory; 10 000 take 0.6 GB
-
-T = TypeVar("T")
 
 app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Simulated loggers over MQTT."
@@ -37,49 +33,53 @@ Username = Annotated[str | None, typer.Option(help="MQTT user name")]
 PasswordFile = Annotated[Path | None, typer.Option(help="file with the password, readable by its owner only")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the summary as JSON")]
 
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="name of a shipped scenario (see tcm-sim list) or path of a TOML file")
+]
+Speed = Annotated[float | None, typer.Option(help="virtual seconds in a real one; default: the scenario's")]
+For = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        help='real time such as "60s"; default: the scenario\'s; the first record comes with its first full block',
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="default: the scenario's", min=0, max=2**63 - 1)]
+Start = Annotated[str | None, typer.Option(help='virtual start, RFC 3339 or "now"; default: the scenario\'s')]
+RealStart = Annotated[float | None, typer.Option(help="Unix seconds at which virtual time was the start; default: now")]
+Drain = Annotated[str, typer.Option(help="real time to wait at the end until everything is settled")]
+Loggers = Annotated[
+    int | None,
+    typer.Option(help="how many; default: the scenario's, beyond those come copies of them", min=1, max=MAX_LOGGERS),
+]
+Connections = Annotated[
+    int,
+    typer.Option(
+        help="MQTT connections at most; one that several loggers share has no last will: "
+        "their offline statuses are published when they leave, and nobody does it if tcm-sim is killed",
+        min=1,
+        max=MAX_CONNECTIONS,
+    ),
+]
+TruthPath = Annotated[
+    Path | None,
+    typer.Option(help="folder for what really happened; a name with an ending, truth.jsonl: one file, lines only"),
+]
+
 
 @app.command()
 def run(
-    scenario: Annotated[
-        str,
-        typer.Argument(metavar="SCENARIO", help="name of a shipped scenario (see tcm-sim list) or path of a TOML file"),
-    ],
+    scenario: ScenarioName,
     broker: BrokerUrl,
-    speed: Annotated[float | None, typer.Option(help="virtual seconds in a real one; default: the scenario's")] = None,
-    for_: Annotated[
-        str | None,
-        typer.Option(
-            "--for",
-            help='real time such as "60s"; default: the scenario\'s; the first record comes with its first full block',
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="default: the scenario's", min=0, max=2**63 - 1)] = None,
-    start: Annotated[
-        str | None, typer.Option(help='virtual start, RFC 3339 or "now"; default: the scenario\'s')
-    ] = None,
-    real_start: Annotated[
-        float | None, typer.Option(help="Unix seconds at which virtual time was the start; default: now")
-    ] = None,
-    drain: Annotated[str, typer.Option(help="real time to wait at the end until everything is settled")] = "10s",
-    loggers: Annotated[
-        int | None,
-        typer.Option(
-            help="how many; default: the scenario's, beyond those come copies of them", min=1, max=MAX_LOGGERS
-        ),
-    ] = None,
-    connections: Annotated[
-        int,
-        typer.Option(
-            help="MQTT connections at most; one that several loggers share has no last will: "
-            "their offline statuses are published when they leave, and nobody does it if tcm-sim is killed",
-            min=1,
-            max=MAX_CONNECTIONS,
-        ),
-    ] = CONNECTIONS,
-    truth: Annotated[
-        Path | None,
-        typer.Option(help="folder for what really happened; a name with an ending, truth.jsonl: one file, lines only"),
-    ] = None,
+    speed: Speed = None,
+    for_: For = None,
+    seed: Seed = None,
+    start: Start = None,
+    real_start: RealStart = None,
+    drain: Drain = "10s",
+    loggers: Loggers = None,
+    connections: Connections = CONNECTIONS,
+    truth: TruthPath = None,
     json_: AsJson = False,
     protocol: Protocol = "5",
     username: Username = None,
@@ -89,40 +89,22 @@ def run(
 
     Example: tcm-sim run departure --broker mqtt://127.0.0.1:1883 --for 60s
     """
-    from firmware_sim import recorder
-    from firmware_sim import scenario as scenarios
-    from firmware_sim.clock import MAX_DURATION_S, NS_PER_S, VirtualClock, parse_duration_s, parse_time_ns
+    from firmware_sim import options, recorder
     from firmware_sim.progress import progress
-    from firmware_sim.runner import Limits, Run, simulate
-    from firmware_sim.scenario.model import MAX_SPEED, MIN_SPEED
+    from firmware_sim.runner import Run, simulate
 
-    try:
-        link = _broker(broker, protocol, username, password_file)
-        loaded = scenarios.load(scenario)
-        changes = {"seed": seed, "speed": speed}
-        loaded = loaded.model_copy(update={key: value for key, value in changes.items() if value is not None})
-        if not MIN_SPEED <= loaded.speed <= MAX_SPEED:
-            raise ValueError(f"--speed {loaded.speed}: expected a number from {MIN_SPEED:g} to {MAX_SPEED:g}")
-        given_ns = None if start is None else _option("--start", parse_time_ns, start)
-        start_ns = given_ns or loaded.start_ns() or time.time_ns()
-        for_s = None if for_ is None else _option("--for", parse_duration_s, for_)
-        drain_s = _option("--drain", parse_duration_s, drain)
-        clock = VirtualClock(start_ns, loaded.speed, time.time() if real_start is None else real_start)
-        _check_span(loaded.speed, clock.real_start_s, for_s or 0.0, drain_s)
-    except (ValueError, OSError) as error:
-        _fail(error)
-    told = _truth(truth)
-    length_s = loaded.duration if for_s is None else for_s * loaded.speed
-    end_ns = start_ns + round((loaded.duration or MAX_DURATION_S) * NS_PER_S) if for_s is None else None
-    with told, progress(start_ns, length_s) as look:
-        try:
-            plans = recorder.plan(loaded, start_ns, loaded.speed, loggers, told)
-        except (ValueError, OSError) as error:
-            _fail(error)
+    with _wrong_use_told():
+        link = options.broker(broker, protocol, username, password_file)
+        course = options.course(scenario, speed, seed, start, real_start, for_, drain)
+        told = options.truth(truth)
+    clock = course.clock
+    with told, progress(clock.start_ns, course.length_s) as look:
+        with _wrong_use_told():
+            plans = recorder.plan(course.scenario, clock.start_ns, clock.speed, loggers, told)
         stop = _stop_on_signal()
         told.stops(stop)
         fleet = Run(plans, link, clock, told, stop, connections, look)
-        summary, is_settled = simulate(fleet, clock, Limits(for_s, end_ns, drain_s))
+        summary, is_settled = simulate(fleet, clock, course.limits)
     _print(summary, json_)
     if told.failure is not None:
         _fail(told.failure)
@@ -149,18 +131,16 @@ def replay(
 
     Example: tcm-sim replay tests/data/recordings/ssx70065 --broker mqtt://127.0.0.1:1883 --container C-9 --logger L-9
     """
-    from firmware_sim.clock import parse_duration_s, parse_time_ns
+    from firmware_sim import options
     from firmware_sim.recording import read, recording_identity
     from firmware_sim.runner import replay as send
 
-    try:
-        link = _broker(broker, protocol, username, password_file)
-        start_ns = _option("--start", parse_time_ns, start)
-        drain_s = _option("--drain", parse_duration_s, drain)
+    with _wrong_use_told():
+        link = options.broker(broker, protocol, username, password_file)
+        start_ns = options.read_start_ns(start)
+        drain_s = options.read_drain_s(drain)
         pieces = read(recording)
         identity = recording_identity(pieces, recording, container, logger)
-    except (ValueError, OSError) as error:
-        _fail(error)
     stop = _stop_on_signal()
     summary = send(pieces, identity, link, start_ns, drain_s, stop)
     _print(summary, json_)
@@ -195,49 +175,6 @@ def main() -> None:
     app(prog_name="tcm-sim")
 
 
-def _option(name: str, parse: Callable[[str], T], text: str) -> T:
-    """Return what an option says; its name stands in the message of the ValueError."""
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-
-
-def _check_span(speed: float, real_start_s: float, for_s: float, drain_s: float) -> None:
-    """Raise ValueError for a run that is, or already was, too long in virtual time for the simulated world."""
-    from firmware_sim.clock import MAX_DURATION_S
-
-    days = MAX_DURATION_S / 86400
-    if not abs(time.time() - real_start_s) * speed <= MAX_DURATION_S:
-        raise ValueError(f"--real-start {real_start_s:g}: expected Unix seconds, at most {days:.0f} virtual d from now")
-    if (for_s + drain_s) * speed > MAX_DURATION_S:
-        raise ValueError(f"--for, --drain: expected at most {days:.0f} virtual d in all, at {speed:g} virtual s in a s")
-
-
-def _truth(path: Path | None) -> "Truth":
-    """Return the truth that goes to `path`; end the program when nothing can be written there."""
-    from firmware_sim.recorder.truth import Truth
-
-    try:
-        return Truth(path)
-    except OSError as error:
-        why = f"cannot be written ({error.strerror}), expected a folder, or a file in one that exists"
-        _fail(ValueError(f"--truth {path}: {why}"))
-
-
-def _broker(url: str, protocol: str, username: str | None, password_file: Path | None) -> "Broker":
-    from firmware_sim.publish.broker import parse_broker
-
-    return parse_broker(url, protocol, username, None if password_file is None else _secret(password_file))
-
-
-def _secret(path: Path) -> str:
-    """Return the first line of a file that no one but its owner can read; raise ValueError otherwise."""
-    if path.stat().st_mode & 0o077:
-        raise ValueError(f"--password-file {path}: others can read it; run: chmod 600 {path}")
-    return path.read_text(encoding="utf-8").partition("\n")[0]
-
-
 def _stop_on_signal() -> "threading.Event":
     """Return an event that SIGINT and SIGTERM set, so that a run ends with its summary."""
     import threading
@@ -246,6 +183,15 @@ def _stop_on_signal() -> "threading.Event":
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+@contextmanager
+def _wrong_use_told() -> Iterator[None]:
+    """End the program with one message when what is asked for cannot be."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        _fail(error)
 
 
 def _fail(error: Exception) -> NoReturn:

@@ -59,11 +59,12 @@ class Daemon:
         self._copy_pool, pair = Pool(1, "copy"), open_long(config.store)
         self.parts = parts = Parts(config, clock, sink, self._pool, copying=pair and (*pair, self._copy_pool))
         parts.intake.decoder = self._decoder = Pool(1, "decode")
-        self._loops = _loops(parts)
+        self._loops = [*_loops(parts)]
         self.service = Service(config, parts, self._loops, self._threads, clock, load)
         if config.store.kind == "influxdb":  # of the embedded store nobody asks how things stood
             said = Said(self.service, clock, parts.store.say)
-            self._loops += (Loop("said", said.step, said.progress, gives_way=lambda: parts.watch.is_flooded),)
+            # The service, of which it asks how things stand, has the same list: this loop may stall like any.
+            self._loops.append(Loop("said", said.step, said.progress, gives_way=lambda: parts.watch.is_flooded))
         self._supervisor = Supervisor(self._loops, lambda: self._server.started, self.service.problems, self._manager)
         self._supervisor.on_look = self.service.look
         parts.stalled = self._supervisor.conditions
@@ -161,7 +162,7 @@ def _loops(parts: Parts) -> tuple[Loop, ...]:
     writer = Loop("journal", parts.intake.step, progress["journal"], (watch, store), is_local=True, turn=turn)
     parts.inbox.on_arrival = parts.desk.on_entry = writer.wake.set
     parts.store.on_confirmed = store.wake.set
-    parts.watch.let_others(turn.pass_on)
+    parts.watch_reader.on_batch_again = turn.pass_on
     return writer, watch, store, notify, *notifiers, *_copy_loops(parts.long, is_flooded)
 
 

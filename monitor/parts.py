@@ -15,8 +15,10 @@ from typing import Any
 
 from monitor.config import Config
 from monitor.config.alerting import NotifierSettings
+from monitor.config.endings import end_conditions, endings
 from monitor.consumers import Board, Store, Watch, WatchReader
-from monitor.consumers.long import Long, Minutes
+from monitor.consumers.long import Long
+from monitor.consumers.minutes import Minutes
 from monitor.consumers.notifiers import Notifiers, Opening
 from monitor.examine.evidence import evidence_of
 from monitor.ingest import Desk, Inbox, Intake, Session
@@ -55,15 +57,16 @@ class Parts:
 
         `copying` is what the down-sampled copy is read of, the copy, and who waits for them; None without a copy.
         """
+        self._endings, self._clock = endings(config), clock
         self._state_dir = state_dir = config.state_dir
         self._lock = StateLock(state_dir)
         self.journal = open_journal(config, clock)
-        self._watch_reader, self._store_reader = JournalReader(state_dir), JournalReader(state_dir)
-        self.watch = Watch(state_dir, self._watch_reader, clock)
+        self.watch_reader, self._store_reader = JournalReader(state_dir), JournalReader(state_dir)
+        self.watch = Watch(state_dir, self.watch_reader, clock)
         self._results_reader, self._board_reader = WatchReader(state_dir), WatchReader(state_dir)
         self.store = Store(state_dir, self._store_reader, self._results_reader, sink, executor, clock)
         self.long = long = Long(state_dir, *copying, clock) if copying else None
-        self.store.copied = (lambda: long.pos) if long else None
+        self.store.copied = (lambda: long.copied) if long else None
         _require_whole_journal(self.journal.pos, {"watch.db": self.watch.kept_pos, "store.db": self.store.pos})
         self.watch.stored_results = lambda: self.store.confirmed["judged"]
         self.inbox, self.desk = Inbox(), Desk()
@@ -96,7 +99,7 @@ class Parts:
         return [
             *(*self.journal.conditions(), *self.store.conditions()),
             *(self.long.conditions() if self.long else ()),
-            *(*self.notifiers.conditions(), *self.stalled()),
+            *(*self.notifiers.conditions(), *self.stalled(), *end_conditions(self._endings, self._clock.now_ns())),
         ]
 
     @property
@@ -104,7 +107,8 @@ class Parts:
         """Whether every consumer has passed what came."""
         is_journalled = not len(self.inbox) and self.watch.pos == self.journal.pos
         is_told = self.board.is_caught_up and self.notifiers.is_caught_up
-        return is_journalled and self.store.is_caught_up and is_told
+        is_copied = self.long is None or self.long.is_caught_up
+        return is_journalled and self.store.is_caught_up and is_copied and is_told
 
     @property
     def is_at_rest(self) -> bool:
@@ -120,7 +124,7 @@ class Parts:
         journal, watch, store, board = self.journal, self.watch, self.store, self.board
 
         def judged() -> Progress:
-            again = self._watch_reader.batches_again  # a container that settles may take more than one step's time
+            again = self.watch_reader.batches_again  # a container that settles may take more than one step's time
             return Progress(watch.pos + again, journal.pos + again)
 
         def stored() -> Progress:
@@ -144,6 +148,8 @@ class Parts:
         document["watch"]["unreadable"] = self.watch.judge.unreadable
         backlog = max(last_transition - self.board.pos, 0)
         document["notify"] = {"pos": self.board.pos, "backlog": backlog, "lag_s": 0.0}
+        if self.long is not None:
+            document["copy"] = {"pos": self.long.made, "backlog": self.long.backlog, "lag_s": 0.0}
         return document
 
     def close_door(self) -> None:
@@ -156,7 +162,7 @@ class Parts:
 
         A store or a copy of which a write still hangs is left as it is.
         """
-        readers = (self._watch_reader, self._store_reader, self._results_reader, self._board_reader)
+        readers = (self.watch_reader, self._store_reader, self._results_reader, self._board_reader)
         stores = () if is_store_busy else (self.store,)
         copies = () if self.long is None or is_copy_busy else (self.long,)
         # Readers first: the last connection to a file puts its WAL away, and only a writer may.

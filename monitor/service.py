@@ -143,6 +143,10 @@ class Service:
             for name, one in standing.items()
         ]
 
+    def rules_in_force(self) -> Rules:
+        """The rules with what operators set over plans and files, up to now."""
+        return self.config.rules.with_operators(self._state.operators.book())
+
     def silences(self) -> list[Document]:
         """All silences in the order of their entry, also those that are over."""
         return self._state.silences(self._clock.now_ns())

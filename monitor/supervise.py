@@ -76,7 +76,7 @@ class Supervisor:
     ) -> None:
         self._loops, self._is_started, self._problems, self._manager = loops, is_started, problems, manager
         self._is_ready, self._told = False, ""
-        self.on_look: Callable[[], None] = _nobody
+        self.on_look: Callable[[], None] = lambda: None
         self._calm_s: dict[str, float] = {}  # by stalled part: for how long it has moved since
 
     def run(self, stopping: threading.Event) -> None:
@@ -125,10 +125,6 @@ class Supervisor:
         if said != self._told:
             self._told = said
             self._manager.tell(f"STATUS={' '.join(said.split())}")
-
-
-def _nobody() -> None:
-    """Nobody else looks."""
 
 
 def end_on_signal(ended: threading.Event, hangup: threading.Event) -> None:

@@ -80,10 +80,6 @@ class Turn:
         self.__enter__()
 
 
-def _never() -> bool:
-    return False
-
-
 class Loop:
     """Steps a part until told to stop, and wakes others when there was something to do.
 
@@ -102,7 +98,7 @@ class Loop:
         is_local: bool = False,
         turn: AbstractContextManager[None] = _NO_TURN,
         after_s: float = 0.0,
-        gives_way: Callable[[], bool] = _never,
+        gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name, self._step, self._progress, self._wakes, self._is_local = name, step, progress, wakes, is_local
         self._turn, self._after_s, self._gives_way = turn, after_s, gives_way

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.daemon import DaemonProcess
+from tests.daemon import DaemonProcess, write_files
 from tests.servers import HOST, free_port
 
 LIMITS = """
@@ -32,9 +32,7 @@ START = "2026-11-23T06:00:00Z"
 
 def lone_daemon(folder: Path, **options: Any) -> DaemonProcess:
     """A daemon, not started yet, that knows C-1 with L-1 and whose broker is not there."""
-    containers = folder / "config" / "containers"
-    containers.mkdir(parents=True)
-    (containers / "C-1.toml").write_text('id = "C-1"\n[[logger]]\nid = "L-1"\n')
+    write_files(folder / "config", {"containers/C-1.toml": 'id = "C-1"\n[[logger]]\nid = "L-1"\n'})
     return DaemonProcess(folder, f"mqtt://{HOST}:{free_port()}", limits=LIMITS, **options)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.servers import HOST
@@ -21,7 +22,6 @@ new_certs_dir = {folder}
 database = {folder}/index.txt
 serial = {folder}/serial
 default_md = sha256
-default_crl_days = 30
 policy = any
 copy_extensions = copy
 unique_subject = no
@@ -44,7 +44,7 @@ class Authority:
         self._ca = ("-config", str(self._config), "-cert", str(self.ca_file), "-keyfile", str(folder / "ca.key"))
         _openssl(
             *("req", "-x509", *_NEW_KEY, "-keyout", str(folder / "ca.key"), "-out", str(self.ca_file)),
-            *("-days", "2", "-subj", "/CN=authority of a test"),
+            *("-days", "3650", "-subj", "/CN=authority of a test"),
         )
         self.list_revoked()
 
@@ -66,9 +66,15 @@ class Authority:
             self.list_revoked()
         return certificate, key
 
-    def list_revoked(self) -> None:
+    def list_revoked(self, valid: tuple[str, str] = VALID) -> None:
         """Write the list anew."""
-        _openssl("ca", *self._ca, "-gencrl", "-out", str(self.revoked_file))
+        times = ("-crl_lastupdate", valid[0], "-crl_nextupdate", valid[1])
+        _openssl("ca", *self._ca, "-gencrl", *times, "-out", str(self.revoked_file))
+
+
+def ending_in(days: int) -> tuple[str, str]:
+    """A certificate's times so that it ends that many days from now."""
+    return VALID[0], f"{datetime.now(UTC) + timedelta(days=days):%Y%m%d%H%M%SZ}"
 
 
 def _openssl(*arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures that several folders of tests share: real servers, one of each for the whole session."""
+"""Fixtures that several folders of tests share: real servers, one of each for the whole session, and who signs certificates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.authority import Authority
 from tests.servers import Influxd, Mosquitto, VictoriaMetrics, influxd, mosquitto, victoria_metrics
 
 
@@ -42,3 +43,9 @@ def own_mosquitto_server() -> Iterator[Mosquitto]:
     """A broker for a test that stops it."""
     with mosquitto() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority, one for each file of tests."""
+    return Authority(tmp_path_factory.mktemp("authority"))

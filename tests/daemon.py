@@ -13,7 +13,7 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Self
@@ -54,6 +54,14 @@ severity = "alarm"
 def influx_v1(server: Influxd, database: str) -> str:
     """The table [store] for a database of its own on an InfluxDB 1 server."""
     return f'kind = "influxdb"\nurl = "{server.url}"\ndialect = "v1"\ndatabase = "{database}"'
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts by their paths under the folder, such as `containers/C-1.toml`."""
+    for path, text in texts.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
 
 def run(command: list[str], limit_s: float = 60.0) -> subprocess.CompletedProcess[str]:
@@ -100,12 +108,11 @@ class DaemonProcess:
         """
         self.port, self.state_dir = free_port(), folder / "var"
         self.config, self.log = folder / "config" / "monitor.toml", folder / "log.txt"
-        (self.config.parent / "limits").mkdir(parents=True, exist_ok=True)
-        (self.config.parent / "limits" / "test.toml").write_text(limits)
-        self.config.write_text(
+        settings = (
             f'instance = "test"\nstate_dir = "../var"\n[mqtt]\nurl = "{broker_url}"\nprotocol = "{protocol}"\n'
             f'[store]\n{store}\n[web]\nlisten = "{HOST}:{self.port}"\n[ingest]\ndefault_limits = "test"\n{more}\n'
         )
+        write_files(self.config.parent, {"limits/test.toml": limits, "monitor.toml": settings})
         self.process: subprocess.Popen[bytes] | None = None
         self._prefix, self._program = prefix, program
 
@@ -190,13 +197,13 @@ class DaemonProcess:
         return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
 
     def wait_settled(self, records: int) -> None:
-        """Wait until `records` are journalled and every consumer has passed them."""
+        """Wait until `records` are journalled and all consumers but the copy, which takes longer, have passed them."""
 
         def is_done() -> bool:
             status = self.status()
             if not status or status["ingest"]["records"] < records or status["ingest"]["queue"]:
                 return False
-            return not any(consumer["backlog"] for consumer in status["consumers"].values())
+            return not any(status["consumers"][name]["backlog"] for name in ("watch", "store", "notify"))
 
         wait_until(is_done, SETTLE_S, f"{records} records to pass the daemon")
 
@@ -236,9 +243,12 @@ def read_rows(file: Path, statement: str, *values: object) -> list[Any]:
         return connection.execute(statement, values).fetchall()
 
 
-def influx_rows(server: Influxd, database: str, statement: str, method: str = "GET") -> list[list[Any]]:
-    """The rows of an InfluxQL query over plain HTTP, times in ns; none of a database that is not there yet."""
-    query = urllib.parse.urlencode({"db": database, "epoch": "ns", "q": statement})
+def influx_rows(server: Influxd, database: str, statement: str, method: str = "GET", **login: str) -> list[list[Any]]:
+    """The rows of an InfluxQL query over plain HTTP, times in ns; none of a database that is not there yet.
+
+    `login` is `u`, the user, and `p`, the password, where the server asks for them.
+    """
+    query = urllib.parse.urlencode({"db": database, "epoch": "ns", "q": statement, **login})
     request = urllib.request.Request(f"{server.url}/query?{query}", method=method)
     with urllib.request.urlopen(request, timeout=30) as answer:
         (result,) = json.load(answer)["results"]

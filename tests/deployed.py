@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ruamel.yaml import YAML
 
 from tests.daemon import REPOSITORY
-from tests.servers import HOST, Mosquitto, accepts, find_program, free_port, wait_until
+from tests.servers import HOST, Mosquitto, accepts, find_program, free_port, running, wait_until
 
 DEPLOY = REPOSITORY / "deploy"
 ANSWER_S = 10.0
@@ -82,11 +82,8 @@ def deployed_broker(folder: Path, certificates: Path) -> Iterator[Broker]:
     config.write_text(f"{text}user {getpass.getuser()}\n")
     server = Broker([find_program("mosquitto", "mosquitto"), "-c", str(config)], folder, port, lambda: accepts(port))
     server.gateway_port = gateway_port
-    try:
-        server.start()
+    with running(server):
         yield server
-    finally:
-        server.stop()
 
 
 class Peer:

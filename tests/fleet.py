@@ -81,6 +81,12 @@ class Logger:
         status = Status("online", serial="SN-1", next_seq=len(self.records), held=held, interval_us=1_000_000)
         self.publish(f"{self.topic}/up/status", encode_status(self._stamp(self.start_ns), status), retain=True)
 
+    def say_offline(self) -> None:
+        """What the broker says of it when it is gone."""
+        self.publish(
+            f"{self.topic}/up/status", encode_status(self._stamp(self.start_ns), Status("offline")), retain=True
+        )
+
     def env(self, t0_ns: int, rows: Sequence[Sequence[float]], *channels: str) -> int:
         """Make a block of readings a second apart; its seq."""
         content = Env(channels or ("temperature.hardware",), 1_000_000, np.array(rows, dtype=np.float32))

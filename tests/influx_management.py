@@ -32,7 +32,8 @@ class Management(Gateway):
         parts = urlsplit(target)
         names = {key: values[0] for key, values in parse_qs(parts.query).items()}
         if parts.path == "/ping":
-            return 204, {"X-Influxdb-Version": self.version, "X-Influxdb-Build": "OSS"}, b""
+            said = {"X-Influxdb-Version": self.version, "X-Influxdb-Build": "OSS"}
+            return (200, said, b'{"product_name": "InfluxDB 3 Core"}') if self._is_3 else (204, said, b"")
         token = headers.get("Authorization", "").removeprefix("Token ")
         if token not in (ADMIN, self.token):
             return 401, {}, b'{"code": "unauthorized", "message": "unauthorized access"}'
@@ -46,12 +47,21 @@ class Management(Gateway):
         return (404, {}, b'{"code": "not found"}') if answer is None else (200, {}, json.dumps(answer).encode())
 
     def _points(self, method: str, target: str, names: dict[str, str], headers: dict[str, str], body: bytes) -> Reply:
+        if self._is_3 and body.startswith(b"#"):  # whether there is such a database or not, which writing would make
+            return 400, {}, b'{"error": "incoming write was empty"}'
+        if not self._is_3 and names.get("org", self.org) != self.org:
+            said = {"code": "not found", "message": f'organization name "{names["org"]}" not found'}
+            return 404, {}, json.dumps(said).encode()
         name = names.get("bucket") or names.get("db") or ""
         written, read = {*self.buckets, *self.databases}, {one["database"] for one in self.mappings} | {*self.databases}
         if name not in (read if "db" in names else written):
-            return 404, {}, b'{"code": "not found", "message": "bucket not found"}'
+            return 404, {}, json.dumps({"code": "not found", "message": f'bucket "{name}" not found'}).encode()
         self.bucket = name
         return super().reply(method, target, headers | {"Authorization": f"Token {self.token}"}, body)
+
+    @property
+    def _is_3(self) -> bool:
+        return self.version.startswith("3")
 
     def _make_behind(self, name: str) -> None:
         self._forward("POST", "/query?" + urlencode({"q": f'CREATE DATABASE "{name}"'}), None, b"")

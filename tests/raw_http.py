@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,8 +37,7 @@ def drip(head: bytes) -> Callable[[socket.socket], None]:
 
     def send(connection: socket.socket) -> None:
         connection.sendall(head)
-        while True:
-            time.sleep(DRIP_S)
+        while not select.select([connection], [], [], DRIP_S)[0]:  # it can be read from when the client has gone
             connection.sendall(b"x")
 
     return send

@@ -194,7 +194,7 @@ def mail_server(folder: Path) -> Iterator[MailServer]:
 def certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 signed by itself, and its key, as PEM files in `folder`."""
     certificate_file, key_file = folder / "cert.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext"]
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "365", "-subj", "/CN=test", "-addext"]
     command += [f"subjectAltName=IP:{HOST}", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     command += ["-keyout", str(key_file), "-out", str(certificate_file)]
     subprocess.run(command, check=True, capture_output=True)

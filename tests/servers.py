@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 HOST = "127.0.0.1"
@@ -106,6 +106,35 @@ class Server:
             process.wait(STOP_LIMIT_S)
 
 
+ServerT = TypeVar("ServerT", bound=Server)
+
+
+@contextmanager
+def running(server: ServerT) -> Iterator[ServerT]:
+    """The server, started; ended, however the context ends."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+class Place(NamedTuple):
+    """Where a server of its own runs: its program, a folder that goes with it, a free port."""
+
+    program: str
+    folder: Path
+    port: int
+
+
+@contextmanager
+def place(name: str, package: str) -> Iterator[Place]:
+    """A place for the program of this name."""
+    program = find_program(name, package)
+    with tempfile.TemporaryDirectory(prefix=f"tcm-{name}-") as folder:
+        yield Place(program, Path(folder), free_port())
+
+
 class Mosquitto(Server):
     def reload(self) -> None:
         """Have it read its configuration again."""
@@ -125,9 +154,7 @@ class Influxd(Server):
 @contextmanager
 def mosquitto(*extra_lines: str) -> Iterator[Mosquitto]:
     """A Mosquitto broker, started; `extra_lines` are added to its configuration."""
-    program = find_program("mosquitto", "mosquitto")
-    with tempfile.TemporaryDirectory(prefix="tcm-mosquitto-") as name:
-        folder, port = Path(name), free_port()
+    with place("mosquitto", "mosquitto") as (program, folder, port):
         config = folder / "mosquitto.conf"
         # `user`: started as root the broker would become a user that cannot write to this folder.
         lines = [
@@ -135,12 +162,8 @@ def mosquitto(*extra_lines: str) -> Iterator[Mosquitto]:
             *("persistence true", f"persistence_location {folder}/", "max_queued_messages 0", *extra_lines),
         ]
         config.write_text("\n".join(lines) + "\n")
-        server = Mosquitto([program, "-c", str(config)], folder, port, lambda: accepts(port))
-        try:
-            server.start()
+        with running(Mosquitto([program, "-c", str(config)], folder, port, lambda: accepts(port))) as server:
             yield server
-        finally:
-            server.stop()
 
 
 @contextmanager
@@ -150,9 +173,7 @@ def influxd(*, asks_login: bool = False, tls: tuple[Path, Path] | None = None) -
     With `asks_login` it serves nobody but its users, of which the first to be made is an administrator; with `tls`
     (certificate, key) it speaks HTTPS.
     """
-    program = find_program("influxd", "influxdb")
-    with tempfile.TemporaryDirectory(prefix="tcm-influxd-") as name:
-        folder, port = Path(name), free_port()
+    with place("influxd", "influxdb") as (program, folder, port):
         config = folder / "influxdb.conf"
         text = _INFLUXD_CONFIG.format(
             folder=folder,
@@ -164,12 +185,8 @@ def influxd(*, asks_login: bool = False, tls: tuple[Path, Path] | None = None) -
         )
         config.write_text(text)
         is_up = (lambda: accepts(port)) if tls else (lambda: pings(port))
-        server = Influxd([program, "-config", str(config)], folder, port, is_up)
-        try:
-            server.start()
+        with running(Influxd([program, "-config", str(config)], folder, port, is_up)) as server:
             yield server
-        finally:
-            server.stop()
 
 
 _INFLUXD_CONFIG = """
@@ -225,19 +242,13 @@ class VictoriaMetrics(Server):
 @contextmanager
 def victoria_metrics() -> Iterator[VictoriaMetrics]:
     """A VictoriaMetrics server, started, that keeps everything."""
-    program = find_program("victoria-metrics", "victoria-metrics")
-    with tempfile.TemporaryDirectory(prefix="tcm-victoria-metrics-") as name:
-        folder, port = Path(name), free_port()
+    with place("victoria-metrics", "victoria-metrics") as (program, folder, port):
         command = [
             *(program, f"-httpListenAddr={HOST}:{port}", f"-storageDataPath={folder}/data"),
             *("-retentionPeriod=100y", "-memory.allowedPercent=5", "-loggerLevel=ERROR"),
         ]
-        server = VictoriaMetrics(command, folder, port, lambda: _get(port, "/health")[0] == 200)
-        try:
-            server.start()
+        with running(VictoriaMetrics(command, folder, port, lambda: _get(port, "/health")[0] == 200)) as server:
             yield server
-        finally:
-            server.stop()
 
 
 class Alertmanager(Server):
@@ -256,20 +267,14 @@ class Alertmanager(Server):
 @contextmanager
 def alertmanager(webhook_url: str) -> Iterator[Alertmanager]:
     """A Prometheus Alertmanager, started; each change of an alert it POSTs by itself to `webhook_url`."""
-    program = find_program("prometheus-alertmanager", "prometheus-alertmanager")
-    with tempfile.TemporaryDirectory(prefix="tcm-alertmanager-") as name:
-        folder, port = Path(name), free_port()
+    with place("prometheus-alertmanager", "prometheus-alertmanager") as (program, folder, port):
         (folder / "alertmanager.yml").write_text(_ALERTMANAGER_CONFIG.format(url=webhook_url))
         command = [
             *(program, f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/data"),
             *(f"--web.listen-address={HOST}:{port}", "--cluster.listen-address="),  # alone, no cluster
         ]
-        server = Alertmanager(command, folder, port, lambda: _get(port, "/-/ready")[0] == 200)
-        try:
-            server.start()
+        with running(Alertmanager(command, folder, port, lambda: _get(port, "/-/ready")[0] == 200)) as server:
             yield server
-        finally:
-            server.stop()
 
 
 _ALERTMANAGER_CONFIG = """

@@ -11,6 +11,7 @@ from monitor.alerts.entries import ENTRY, PUBLIC, Entry, in_public
 from monitor.alerts.query import MAX_LISTED
 from monitor.model.alert import OPEN_STATES, stored_alert, stored_json, with_later_keys
 
+_AT_ONCE = "SELECT count(*) FROM transitions WHERE alert_id = one.alert_id AND n < one.n AND at_ns = one.at_ns"
 Transition = tuple[int, int, dict[str, Any]]  # number, time ns UTC, the alert as it was then
 
 
@@ -62,8 +63,14 @@ class AlertView:
 
     def transitions(self, after: int, limit: int) -> list[Transition]:
         """Those behind number `after`, in the order in which they happened."""
-        rows = self._rows("n || ',' || at_ns || ',' || body", "n > ? ORDER BY n LIMIT ?", (after, limit))
-        return [(n, at_ns, with_later_keys(body)) for n, at_ns, body in rows]
+        return self._transitions("at_ns", after, limit)
+
+    def apart(self, after: int, limit: int) -> list[Transition]:
+        """`transitions`, those of one alert at one time a nanosecond apart: a store keeps one point of a time.
+
+        The first has its exact time. All that it went through before counts, so it is the same whenever one asks.
+        """
+        return self._transitions(f"at_ns + ({_AT_ONCE})", after, limit)
 
     def changes_of(self, numbers: Sequence[int]) -> list[tuple[str, dict[str, Any]]]:
         """The kinds of the transitions of these numbers, in their order, and the alerts as they were then."""
@@ -87,12 +94,16 @@ class AlertView:
         """Number of the latest transition, 0 before the first."""
         return self._connection.execute("SELECT coalesce(max(n), 0) FROM transitions").fetchone()[0]  # type: ignore[no-any-return]  # SQLite rows are untyped
 
+    def _transitions(self, time: str, after: int, limit: int) -> list[Transition]:
+        rows = self._rows(f"n || ',' || ({time}) || ',' || body", "n > ? ORDER BY n LIMIT ?", (after, limit))
+        return [(n, at_ns, with_later_keys(body)) for n, at_ns, body in rows]
+
     def _rows(self, items: str, where: str, values: Sequence[int]) -> list[Any]:
         """Rows of transitions by their numbers, each a JSON array of `items`.
 
         SQLite makes one text of them: at each row that it hands over, another thread may go on for up to 0.5 ms.
         """
         rows = f"SELECT * FROM transitions WHERE {where}"
-        statement = f"SELECT group_concat('[' || {items} || ']') FROM ({rows})"
+        statement = f"SELECT group_concat('[' || {items} || ']') FROM ({rows}) AS one"
         (text,) = self._connection.execute(statement, values).fetchone()
         return [] if text is None else sorted(stored_json(f"[{text}]"), key=itemgetter(0))

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from monitor.config.alerting import NotifierSettings
     from monitor.model.operator_book import OperatorBook
 
-TRY_S = 20.0  # half of it for the connection, and as much until the broker gives the session's own message back
-
 
 def check(
     config: ConfigOption = DEFAULT_CONFIG,
@@ -28,7 +26,8 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check the configuration. Example: tcm check --connect --config config/monitor.toml"""
-    from monitor.config import ConfigProblems, load_config, warnings_of
+    from monitor.config import ConfigProblems, Problem, load_config, warnings_of
+    from monitor.config.endings import unusable_files
 
     errors: list[Problem] = []
     warnings: list[Problem] = []
@@ -40,6 +39,8 @@ def check(
             errors, told = _try_servers(loaded, str(config))
             warnings += told
             tried = f"; tried: broker, store, notifiers: {len(loaded.notifiers)}"
+        else:  # trying finds them too
+            errors = [Problem(str(config), key, str(error)) for key, error in unusable_files(loaded)]
     except ConfigProblems as problems:
         errors = problems.problems
     if as_json:
@@ -68,13 +69,16 @@ def _operators(config: Config) -> OperatorBook | None:
 
 def _try_servers(config: Config, file: str) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings of connecting to broker, store and notifiers once, as the daemon would."""
+    from monitor.cli.try_broker import try_broker
     from monitor.cli.try_store import try_store
     from monitor.config import Problem
 
-    errors, warnings = list(_try_broker(config, file)), list[Problem]()
-    for finding in try_store(config.store, config.state_dir):
-        found = errors if finding.is_error else warnings
-        found.append(Problem(file, f"store.{finding.key}", finding.cause))
+    errors, warnings = list[Problem](), list[Problem]()
+    tables = (("mqtt", try_broker(config)), ("store", try_store(config.store, config.state_dir)))
+    for table, findings in tables:
+        for finding in findings:
+            found = errors if finding.is_error else warnings
+            found.append(Problem(file, f"{table}.{finding.key}", finding.cause))
     errors += [problem for settings in config.notifiers for problem in _try_notifier(config, settings, file)]
     return errors, warnings
 
@@ -90,48 +94,3 @@ def _try_notifier(config: Config, settings: NotifierSettings, file: str) -> Iter
             transport.reach()
     except TcmError as error:
         yield Problem(file, f"notifier.{settings.name}", f"expected a receiver that can be told: {error}")
-
-
-def _try_broker(config: Config, file: str) -> Iterator[Problem]:
-    """What keeps the broker from serving both sessions: TLS first, which nothing else can say so well."""
-    from monitor.cli.try_tls import tls_fault
-    from monitor.config import Problem
-
-    mqtt = config.mqtt
-    if mqtt.tls:
-        fault = tls_fault(mqtt.host, mqtt.port, mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
-        if fault is not None:
-            yield Problem(file, f"mqtt.{fault.key}", f"expected a broker that TLS can be trusted with: {fault.cause}")
-            return
-    cause = _try_sessions(config)
-    if cause:
-        yield Problem(file, "mqtt.url", f"expected a broker that accepts this client: {cause}")
-
-
-def _try_sessions(config: Config) -> str:
-    """Why the broker does not serve both sessions, "" when it does; under client ids of their own."""
-    import threading
-    import time
-
-    from monitor.ingest import Inbox, Session
-    from monitor.model.clock import SystemClock
-    from monitor.wire import FILL_FILTER, LIVE_FILTER
-
-    live_filters = (LIVE_FILTER, *(source.topic for source in config.rules.sources))
-    inbox, clock, client_id = Inbox(), SystemClock(), f"{config.mqtt.client_id}-check"
-    sessions = (
-        Session("live", config.mqtt, client_id, live_filters, inbox, clock, is_trial=True),
-        Session("fill", config.mqtt, f"{client_id}-fill", (FILL_FILTER,), inbox, clock, is_fill=True, is_trial=True),
-    )
-    threads = [threading.Thread(target=session.run, daemon=True) for session in sessions]
-    for thread in threads:
-        thread.start()
-    end_s = time.monotonic() + TRY_S
-    for session in sessions:
-        session.tried.wait(max(end_s - time.monotonic(), 0))
-    problems = {session.name: session.problem for session in sessions if session.problem}
-    inbox.close()
-    for session, thread in zip(sessions, threads, strict=True):
-        session.stop()
-        thread.join(TRY_S)
-    return "; ".join(f"{name} session: {problem}" for name, problem in problems.items())

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 CLOCKS = {0: "not set", 1: "free", 2: "set"}
+COUNTED = {"notify": "change", "copy": "hour"}  # what a consumer's position counts, of all others records
 GAP_STATES = ("open", "requested", "lost")
 MAX_NAMED = 20  # containers that a line lists
 MAX_SILENCES = 3  # of a container; tcm silence list has all
@@ -99,7 +100,7 @@ def _show(document: dict[str, Any]) -> None:
     gaps = ", ".join(f"{document['gaps'][state]} {state}" for state in GAP_STATES)
     out.print(f"missing records: {gaps}", highlight=False)
     for name, consumer in document["consumers"].items():
-        what = "change" if name == "notify" else "record"
+        what = COUNTED.get(name, "record")
         out.print(f"  {name}: at {what} {consumer['pos']}, backlog {consumer['backlog']}", highlight=False)
     for one in document.get("notifiers", ()):  # the files do not tell
         out.print(f"  {_notifier(one)}", markup=False, highlight=False)

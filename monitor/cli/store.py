@@ -110,9 +110,10 @@ def audit(
     from rich.progress import Progress
 
     from monitor.consumers.audit import Audit
+    from monitor.consumers.copy_audit import Copying
     from monitor.journal import StateLock
     from monitor.model.clock import SystemClock
-    from monitor.sinks.opening import open_sink
+    from monitor.sinks.opening import open_long, open_sink
 
     period = _period(begin, end, container)
     loaded = load(config)
@@ -121,9 +122,11 @@ def audit(
         require_container(config, "audit", container)
     # The embedded store's file has but one writer; of a server's points the same ones written twice are one.
     lock = StateLock(loaded.state_dir) if loaded.store.kind == "embedded" else nullcontext()
+    pair = open_long(loaded.store)
     with (
         lock,
         closing(open_sink(loaded.store, loaded.state_dir)) as sink,
+        closing(Copying(*pair)) if pair else nullcontext() as copying,
         Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress,
     ):
         sink.ping()  # whose time-out is a short one: a page of points may take a minute
@@ -131,6 +134,7 @@ def audit(
         told = Audit(
             *(loaded.state_dir, sink, period, SystemClock().now_ns()),
             lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
+            copying,
         ).run(is_dry_run=is_dry_run)
     if as_json:
         print_json(told)
@@ -140,8 +144,7 @@ def audit(
 
 
 def _period(begin: str | None, end: str | None, container: str | None) -> Period:
-    from monitor.consumers.audit import END_NS
-    from monitor.consumers.expected import Period
+    from monitor.consumers.expected import END_NS, Period
     from monitor.model.clock import parse_rfc3339
 
     def time_ns(option: str, text: str) -> int:
@@ -158,8 +161,10 @@ def _period(begin: str | None, end: str | None, container: str | None) -> Period
 
 
 def _show(told: dict[str, Any]) -> None:
-    figures = {name: each for name, each in told["measurements"].items() if any(each.values())}
-    names = list(next(iter(told["measurements"].values())))
+    every = told["measurements"] | {f"{name}, copy": each for name, each in (told["copy"] or {}).items()}
+    figures = {name: each for name, each in every.items() if any(each.values())}
+    # A column in which nothing stands would take the room of the others.
+    names = [name for name in next(iter(every.values())) if any(each[name] != 0 for each in figures.values())]
     listed = table("measurement", *(name.replace("_", " ") for name in names))
     for name, each in figures.items():
         listed.add_row(name, *("?" if each[key] is None else str(each[key]) for key in names))

@@ -150,9 +150,10 @@ class Rules(Strict):
 
         None before the first.
         """
-        return word_in(self._custody_of(container_id), time_ns, NOBODY) or None
+        return word_in(self.custody_spans(container_id), time_ns, NOBODY) or None
 
-    def _custody_of(self, container_id: str) -> Spans:
+    def custody_spans(self, container_id: str) -> Spans:
+        """(start ns UTC, custodian) in order of time, as `custodian_at` says; "" where nobody has custody."""
         consignment = self.consignment(container_id)
         plan = self._custody[consignment.id] if consignment else ()
         words = self._operators.custody.get(container_id)

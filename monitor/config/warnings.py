@@ -6,7 +6,9 @@ import datetime as dt
 from collections.abc import Iterator
 from functools import partial
 
+from monitor.config.certificates import UnusableFile
 from monitor.config.config import Config
+from monitor.config.endings import named_files, soon
 from monitor.config.phases import planned_phases
 from monitor.config.problems import Problem
 from monitor.config.reads import unmeasured
@@ -27,19 +29,21 @@ def warnings_of(config: Config, now: dt.datetime | None = None, operators: Opera
     moment = now or dt.datetime.now(dt.UTC)
     rules = config.rules.with_operators(operators or OperatorBook())
     found: list[Problem] = []
+    settings_file = config.files.get(("settings", ""), "")
     if not config.rules.containers:
         message = "no container is registered: all loggers are watched under ingest.default_limits"
-        found.append(Problem(config.files.get(("settings", ""), ""), "containers", message))
+        found.append(Problem(settings_file, "containers", message))
     if not config.rules.profiles:
         message = "no limits profile is loaded: readings are stored, but nothing is judged"
-        found.append(Problem(config.files.get(("settings", ""), ""), "limits", message))
+        found.append(Problem(settings_file, "limits", message))
     for profile in config.rules.profiles.values():
         file = config.files.get(("profiles", profile.name), profile.name)
         found += [Problem(file, key, message) for key, message in _of_profile(config.rules, profile)]
     for number, source in enumerate(config.rules.sources, 1):
         if source.container not in config.rules.containers:
             message = f"{source.container} is not registered; its loggers are watched as unknown ones"
-            found.append(Problem(config.files.get(("settings", ""), ""), f"source[{number}].container", message))
+            found.append(Problem(settings_file, f"source[{number}].container", message))
+    found += [Problem(settings_file, key, message) for key, message in _of_certificates(config, moment)]
     for container in config.rules.containers.values():
         file = config.files.get(("containers", container.id), container.id)
         found += [Problem(file, key, message) for key, message in _of_container(rules, container, moment)]
@@ -47,6 +51,20 @@ def warnings_of(config: Config, now: dt.datetime | None = None, operators: Opera
         file = config.files.get(("consignments", consignment.id), consignment.id)
         found += [Problem(file, key, message) for key, message in _of_consignment(consignment)]
     return found
+
+
+def _of_certificates(config: Config, now: dt.datetime) -> Iterator[tuple[str, str]]:
+    """Those that end soon, and those of which nobody can say; what is wrong with a file is an error, no warning."""
+    for each in named_files(config):
+        try:
+            ends = each.ends
+        except UnusableFile as error:
+            if error.is_closed:
+                yield each.key, "it cannot be read by this user, who is not told when it ends"
+            continue
+        words = soon(ends, now) if ends else ""
+        if words:
+            yield each.key, f"{words}: make it anew, then restart the daemon"
 
 
 def _of_profile(rules: Rules, profile: Profile) -> Iterator[tuple[str, str]]:

@@ -3,11 +3,12 @@
 Expected are the journal's points, the results of judging it again and the alerts, as far as the store has confirmed
 them: what is still on its way is nobody's fault. Period by period and logger by logger everything is read back and
 compared; what is mended is read back once more, with what the daemon wrote meanwhile, so that nothing older stands.
+Then follows the copy for long ranges, which is made of all that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +18,9 @@ import numpy as np
 
 from monitor.consumers.bodies import tags_text
 from monitor.consumers.compare import Difference, Times, differences
-from monitor.consumers.expected import Cursors, Expected, Period, Segment, Written, columns
+from monitor.consumers.copy_audit import CopyAudit, Copying, Progress
+from monitor.consumers.expected import END_NS, Cursors, Expected, Period, Segment, Written, columns
+from monitor.consumers.figures import Figures
 from monitor.consumers.said_points import SAID
 from monitor.consumers.store_book import STORE_VERSION
 from monitor.consumers.watch_file import WatchReader
@@ -31,27 +34,7 @@ from monitor.sinks.stored import TAGS, Columns, Tags
 MAX_ROUNDS = 3  # a store that still lacks what it confirmed twice does not keep what it is given
 MAX_BODY_POINTS = 5_000  # in one write
 MAX_WRONG_POINTS = 1_000_000  # found before they are mended: 8 MB of times
-END_NS = (1 << 63) - 2  # the last time that InfluxDB knows
-Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
 _NONE: Times = np.empty(0, dtype=np.int64)
-
-
-@dataclass(slots=True)
-class Figures:
-    """Points of one measurement: `found` are those of the `expected` ones that are there, with whatever value.
-
-    `refused` are those that the store has refused for good, `past_retention` those that it has dropped by age: both
-    are neither missing nor different.
-    """
-
-    expected: int = 0
-    found: int = 0
-    missing: int = 0
-    different: int = 0
-    extra: int = 0
-    rewritten: int = 0
-    refused: int = 0
-    past_retention: int = 0
 
 
 @dataclass(slots=True)
@@ -69,13 +52,14 @@ class Wrong:
 
 @dataclass(slots=True)
 class Audit:
-    """One audit of a store over a period; `now_ns` is by which its retention counts."""
+    """One audit of a store, and of its copy where there is one; `now_ns` is by which its retention counts."""
 
     state_dir: Path
     sink: Sink
     period: Period
     now_ns: int
     progress: Progress
+    copying: Copying | None = None
     figures: dict[str, Figures] = field(default_factory=lambda: {name: Figures() for name in TAGS})
     refusal: str | None = None  # what the store said last when it did not take what it lacks
 
@@ -94,7 +78,15 @@ class Audit:
             left = 0
             for wrong in _grouped(self._compare_all(expected, oldest_ns)):
                 left += sum(each.count for each in wrong) if is_dry_run else self._mend(expected, wrong, oldest_ns)
-            return self._document(left, kept_ns, expected)
+            told = self._document(left, kept_ns, expected)
+        return told if self.copying is None else told | self._copied(self.copying, left, is_dry_run=is_dry_run)
+
+    def _copied(self, copying: Copying, left: int, *, is_dry_run: bool) -> dict[str, Any]:
+        """What the answer says with the copy; `extra` is None: it keeps minutes for longer than the store readings."""
+        audit = CopyAudit(self.state_dir, self.sink, copying, self.period, self.now_ns, self.progress)
+        left += audit.run(is_dry_run=is_dry_run)
+        figures = {name: asdict(each) | {"extra": None} for name, each in audit.figures.items()}
+        return {"copy": figures, "left": left, "refusal": self.refusal or audit.refusal, "ok": not left}
 
     def _take(self, expected: Expected, cursors: Cursors) -> None:
         expected.take(cursors, lambda done, total: self.progress("journal", done, total))
@@ -124,7 +116,7 @@ class Audit:
                 self._take(expected, expected.cursors)
                 written, made = self._differences(expected, part, found)
             refused = self._refused(written.confirmed) if any(each.is_wrong for each in made.values()) else {}
-            times_ns = {tags: _count(each, refused.get(tags, []), oldest_ns, figures) for tags, each in made.items()}
+            times_ns = {tags: figures.add(each, refused.get(tags, []), oldest_ns) for tags, each in made.items()}
             yield Wrong(part, {tags: each for tags, each in times_ns.items() if each.size})
 
     def _differences(
@@ -210,6 +202,7 @@ class Audit:
             "retention_s": None if kept_ns is None else kept_ns / NS_PER_S,
             "dropped_upto": expected.dropped_pos,
             "measurements": figures,
+            "copy": None,
             "left": left,
             "refusal": self.refusal,
             "ok": not left,
@@ -227,23 +220,6 @@ def _grouped(found: Iterator[Wrong]) -> Iterator[list[Wrong]]:
             group = []
     if group:
         yield group
-
-
-def _count(made: Difference, refused: Sequence[Times], oldest_ns: int, figures: Figures) -> Times:
-    """Add a series to the figures; the times of the points that are to be written again."""
-    figures.expected += len(made.expected)
-    figures.found += len(made.expected) - len(made.missing)
-    figures.extra += len(made.extra)
-    wrong = np.union1d(made.missing, made.different)
-    is_refused = np.isin(wrong, np.concatenate([made.refused, *refused]))
-    is_past = ~is_refused & (wrong < oldest_ns)
-    figures.refused += int(is_refused.sum())
-    figures.past_retention += int(is_past.sum())
-    wrong = wrong[~is_refused & ~is_past]
-    is_missing = np.isin(wrong, made.missing)
-    figures.missing += int(is_missing.sum())
-    figures.different += int((~is_missing).sum())
-    return wrong
 
 
 def _wrong_columns(wrong: Wrong, held: Columns) -> Iterator[Points]:

@@ -14,7 +14,7 @@ from monitor.consumers.cursors import begins_anew
 from monitor.consumers.notify_file import NotifyFile
 from monitor.consumers.turns import Turns
 from monitor.consumers.watch_file import WatchReader
-from monitor.journal.schema import write_failure
+from monitor.journal.failure import write_failure
 from monitor.model.alert import CLEARED, state_after
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import DiskFull, JournalError, TcmError
@@ -68,7 +68,7 @@ class Board:
         self._board_id = "" if row else None  # the last open alert that is on the board again, None when all are
         self._is_board_lost: bool | None = None
         self._retry_ns = clock.mono_ns()
-        self.refusals: Callable[[], tuple[int, str]] = _none
+        self.refusals: Callable[[], tuple[int, str]] = lambda: (0, "")
 
     def refresh(self, is_new: bool) -> None:
         """The broker is there again; with a new session it has lost its retained messages too. Called by any thread."""
@@ -212,8 +212,3 @@ def _log(changes: list[Change]) -> None:
         log.log(level, "alert %s %s %s: %s", alert["id"], alert["severity"], state_after(alert, kind), alert["message"])
     if len(changes) > MAX_LOGGED:
         log.warning("and %d more alerts began or changed", len(changes) - MAX_LOGGED)
-
-
-def _none() -> tuple[int, str]:
-    """Nothing was refused."""
-    return 0, ""

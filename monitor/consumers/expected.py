@@ -27,6 +27,7 @@ from monitor.model.record import Record
 from monitor.sinks.stored import PLACE, TAGS, Columns, Part, Tags, as_array, merged
 
 SEGMENT_POINTS = 20_000  # looked at together: some 5 MB of JSON, and 15 MB while they are compared
+END_NS = (1 << 63) - 2  # the last time that InfluxDB knows
 MAX_TRANSITIONS = 1_000  # read at once
 _INDEX = """
 CREATE TABLE spans(
@@ -99,8 +100,11 @@ class Expected:
         self._connection.close()
 
     def take(self, cursors: Cursors, progress: Progress) -> None:
-        """Take up all that there is by now and was not taken before; what lies up to `cursors` is confirmed."""
-        self.cursors = cursors
+        """Take up all that there is by now and was not taken before; what lies up to `cursors` is confirmed.
+
+        So are results that `watch.db` has dropped: where the store's own file was lost, nobody else writes them again.
+        """
+        cursors = self.cursors = cursors._replace(judged=max(cursors.judged, self._watch.dropped_pos))
         head = self._reader.head()[0]
         for upto in (cursors.journal, head):
             for records, place in self._batches(self._place, upto):
@@ -115,7 +119,7 @@ class Expected:
                 self._enter((part for table in known for part in _by_owner(table)), _JUDGED, place.pos)
                 self._judged = place
                 progress(head + place.pos, 2 * head)
-        while rows := self._watch.book.transitions(self._transition, MAX_TRANSITIONS):
+        while rows := self._watch.book.apart(self._transition, MAX_TRANSITIONS):
             for row in rows:
                 self._enter([alert_points(*row)], _TRANSITIONS, row[0])
             self._transition = rows[-1][0]

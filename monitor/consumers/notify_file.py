@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monitor.consumers.cursors import COUNTED_TABLE
-from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
+from monitor.journal.failure import write_failure
+from monitor.journal.schema import Checkpoint, open_for_writing
 
 # followed: the alerts that a notifier tells of, until it has told their end. `mark` is what there is to tell of one,
 # `told` what was; `held` why it is not told now.

@@ -113,7 +113,11 @@ def _operator_ns(pos: int, said: OperatorRecord) -> int:
 
 
 def alert_points(number: int, at_ns: int, alert: dict[str, Any]) -> Points:
-    """A change of an alert's state as a point at its time."""
+    """A change of an alert's state as a point at its time.
+
+    By its number one sees which of two points of an alert is how it stands: an acknowledgement has the time at which it
+    was given, a reading that came late, by which the alert cleared, its own.
+    """
     tags = tuple((key, str(alert[key])) for key in ("container", "logger", "channel", "rule", "severity"))
     fields = {
         "state": alert["state"],
@@ -121,6 +125,7 @@ def alert_points(number: int, at_ns: int, alert: dict[str, Any]) -> Points:
         "limit": float(alert["limit"]),
         "alert_id": alert["id"],
         "message": alert["message"],
+        "number": float(number),
     }
     return one_point(number, "alert", tags, at_ns, fields)
 

@@ -80,6 +80,11 @@ class ResultBook:
         (number,) = self._connection.execute("SELECT min(n) FROM results WHERE pos > ?", (pos,)).fetchone()
         return self._last() if number is None else int(number) - 1
 
+    def first_pos(self) -> int | None:
+        """The position of the first row that is still there."""
+        (pos,) = self._connection.execute("SELECT min(pos) FROM results").fetchone()
+        return None if pos is None else int(pos)
+
     def after(self, number: int, limit_bytes: int) -> list[ResultRow]:
         """The rows behind `number`, in order: of about `limit_bytes`, at least one, and one alone that `is_again`."""
         rows = self._connection.execute("SELECT n, upto, is_again, body FROM results WHERE n > ? ORDER BY n", (number,))

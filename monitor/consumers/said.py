@@ -11,8 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from monitor.config import Config
-from monitor.consumers.said_points import Document, container_fields, container_point, logger_point, monitor_points
+from monitor.config import Config, Rules
+from monitor.consumers.said_points import (
+    Document,
+    Stage,
+    container_fields,
+    container_point,
+    logger_point,
+    monitor_points,
+    stage_point,
+    stages,
+)
 from monitor.model.batch import Points
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.progress import Progress
@@ -20,6 +29,7 @@ from monitor.model.progress import Progress
 LOOK_NS = NS_PER_S  # so soon a change shows
 STATUS_NS = 10 * NS_PER_S
 MINUTE_NS = 60 * NS_PER_S  # so often a container is told, whether it changed or not
+HOUR_NS = 60 * MINUTE_NS  # and so often its journey: during an outage of days only the latest points are kept
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +40,9 @@ class Standing(Protocol):
     """What there is to tell; as the service answers it."""
 
     config: Config
+
+    def rules_in_force(self) -> Rules:
+        """The rules, with what operators set over them."""
 
     def status(self) -> Document:
         """The status document."""
@@ -52,6 +65,8 @@ class Said:
         self._look_ns = self._status_ns = clock.mono_ns()
         self._loggers: dict[str, list[Document]] = {}  # by container
         self._failure = ""
+        self._journeys: dict[str, list[Stage]] = {}  # by container, as told last
+        self._journeys_ns = clock.mono_ns()  # when all of them are told anew
         # By container what was told last, with the states of its loggers, and until when that stands (monotonic).
         self._told: dict[str, tuple[tuple[Document, list[str]], int]] = {}
 
@@ -92,12 +107,15 @@ class Said:
         yield from monitor_points(status, free_bytes, _rss_bytes(), self._clock.now_ns())
 
     def _containers(self, mono_ns: int) -> Iterator[Points]:
-        rules, now_ns = self._standing.config.rules, self._clock.now_ns()
+        rules, now_ns = self._standing.rules_in_force(), self._clock.now_ns()
         newest_ns, silent = self._standing.newest_ns(), self._standing.silent_loggers()
         n_silent = Counter(container for container, _ in silent)
         told, self._told = self._told, {}
+        if mono_ns >= self._journeys_ns:
+            self._journeys, self._journeys_ns = {}, mono_ns + HOUR_NS
         for described in self._standing.containers():
             name = described["container"]
+            yield from self._journey(rules, name, now_ns)
             loggers = self._loggers.get(name, [])
             fields = container_fields(rules, described, len(loggers), n_silent[name], now_ns)
             now = fields, [logger["state"] for logger in loggers]
@@ -109,6 +127,12 @@ class Said:
             yield container_point(described, fields, now_ns)
             for logger in loggers:
                 yield logger_point(rules, logger, newest_ns.get((name, logger["logger"])), now_ns)
+
+    def _journey(self, rules: Rules, container: str, now_ns: int) -> Iterator[Points]:
+        """What of the journey was not told within the hour; what was told before, as ahead of a start, is the same."""
+        before, journey = self._journeys.get(container, []), stages(rules, container, now_ns)
+        self._journeys[container] = journey
+        yield from (stage_point(container, stage) for stage in journey if stage not in before)
 
 
 def _rss_bytes() -> int:

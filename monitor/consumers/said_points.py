@@ -6,22 +6,44 @@ Unlike readings and results they do not follow from the journal: they say what w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.config import Rules
 from monitor.consumers.points import one_point
 from monitor.model.batch import Points
 from monitor.model.clock import NS_PER_S, parse_rfc3339
-from monitor.model.leg import Logger
-from monitor.model.phase import word_in
+from monitor.model.leg import DEFAULT_PHASE, Logger
+from monitor.model.phase import phase_in, word_in
 
 NO_CONSIGNMENT = "-"  # the tag of a container without one: InfluxDB has no empty tags
 SEVERITIES = ("info", "warning", "alarm")  # their numbers in `worst` are 1, 2, 3; 0 is nothing open
 LOGGER_FIELDS = ("place", "serial", "model", "calibration_due", "state", "lag_s", "gap_records", "silent_s")
 SAID = frozenset(("logger", name) for name in LOGGER_FIELDS)  # beside what follows from the journal
 NO_KEY = 0  # of a point that comes from no record
+MAX_STAGES = 200  # of a container, the newest: a journey of 60 legs with a pause behind each has 120
 
 Document = dict[str, Any]
+
+
+class Stage(NamedTuple):
+    """A part of a journey, from `start_ns` (UTC) until the next one: neither phase, leg nor custodian changes in it.
+
+    `leg` and `custodian` are "" where there is none.
+    """
+
+    start_ns: int
+    phase: str
+    leg: str
+    custodian: str
+
+    @property
+    def text(self) -> str:
+        """All of it in a line."""
+        named = (("leg", self.leg), ("custodian", self.custodian))
+        return ", ".join((self.phase, *(f"{what} {name}" for what, name in named if name)))
+
+
+NOT_BEGUN = Stage(0, DEFAULT_PHASE, "", "")  # how it is before the first
 
 
 def container_fields(rules: Rules, described: Document, n_loggers: int, n_silent: int, now_ns: int) -> Document:
@@ -46,6 +68,25 @@ def container_point(described: Document, fields: Document, now_ns: int) -> Point
     """A point of `container`."""
     tags = (("consignment", described["consignment"] or NO_CONSIGNMENT), ("container", described["container"]))
     return one_point(NO_KEY, "container", tags, now_ns, fields)
+
+
+def stages(rules: Rules, container: str, now_ns: int) -> list[Stage]:
+    """What of a container's journey has begun by `now_ns` (UTC), as plan and operators have it, the latest last."""
+    phases, legs, custody = rules.phase_spans(container), rules.leg_spans(container), rules.custody_spans(container)
+    starts_ns = {start_ns for spans in (phases, legs, custody) for start_ns, _ in spans if start_ns <= now_ns}
+    found = [NOT_BEGUN]
+    for start_ns in sorted(starts_ns):
+        leg, custodian = word_in(legs, start_ns, ""), word_in(custody, start_ns, "")
+        stage = Stage(start_ns, phase_in(phases, start_ns), leg, custodian)
+        if stage[1:] != found[-1][1:]:
+            found.append(stage)
+    return found[1:][-MAX_STAGES:]
+
+
+def stage_point(container: str, stage: Stage) -> Points:
+    """A point of `journey`, at the beginning of a stage."""
+    fields = {"phase": stage.phase, "leg": stage.leg, "custodian": stage.custodian, "text": stage.text}
+    return one_point(NO_KEY, "journey", (("container", container),), stage.start_ns, fields)
 
 
 def logger_point(rules: Rules, logger: Document, newest_ns: int | None, now_ns: int) -> Points:

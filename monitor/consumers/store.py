@@ -12,7 +12,7 @@ from pathlib import Path
 from monitor.consumers.bodies import Bodies
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.store_book import StoreBook
-from monitor.consumers.touched import touched_by
+from monitor.consumers.touched import Copied, touched_by
 from monitor.consumers.watch_file import WatchReader
 from monitor.consumers.writes import Write, delay_s, spans_of
 from monitor.journal import JournalReader, Place
@@ -83,9 +83,9 @@ class Store:
         self._sent_ns = clock.mono_ns()
         self._said: deque[Points] = deque(maxlen=MAX_SAID)
         self.points = 0
-        self.on_confirmed: Callable[[], None] = _nobody
-        # Up to which row of table `touched` the copy has all; None: there is no copy, and nothing is noted for it.
-        self.copied: Callable[[], int] | None = None
+        self.on_confirmed: Callable[[], None] = lambda: None
+        # What the copy has of table `touched`; None: there is no copy, and nothing is noted for it.
+        self.copied: Callable[[], Copied] | None = None
         self.last_received_ns = 0
 
     @property
@@ -170,7 +170,7 @@ class Store:
             self._submit(self._flying[0])
 
     def _next_alerts(self) -> Write | None:
-        transitions = self._watch.book.transitions(self._transitions_read, MAX_BATCH_TRANSITIONS)
+        transitions = self._watch.book.apart(self._transitions_read, MAX_BATCH_TRANSITIONS)
         if not transitions:
             return None
         points = [alert_points(n, at_ns, alert) for n, at_ns, alert in transitions]
@@ -270,7 +270,7 @@ class Store:
         refusals = [refusal for write in passed for refusal in write.refusals]
         touched = [write.touched for write in passed if write.touched]
         if cursors or refusals or touched:
-            self._book.save(cursors, refusals, touched, self.copied() if self.copied else 0)
+            self._book.save(cursors, refusals, touched, self.copied() if self.copied else Copied())
             self.confirmed = self.confirmed | cursors
 
     def _take(self, write: Write, error: BaseException | None) -> None:
@@ -309,7 +309,3 @@ class Store:
 def _is_waiting(write: Write) -> bool:
     """Whether an answer is still to come."""
     return write.future is not None and not write.future.done()
-
-
-def _nobody() -> None:
-    """Nobody waits for a confirmation."""

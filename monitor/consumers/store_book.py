@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitor.consumers.cursors import COUNTED_TABLE, begins_anew
-from monitor.consumers.touched import TOUCHED_TABLE, Touched, note_touched
-from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
+from monitor.consumers.touched import TOUCHED_TABLE, Copied, Touched, note_touched
+from monitor.journal.failure import write_failure
+from monitor.journal.schema import Checkpoint, open_for_writing
 
 MAX_REFUSED_ROWS = 10_000  # about 5 MB; what is refused beyond it is told by measurement alone
 STORE_TABLES = f"""
@@ -24,7 +25,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS refused_together ON refused(measurement, tags,
 {COUNTED_TABLE}
 {TOUCHED_TABLE}
 """
-STORE_VERSION = 4
+STORE_VERSION = 5
 STORE_MIGRATIONS = {
     # A row was one point, also where a whole body was past the server's retention; of which series, none said.
     1: """
@@ -44,9 +45,17 @@ INSERT INTO refused
     FROM refused_2;
 DROP TABLE refused_2;
 """,
-    3: "",  # nobody noted what was touched
+    3: TOUCHED_TABLE,  # nobody noted what was touched
+    # A row was one hour always.
+    4: f"""
+ALTER TABLE touched RENAME TO touched_4;
+{TOUCHED_TABLE}
+INSERT INTO touched SELECT n, measurement, container, logger, hour, minutes, 1 FROM touched_4;
+DROP TABLE touched_4;
+""",
 }
 ANEW = ("DELETE FROM cursors", "DELETE FROM refused", "DELETE FROM touched")
+_NOTHING = Copied()
 _COLUMNS = "(measurement, tags, field, key, time_ns, last_ns, points, reason)"
 _NOTE_RECORD = f"INSERT OR IGNORE INTO refused{_COLUMNS} VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
 _NOTE_TOGETHER = f"""
@@ -102,11 +111,15 @@ class StoreBook:
         return dict(self._connection.execute("SELECT name, n FROM cursors").fetchall())
 
     def save(
-        self, cursors: Mapping[str, int], refusals: Sequence[Refusal], touched: Sequence[Touched] = (), copied: int = 0
+        self,
+        cursors: Mapping[str, int],
+        refusals: Sequence[Refusal],
+        touched: Sequence[Touched] = (),
+        copied: Copied = _NOTHING,
     ) -> None:
         """Note in one transaction how far the store has come, what was refused on the way and what the copy may lack.
 
-        `copied` is the row of table `touched` up to which the copy has all.
+        `copied` is what the copy has by now.
         """
         try:
             self._connection.execute("BEGIN IMMEDIATE")

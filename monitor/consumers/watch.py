@@ -23,9 +23,10 @@ from monitor.consumers.settled import settle
 from monitor.consumers.settling import Settling
 from monitor.consumers.watch_file import WATCH_MIGRATIONS, WATCH_TABLES, WATCH_VERSION
 from monitor.journal import JournalReader, Page, Place
+from monitor.journal.failure import write_failure
 from monitor.journal.ordered import dropped_upto
 from monitor.journal.reader import MAX_BATCH_RECORDS
-from monitor.journal.schema import Checkpoint, open_for_writing, write_failure
+from monitor.journal.schema import Checkpoint, open_for_writing
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.errors import DiskFull, JournalError, SnapshotError
 
@@ -73,8 +74,7 @@ class Watch:
         )
         self._checkpoint = Checkpoint(self._connection)
         self.book, self._results = AlertBook(self._connection), ResultBook(self._connection)
-        self.stored_results: Callable[[], int] = _none  # up to which position the store has confirmed them
-        self._pass_on: Callable[[], None] = _go_on
+        self.stored_results: Callable[[], int] = lambda: 0  # up to which position the store has confirmed them
         self.is_base_wanted = False  # the journal is short of room: whoever waits for `base_pos` may set it at any time
         self._bases = BaseBook(self._connection)
         self.judge, self._place = self._resumed()
@@ -89,10 +89,6 @@ class Watch:
         self.is_flooded = False  # whether so much is found at present that others had better wait
         self.last_received_ns = 0
         self.readings = self.events = 0
-
-    def let_others(self, pass_on: Callable[[], None]) -> None:
-        """Have this called between batches that are judged again: after a restart a step of them may take minutes."""
-        self._pass_on = self._reader.on_batch_again = pass_on
 
     @property
     def pos(self) -> int:
@@ -176,7 +172,6 @@ class Watch:
         end_ns = self._clock.mono_ns() + limit_ns
         try:
             while self._settling.judge_ahead(AHEAD_RECORDS) and self._clock.mono_ns() < end_ns:
-                self._pass_on()
                 if self._reader.head()[0] != self._place.pos:
                     return
         except sqlite3.Error as error:
@@ -302,12 +297,3 @@ def _log_limits(judged: Sequence[Judged]) -> None:
     said = "limits %s changed; rules that start anew: %s; all others go on with what they know"
     for profile, rules in ((name, rules) for each in judged for name, rules in each.started_anew.items()):
         log.warning(said, profile, ", ".join(rules) or "none")
-
-
-def _go_on() -> None:
-    """Nobody waits."""
-
-
-def _none() -> int:
-    """Nobody has stored anything yet."""
-    return 0

@@ -68,6 +68,13 @@ class WatchReader:
         row = self._connection.execute("SELECT pos FROM kept").fetchone()
         return int(row[0]) if row else 0
 
+    @property
+    def dropped_pos(self) -> int:
+        """Position up to which results are here no more, so that nobody writes them to a store again."""
+        kept_pos = self.kept_pos  # before the rows: what is judged meanwhile lies behind it
+        first_pos = self.results.first_pos()
+        return kept_pos if first_pos is None else first_pos - 1
+
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()

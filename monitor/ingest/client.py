@@ -45,10 +45,6 @@ class BufferedSocket:
         return len(self._buffer) - self._at + int(held)
 
 
-def _nothing() -> None:
-    """Nobody wants to look."""
-
-
 def _send_at_once(_client: paho.Client, _data: Any, raw: Any) -> None:
     """Without this an alert or an acknowledgement waits up to 40 ms for the answer to the packet before it (Nagle)."""
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -68,7 +64,7 @@ class Client(paho.Client):
     `on_look` is called while connected, at least once in each round of the network thread: every second.
     """
 
-    on_look: Callable[[], None] = staticmethod(_nothing)
+    on_look: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)

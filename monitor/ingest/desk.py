@@ -38,17 +38,13 @@ class Entry(NamedTuple):
             journal.append_own("config", now_ns, self.config)
 
 
-def _nobody() -> None:
-    """Nobody waits for entries."""
-
-
 class Desk:
     """`enter` and `enter_config` are called by anybody, `write` by the journal's writer."""
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[Entry] = queue.Queue(MAX_ENTRIES)
         self._is_closed = False
-        self.on_entry: Callable[[], None] = _nobody
+        self.on_entry: Callable[[], None] = lambda: None
 
     def enter(self, record: OperatorRecord, limit_s: float = ENTRY_S) -> int:
         """The record's position, once it is committed durably; TcmError says whether it may be there all the same."""

@@ -100,15 +100,6 @@ def _sender(topic: str) -> str:
     return "/".join(topic.split("/", 4)[:4]) if topic.startswith(NATIVE_TOPICS) else topic
 
 
-def _nobody() -> None:
-    """Nobody waits for arrivals."""
-
-
-def _never() -> bool:
-    """Nothing is held."""
-    return False
-
-
 class Inbox:
     """Filled by network threads, emptied by the one intake; its lock is held for microseconds.
 
@@ -118,8 +109,8 @@ class Inbox:
     def __init__(self) -> None:
         self._live, self._fill = Lane(), Lane()
         self._room = threading.Condition()
-        self.on_arrival: Callable[[], None] = _nobody
-        self.is_fill_held: Callable[[], bool] = _never
+        self.on_arrival: Callable[[], None] = lambda: None
+        self.is_fill_held: Callable[[], bool] = lambda: False
         self.is_held = False
         self.taken = 0  # deliveries since the start
         self._closed = False

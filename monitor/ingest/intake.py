@@ -48,11 +48,6 @@ def _everybody(_container: str, _logger: str) -> bool:
     return True
 
 
-def _nothing() -> bool:
-    """There is nothing to do."""
-    return False
-
-
 class Intake:
     """One `step` is one commit:
 
@@ -85,7 +80,7 @@ class Intake:
         self._slow: list[tuple[Delivery, Future[Judged]]] = []  # taken, and judged by the decoder
         self.decoder: Executor | None = None  # reads what takes long while others go on; without it all is read in turn
         self.conditions: Callable[[], Sequence[Condition]] = journal.conditions
-        self.upkeep: Callable[[], bool] = _nothing  # of the journal, between commits; a few ms
+        self.upkeep: Callable[[], bool] = lambda: False  # of the journal, between commits; a few ms
         self.records = self.duplicates = self.quarantined = 0
         self._logged, self._last_reason = 0, ""  # of those in quarantine
         self.committed = 0  # deliveries, whatever became of them

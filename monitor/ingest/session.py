@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -17,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from monitor.config.certificates import tls_context
 from monitor.config.settings import MqttSettings
 from monitor.ingest.client import Client
 from monitor.ingest.inbox import Delivery, Inbox
@@ -69,7 +69,7 @@ class Session:
         self._is_stopping = False
         self.granted = threading.Event()
         self.tried = threading.Event()
-        self.on_granted: Callable[[bool], None] = _nobody
+        self.on_granted: Callable[[bool], None] = lambda _is_new: None
         self._is_new = False
         self._subscribe_ns = 0
         self._is_behind = False  # whether this connection brought what the inbox had no room for
@@ -134,7 +134,7 @@ class Session:
         if settings.username:
             client.username_pw_set(settings.username, settings.password())
         if settings.tls:
-            client.tls_set(_text(settings.ca_file), _text(settings.cert_file), _text(settings.key_file))
+            client.tls_set_context(tls_context(settings.ca_file, settings.cert_file, settings.key_file))
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -202,6 +202,7 @@ class Session:
         self.granted.clear()
         said = str(reason)  # paho's word for a connection that ended without one
         self.problem = f"connection lost: {'the broker closed it or is gone' if said == _UNSPECIFIED else said}"
+        self.tried.set()
         if not self._is_stopping and not self._is_trial:
             log.warning("%s session: %s", self.name, self.problem)
 
@@ -251,17 +252,5 @@ class Session:
             payload=bytes(message.payload),
             is_retained=bool(message.retain),
             is_prompt=is_settled and not message.retain and not self._is_fill,
-            acknowledge=self._receipts.take(message.mid) if message.qos else _nothing,
+            acknowledge=self._receipts.take(message.mid) if message.qos else lambda: None,  # QoS 0: none
         )
-
-
-def _nobody(_is_new: bool) -> None:
-    """Nobody waits for the subscription."""
-
-
-def _nothing() -> None:
-    """QoS 0 has no acknowledgement."""
-
-
-def _text(path: Path | None) -> str | None:
-    return str(path) if path else None

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from monitor.journal.failure import write_failure
 from monitor.journal.reader import JournalReader
-from monitor.journal.schema import write_failure
 from monitor.model.errors import TcmError, Unavailable
 from monitor.model.operator import OperatorRecord
 from monitor.model.operator_keys import ATTACHMENTS, MAX_ATTACHMENT_BYTES, file_name

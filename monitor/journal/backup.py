@@ -23,6 +23,7 @@ from typing import Any
 
 from monitor.journal.attachments import FOLDER, digests_in, is_as_named
 from monitor.journal.check import Verdict, check_journal
+from monitor.journal.failure import write_failure
 from monitor.journal.schema import (
     JOURNAL_TABLES,
     JOURNAL_VERSION,
@@ -30,7 +31,6 @@ from monitor.journal.schema import (
     copy_database,
     open_for_reading,
     read_only,
-    write_failure,
 )
 from monitor.model.errors import TcmError
 from monitor.model.regular_file import sync

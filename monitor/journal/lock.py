@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monitor.journal.schema import write_failure
+from monitor.journal.failure import write_failure
 from monitor.model.errors import JournalError
 
 _PID_BYTES = 32

@@ -128,11 +128,11 @@ def batches(reader: JournalReader, positions: Index, limit_bytes: int = MAX_BATC
         size_bytes += len(row[8] or b"")
         if size_bytes >= limit_bytes or len(batch) == MAX_BATCH_RECORDS:
             yield batch
-            reader.batches_again += 1
-            reader.on_batch_again()
+            reader.gave_again()
             batch, size_bytes = [], 0
     if batch:
         yield batch
+        reader.gave_again()
 
 
 def too_many(place: str, count: int) -> TcmError:

@@ -63,8 +63,8 @@ class JournalReader:
         self._containers = None if containers is None else json.dumps(sorted(containers))
         self._connection = open_for_reading(self._path, JOURNAL_VERSION)
         self._anchors: dict[tuple[str, int], Anchor] = {}
-        self.on_batch_again: Callable[[], None] = _nobody  # called after each of these
         self.batches_again = 0  # given out of turn; by them one sees that whoever judges again moves
+        self.on_batch_again: Callable[[], None] = lambda: None  # after a restart such work may take minutes
 
     @property
     def state_dir(self) -> Path:
@@ -133,6 +133,11 @@ class JournalReader:
             (until_pos, after_pos, limit, self._containers),
         )
         return (Record(*row)._replace(has_waited=True) for row in rows)
+
+    def gave_again(self) -> None:
+        """Whoever reads out of turn is done with a batch: others may go first."""
+        self.batches_again += 1
+        self.on_batch_again()
 
     def anchor(self, logger: str, boot: int) -> Anchor | None:
         """Where a boot's `mono` lies in calendar time, None while that is not known; once set it never changes."""
@@ -288,7 +293,3 @@ class JournalReader:
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()
-
-
-def _nobody() -> None:
-    """Nobody waits."""

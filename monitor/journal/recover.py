@@ -20,9 +20,10 @@ from typing import Any
 
 from monitor.journal.chain import GENESIS, link
 from monitor.journal.check import QUARANTINE, RECORDS, Chained, Verdict, check_journal, row_digest
+from monitor.journal.failure import write_failure
 from monitor.journal.ledger import rebuild_boots
 from monitor.journal.salvage import Columns, Row, Salvage
-from monitor.journal.schema import JOURNAL_TABLES, JOURNAL_VERSION, open_for_reading, write_failure
+from monitor.journal.schema import JOURNAL_TABLES, JOURNAL_VERSION, open_for_reading
 from monitor.journal.writer import RECOVERED
 from monitor.model.clock import Clock
 from monitor.model.regular_file import sync

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -10,7 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 
-from monitor.model.errors import DiskFull, JournalError, TcmError
+from monitor.journal.failure import FULL, write_failure
+from monitor.journal.lock import lock_holder
+from monitor.model.errors import DiskFull, JournalError
 from monitor.model.regular_file import sync
 
 SCHEMA_VERSION = 1
@@ -74,15 +75,6 @@ INSERT INTO quarantine SELECT * FROM quarantine_2;
 DROP TABLE quarantine_2;
 """,
 }
-_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)  # the second: no room for the WAL's index, which is no data
-_HINTS = {
-    sqlite3.SQLITE_CORRUPT: "the file is damaged: run tcm journal check, then tcm journal recover or restore a backup",
-    sqlite3.SQLITE_NOTADB: "the file is damaged: run tcm journal recover, or restore a backup",
-    sqlite3.SQLITE_IOERR: "the disk fails (see dmesg, smartctl): repair or replace it, then start the daemon again",
-    sqlite3.SQLITE_READONLY: "the file or its file system is read-only: see dmesg, and whether the daemon owns it",
-    sqlite3.SQLITE_CANTOPEN: "is this the daemon's state directory, and may this user read it?",
-    sqlite3.SQLITE_BUSY: "another program writes to the file: end it, then start the daemon again",
-}  # by primary result code
 
 
 def open_for_writing(
@@ -140,19 +132,6 @@ def copy_database(connection: sqlite3.Connection, copy: Path) -> None:
     sync(copy.parent)
 
 
-def write_failure(operation: str, path: Path, error: Exception) -> TcmError:
-    """What it means that SQLite or the system cannot use a file: DiskFull, after which the same may be tried again once
-    there is room, or the end of the process.
-
-    A commit whose fsync failed is never tried again: what the disk holds then, nobody knows.
-    """
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code in _FULL or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
-        return DiskFull(operation, str(path), str(error), "free some room; it is tried again")
-    hint = _HINTS.get(code & 0xFF, "check the disk, and whether the file belongs to the daemon's user")
-    return JournalError(operation, str(path), str(error), hint)
-
-
 class Checkpoint:
     """Folds a file's WAL back while its owner is idle.
 
@@ -178,7 +157,7 @@ class Checkpoint:
 
     def failed(self, error: sqlite3.Error) -> None:
         """A commit of the owner failed and was rolled back."""
-        if error.sqlite_errorcode in _FULL:  # after anything else nobody knows what the disk holds
+        if error.sqlite_errorcode in FULL:  # after anything else nobody knows what the disk holds
             self.make_room()
 
     def make_room(self) -> None:
@@ -187,7 +166,7 @@ class Checkpoint:
             self._connection.execute("PRAGMA busy_timeout=0")
             (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
-            if error.sqlite_errorcode not in _FULL:  # the file itself would grow: others may make room for that
+            if error.sqlite_errorcode not in FULL:  # the file itself would grow: others may make room for that
                 raise
             is_busy = True
         finally:
@@ -228,7 +207,7 @@ def connect_reading(path: Path) -> sqlite3.Connection:
         return _connect(read_only(path))
     except sqlite3.OperationalError as error:
         # Without room SQLite says that it cannot open the index, or that it found none for it.
-        if error.sqlite_errorcode not in (*_FULL, sqlite3.SQLITE_CANTOPEN) or not _is_at_rest(path):
+        if error.sqlite_errorcode not in (*FULL, sqlite3.SQLITE_CANTOPEN) or not _is_at_rest(path):
             raise
     return _connect(f"{read_only(path)}&immutable=1")
 
@@ -246,8 +225,6 @@ def _connect(name: str) -> sqlite3.Connection:
 
 def _is_at_rest(path: Path) -> bool:
     """Whether all of a file is in it, and no daemon holds its state directory."""
-    from monitor.journal.lock import lock_holder  # it needs this module
-
     wal = path.with_name(f"{path.name}-wal")
     has_log = wal.exists() and wal.stat().st_size > 0
     return path.exists() and not has_log and lock_holder(path.parent) is None

@@ -12,6 +12,7 @@ from monitor.config import JournalSettings
 from monitor.journal.arrival import NOTHING_ASKED, Arrival, Asked, Commit, Refused, Usable
 from monitor.journal.boots import Boots
 from monitor.journal.chain import GENESIS, Field, digest, link
+from monitor.journal.failure import write_failure
 from monitor.journal.floods import Floods
 from monitor.journal.gaps import Range
 from monitor.journal.room import Room
@@ -21,7 +22,6 @@ from monitor.journal.schema import (
     JOURNAL_VERSION,
     Checkpoint,
     open_for_writing,
-    write_failure,
 )
 from monitor.journal.senders import Senders
 from monitor.journal.settle import Settlement

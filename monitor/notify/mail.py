@@ -16,6 +16,7 @@ from email.utils import format_datetime
 from typing import Any, NoReturn, TypeVar
 
 from monitor.config.alerting import SmtpNotifier
+from monitor.config.certificates import tls_context
 from monitor.deadline import Connections, within
 from monitor.model.alert import OPEN_STATES
 from monitor.model.clock import NS_PER_S
@@ -25,7 +26,6 @@ from monitor.notify.picture import Pictures
 from monitor.notify.routing import rank_of
 from monitor.notify.said import CAUSE_MAX, said
 from monitor.notify.text import subject, text
-from monitor.notify.tls import tls_context
 
 ANSWER_S = 10.0  # for each word of the server
 SESSION_S = 30.0  # for all of them and the mail

@@ -7,7 +7,6 @@ keep it alive, and say no more than the next one does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,8 +14,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from monitor.config.alerting import MqttNotifier
+from monitor.config.certificates import tls_context
 from monitor.model.clock import NS_PER_S, Clock
-from monitor.model.errors import ConfigError
 from monitor.notify.notification import Notification, NotTaken, Refused
 
 CONNECT_S = 5.0
@@ -71,10 +70,7 @@ class _Session:
         client.connect_timeout = CONNECT_S
         client.username_pw_set(settings.username, password)
         if settings.tls:
-            try:
-                client.tls_set(_text(settings.ca_file), _text(settings.cert_file), _text(settings.key_file))
-            except OSError as error:  # ssl's are such
-                raise ConfigError("notify: trust", settings.url, f"expected PEM files: {error}") from error
+            client.tls_set_context(tls_context(settings.ca_file, settings.cert_file, settings.key_file))
         client.on_connect = lambda _client, _data, _flags, reason, _properties: self._hear("connect", reason)
         client.on_publish = lambda _client, _data, _mid, reason, _properties: self._hear("publish", reason)
 
@@ -122,7 +118,3 @@ class _Session:
 
     def _not_taken(self, what: str, cause: str, hint: str = "") -> NotTaken:
         return NotTaken(f"notify: {what}", self._place, cause, hint)
-
-
-def _text(path: Path | None) -> str | None:
-    return str(path) if path else None

@@ -11,10 +11,10 @@ from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from monitor import __version__
+from monitor.config.certificates import tls_context
 from monitor.deadline import Connections, bounded_pools, why_unanswered, within
 from monitor.notify.notification import NotTaken, Refused
 from monitor.notify.said import said, secret_parts
-from monitor.notify.tls import tls_context
 
 CONNECT_S = 5.0  # a daemon that ends waits for it
 ANSWER_S = 10.0

@@ -22,6 +22,7 @@ from monitor.sinks.influxql import (
     quoted,
     read_columns,
     read_minutes,
+    read_next_ns,
     read_owners,
     read_retention_ns,
     read_series,
@@ -37,6 +38,7 @@ NO_CONTENT = 204  # the one answer that confirms a write
 _NO_POINTS = (
     b"# does the store take a write?\n"  # a comment: InfluxDB looks at database and permission, then answers 204
 )
+_NO_LINES = "incoming write was empty"  # what InfluxDB 3 says of it, with status 400, to whoever may write
 
 
 class InfluxSink:
@@ -122,6 +124,10 @@ class InfluxSink:
             cause = f"an answer that is none of InfluxDB's ({type(error).__name__}: {error})"
             raise self.client.held("query", cause, "what stands between here and the server?") from error
 
+    def next_ns(self, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> int | None:
+        """The time of a logger's first point, `from_ns` <= time < `to_ns`, None without any."""
+        return read_next_ns(self.query, measurement, container, logger, from_ns, to_ns)
+
     def owners(self, measurement: str) -> set[tuple[str, str]]:
         """Container and logger of every series of a measurement."""
         return read_owners(self.query, measurement)
@@ -159,8 +165,12 @@ class InfluxSink:
         """Write no point, as far as the server lets it; of a missing v1 database see whether `ensure` may create it."""
         if self._dialect == "v1" and self._is_missing():
             self.query("SHOW USERS")  # for administrators alone, as CREATE DATABASE is
-        else:
+            return
+        try:
             self.write(self._packed(_NO_POINTS))
+        except RefusedLines as error:
+            if _NO_LINES not in error.cause:
+                raise
 
     def query(self, statement: str, method: str = "GET") -> dict[str, Any]:
         """The one result of an InfluxQL statement; what changes something goes by POST. Raises SinkError."""

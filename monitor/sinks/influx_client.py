@@ -30,10 +30,13 @@ _JSON = {"Content-Type": "application/json"}
 _ALL_QUESTIONS = "databases"  # the one series with which VictoriaMetrics answers whatever it is asked in InfluxQL
 _ASKS_DATABASES = "SHOW DATABASES"
 NOT_FOUND = 404
+NO_ADMINISTRATOR = "create admin user first"  # InfluxDB 1 with login and without users says so to every question
 
+_MAKE_ONE = "make the server's first administrator: deploy/influxdb/make-users, or CREATE USER ... WITH ALL PRIVILEGES"
+OTHER_SERVER = "is it InfluxDB that listens there, and no proxy in its place? Correct the URL"
 _HINTS = {
-    401: "check the token or the password",
-    403: "give this user or token write permission",
+    401: "check the token, or user and password",
+    403: "give this user or token permission to write and to read; `tcm store init` needs an administrator",
     NOT_FOUND: "create the database or bucket by `tcm store init`, or correct name and dialect",
 }
 
@@ -113,7 +116,7 @@ class InfluxClient:
                 return Answer(missing, NOT_FOUND, {})
             raise self._failure(operation, error) from error
         except (HTTPError, UnicodeDecodeError) as error:  # the latter: a proxy's page in another encoding
-            hint = "is the server up? Sending is tried again"
+            hint = "is the server up, and this its port? Sending is tried again"
             raise Unavailable(
                 f"InfluxDB: {operation}", self._place, _cut(why_unanswered(error, limits_ms)), hint
             ) from error
@@ -152,7 +155,7 @@ class InfluxClient:
 
     def _failure(self, operation: str, error: ApiException) -> SinkError:
         """What the server's refusal means; a status that nobody expects is for an operator, nothing is dropped."""
-        status, cause = error.status, f"status {error.status}: {_cut(error.body or error.reason)}"
+        status, cause = error.status, f"status {error.status}: {_said(error)}"
         if status in (400, 422) and operation == "write":
             return RefusedLines("InfluxDB: write", self._place, cause)
         if status == 413:
@@ -162,7 +165,22 @@ class InfluxClient:
             return Unavailable(f"InfluxDB: {operation}", self._place, cause, "sending is tried again", wait_s)
         if status == 0:  # how the client reports a TLS failure
             return self.held(operation, _cut(error.reason), "`tcm check --connect` says what is wrong with TLS")
-        return self.held(operation, cause, _HINTS.get(status, "check that the URL is InfluxDB's"), status)
+        return self.held(operation, cause, _hint(operation, status, cause), status)
+
+
+def _hint(operation: str, status: int, cause: str) -> str:
+    """What to do about a refusal."""
+    if NO_ADMINISTRATOR in cause:
+        return _MAKE_ONE
+    if operation == "ping" and status == NOT_FOUND:  # it asks for no database
+        return OTHER_SERVER
+    return _HINTS.get(status, "check that the URL is InfluxDB's")
+
+
+def _said(error: ApiException) -> str:
+    """A server's own words; a page for people, as proxies and other servers send it, has none for this place."""
+    said = _cut(error.body or error.reason)
+    return "a page for browsers" if said.startswith("<") else said
 
 
 def _cut(cause: object) -> str:

@@ -110,6 +110,15 @@ def read_minutes(
     )
 
 
+def read_next_ns(query: Query, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> int | None:
+    """The time of a logger's first point, `from_ns` <= time < `to_ns`, None without any."""
+    found = query(
+        f'SELECT * FROM "{quoted(measurement)}" WHERE "container" = \'{quoted(container)}\''
+        f" AND \"logger\" = '{quoted(logger)}' AND time >= {from_ns} AND time < {to_ns} ORDER BY time LIMIT 1"
+    ).get("series", [])
+    return int(found[0]["values"][0][0]) if found else None
+
+
 def read_owners(query: Query, measurement: str) -> set[tuple[str, str]]:
     """(container, logger) of every series of a measurement."""
     owners: set[tuple[str, str]] = set()

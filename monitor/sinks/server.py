@@ -6,7 +6,8 @@ import re
 from typing import Literal, NamedTuple
 
 from monitor.model.errors import SinkError
-from monitor.sinks.influx_client import InfluxClient
+from monitor.sinks.influx import NO_CONTENT
+from monitor.sinks.influx_client import OTHER_SERVER, InfluxClient
 
 Product = Literal["InfluxDB", "VictoriaMetrics", ""]
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
@@ -45,13 +46,16 @@ class Server(NamedTuple):
 
 
 def identify(client: InfluxClient) -> Server:
-    """Which server answers; SinkError when none does or it lets nobody in."""
-    said = client.request("ping", "/ping", "GET", []).headers.get(_VERSION_HEADER, "")
-    found = _VERSION.match(said)
-    if found:
-        return Server("InfluxDB", (int(found[1]), int(found[2])), f"InfluxDB {said}")
+    """Which server answers; SinkError when none does, it lets nobody in, or it is none of these."""
+    answer = client.request("ping", "/ping", "GET", [])
+    said = answer.headers.get(_VERSION_HEADER, "")
+    if said:
+        found = _VERSION.match(said)
+        return Server("InfluxDB", (int(found[1]), int(found[2])) if found else None, f"InfluxDB {said}")
     if _is_victoria_metrics(client):
         return Server("VictoriaMetrics", None, "VictoriaMetrics")
+    if answer.status != NO_CONTENT:  # which is said of /ping by all that say no version
+        raise client.held("ping", f"status {answer.status} without a version: this is no InfluxDB", OTHER_SERVER)
     return Server("", None, "a server that does not tell its version")
 
 

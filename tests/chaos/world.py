@@ -177,7 +177,7 @@ class World:
         if status is None or status["ingest"]["queue"] > records:
             return False
         awaited = status["gaps"].get("open", 0) + status["gaps"].get("requested", 0)
-        backlogs = [consumer["backlog"] for consumer in status["consumers"].values()]
+        backlogs = [status["consumers"][name]["backlog"] for name in ("watch", "store", "notify")]
         is_provisional = awaited or status["provisional"]
         return max(backlogs) <= records and (records > 0 or not is_provisional)
 

@@ -29,7 +29,6 @@ WIDTHS_MS = (
     *(n * 3_600_000 for n in HOURS),
 )
 NAMED = re.compile(r"\$(?:\{(\w+)(?::(\w+))?\}|(\w+))")
-PATTERN = re.compile(r"(?:[=!]~|[(,])\s*/(?:[^/\\]|\\.)*/")  # a regular expression of InfluxQL
 SPECIAL = re.compile(r"[\\^$*+?.()|\[\]{}/]")
 
 Page = dict[str, Any]
@@ -79,7 +78,7 @@ def values_of(page: Page, window: Window, ask: Ask, chosen: Mapping[str, Value])
             options = _options(ask(text), variable.get("regex", ""))
             assert options, f"variable {name} offers nothing: {text}"
             if name in chosen:
-                missing = set(_listed(chosen[name])) - set(options)
+                missing = set(listed(chosen[name])) - set(options)
                 assert not missing, f"variable {name} does not offer {missing}, but {options[:10]}"
             values[name] = chosen.get(name, options if variable.get("includeAll") else options[0])
         elif kind != "datasource":
@@ -127,7 +126,7 @@ def filled_in(text: str, values: Mapping[str, Value], window: Window, interval_m
         if name in macros:
             return macros[name]
         assert name in values, f"Grafana does not know ${name} here: {text}"
-        return _formatted(values[name], how, is_in_regex=_is_in_regex(text, found.start()))
+        return _formatted(values[name], how)
 
     return NAMED.sub(replaced, text)
 
@@ -144,30 +143,19 @@ def rows_of(series: list[dict[str, Any]]) -> Rows:
     return rows
 
 
-def _listed(value: Value) -> list[str]:
+def listed(value: Value) -> list[str]:
+    """The values of a variable."""
     return value if isinstance(value, list) else [value]
 
 
-def _formatted(value: Value, how: str | None, *, is_in_regex: bool) -> str:
-    """A value as the format asks; without one, several or one within /.../ as a regular expression."""
-    escaped = [SPECIAL.sub(r"\\\g<0>", one) for one in _listed(value)]
-    match how:
-        case "raw" | "csv":
-            return ",".join(_listed(value))
-        case "pipe":
-            return "|".join(_listed(value))
-        case "regex":
-            return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
-        case None if isinstance(value, list):
-            return f"({'|'.join(escaped)})"
-        case None:
-            return escaped[0] if is_in_regex else str(value)
-    raise AssertionError(f"the format {how} is not one that a page needs")
-
-
-def _is_in_regex(text: str, at: int) -> bool:
-    """Whether a place of a query lies within a regular expression."""
-    return any(found.start() < at < found.end() for found in PATTERN.finditer(text))
+def _formatted(value: Value, how: str | None) -> str:
+    """A value as the format asks; plain only where there is but one, as several are for regular expressions."""
+    if how is None:
+        assert isinstance(value, str), f"{value}: several values stand in a regular expression, as ${{name:regex}}"
+        return value
+    assert how == "regex", f"the format {how} is not one that a page needs"
+    quoted = [SPECIAL.sub(r"\\\g<0>", one) for one in listed(value)]
+    return quoted[0] if len(quoted) == 1 else f"({'|'.join(quoted)})"
 
 
 def _options(series: list[dict[str, Any]], pattern: str) -> list[str]:

@@ -28,6 +28,7 @@ LEAST = {
         "Alerts": 40,  # changes of state
         "Loggers": 4,
         "annotation operators": 4,  # armed, two phases, a seal
+        "annotation journey": 4,  # loading, road, flight, the store
     }
     | ANNOTATIONS,
     "exposure": {
@@ -41,6 +42,7 @@ LEAST = {
         "Each leg": 3 * MINUTES_10,
         "All totals": 4,
         "annotation operators": 4,
+        "annotation journey": 4,
     }
     | ANNOTATIONS,
     "fleet": {
@@ -58,7 +60,7 @@ LEAST = {
         "Records received": 0,  # a rate of two pixels: the daemon has run for less than one
     },
     "monitor": {
-        "Last word": 1,
+        "Monitor's last word": 1,
         "Loggers online": 1,
         "Open alerts": 1,
         "Missing records": 1,

@@ -7,7 +7,7 @@ reader of the documentation sees what a page tells.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from matplotlib import dates, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tests.dashboards.grafana import Page, Window, panels, rows_of
+from tests.dashboards.grafana import Page, Value, Window, listed, panels, rows_of
 from tests.dashboards.look import (
     COLOURS,
     INK,
@@ -47,7 +47,7 @@ STYLE: Any = {
 }
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 9, 9, 34  # of a table in a picture
 OVER_TIME, AGAINST = ("timeseries", "state-timeline"), ("trend", "xychart")  # kinds of panels with axes
-NAME_COLUMNS = 2  # that a name takes in a legend
+NAME_COLUMNS = 1.7  # that a name takes in a legend
 MAX_NUMBERS = 6  # beside each other in a panel
 
 Answers = list[list[dict[str, Any]]]  # of each target of a panel its series
@@ -60,20 +60,42 @@ def draw_page(page: Opened, file: Path) -> list[str]:
     empty = []
     with rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, ROW_IN * height), facecolor=GROUND)
+        for row in (row for row in page.page["panels"] if row["type"] == "row"):
+            _heading(figure, row, page.values, height)
         for panel in shown:
             axes, answers = _axes(figure, panel, height), page.answers_of(panel)
             if any(rows_of(series) for series in answers):
                 _DRAWN[panel["type"]](axes, panel, answers)
+                if panel["type"] == "timeseries":
+                    _marks(axes, page)
                 if panel["type"] in OVER_TIME:
                     _over_time(axes, page.window)
                 continue
             empty.append(panel["title"])
-            axes.set_axis_off()
-            nothing = panel["fieldConfig"]["defaults"]["noValue"]
-            axes.text(0.5, 0.5, nothing, color=FAINT, ha="center", va="center", transform=axes.transAxes)
+            _nothing(axes, panel)
         file.parent.mkdir(exist_ok=True)
         figure.savefig(file, dpi=DPI, metadata={"Software": None})  # else each version of matplotlib gives other bytes
     return empty
+
+
+def _nothing(axes: Axes, panel: Page) -> None:
+    axes.set_axis_off()
+    words = panel["fieldConfig"]["defaults"]["noValue"]
+    axes.text(0.5, 0.5, words, color=FAINT, ha="center", va="center", transform=axes.transAxes)
+
+
+def _heading(figure: Figure, row: Page, values: Mapping[str, Value], height: int) -> None:
+    """A row's title with the variables in it."""
+    text = re.sub(r"\$(\w+)", lambda found: " + ".join(listed(values[found[1]])), row["title"])
+    figure.text(RIGHT / COLUMNS, 1 - (row["gridPos"]["y"] + 0.5) / height, text, fontsize=10, va="center")
+
+
+def _marks(axes: Axes, page: Opened) -> None:
+    """The annotations that are shown to begin with."""
+    rows = page.rows()
+    for one in page.page["annotations"].get("list", ()):
+        for row in rows.get(f"annotation {one['name']}", ()) if one["enable"] else ():
+            axes.axvline(_day(row["time"]), color=COLOURS[one["iconColor"]], linestyle=":", linewidth=0.6, alpha=0.6)
 
 
 def _axes(figure: Figure, panel: Page, height: int) -> Axes:
@@ -121,7 +143,7 @@ def _bands(axes: Axes, panel: Page) -> None:
 def _legend(axes: Axes, panel: Page) -> None:
     """Small, beside the title; none where it has no room."""
     names = axes.get_legend_handles_labels()[1]
-    if 1 < len(names) <= panel["gridPos"]["w"] // NAME_COLUMNS:
+    if 1 < len(names) <= panel["gridPos"]["w"] / NAME_COLUMNS:
         beside_title = (1.0, 0.97)
         axes.legend(loc="lower right", bbox_to_anchor=beside_title, fontsize=6, ncols=len(names), frameon=False)
 
@@ -158,12 +180,14 @@ def _numbers(axes: Axes, panel: Page, answers: Answers) -> None:
     """The last value of each series in large."""
     lines = lines_of(panel, answers)
     fields = panel["options"]["reduceOptions"].get("fields", "").strip("/")
-    if fields == "^Time$":
+    if fields == "^(Time)$":
         said = [(lines[0].name, lines[0].times_ms[-1])]
     else:
         said = [(line.name, line.values[-1]) for line in lines if re.search(fields, _shown(panel, line.name))]
     said = said[:MAX_NUMBERS]
     axes.set_axis_off()
+    if not said:
+        _nothing(axes, panel)
     unit = panel["fieldConfig"]["defaults"]["unit"]
     for place, (name, value) in enumerate(said):
         own = override(panel, name)
@@ -172,7 +196,8 @@ def _numbers(axes: Axes, panel: Page, answers: Answers) -> None:
         size = 17 if len(said) == 1 and len(text) < 14 else 11
         axes.text(at, 0.5, text, color=colour, fontsize=size, ha="center", va="center", transform=axes.transAxes)
         if len(said) > 1:
-            axes.text(at, 0.95, _shown(panel, name), color=FAINT, ha="center", va="center", transform=axes.transAxes)
+            heading = _shown(panel, name).replace(" ", "\n")
+            axes.text(at, 0.95, heading, color=FAINT, fontsize=6, ha="center", va="center", transform=axes.transAxes)
 
 
 def _shown(panel: Page, name: str) -> str:

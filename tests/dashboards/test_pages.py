@@ -77,6 +77,14 @@ def test_no_data_source_is_named(name: str) -> None:
 
 
 @by_page
+def test_variables_in_regular_expressions_are_quoted_for_them(name: str) -> None:
+    """Else a container C.1 would be shown with what C-1 and CX1 measured."""
+    texts = [str(text) for text in _all("query", ALL_PAGES[name])]
+    assert any(":regex}" in text for text in texts) == (name != "monitor")
+    assert [text for text in texts if re.search(r"/\^\$(?!\{\w+:regex\}\$/)", text)] == []
+
+
+@by_page
 def test_every_panel_says_what_it_shows(name: str) -> None:
     shown = [panel for panel in panels(ALL_PAGES[name]) if panel["type"] not in WITHOUT_DATA]
     assert shown

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import time
+import urllib.request
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from monitor.model.condition import GATEWAY
 from tests.dashboards.grafana import Window, filled_in, pages
-from tests.dashboards.journey import Journey
+from tests.dashboards.journey import SAID_S, Journey
 from tests.dashboards.least import LEAST
 from tests.dashboards.opened import CONTAINER, opened
 from tests.dashboards.pictures import draw_page
+from tests.dashboards.transform import rows_shown
+from tests.servers import wait_until
 
 DAY_MS = 86_400_000
 LONG_DAYS = 30  # a range for which the copy is asked
+(OPEN,) = (panel for panel in pages()["fleet"]["panels"] if panel["title"] == "What is open")
 RARE = {"annotation info", "Records received"}
 
 pytestmark = pytest.mark.timeout(300)  # the journey comes with the first of them
@@ -58,6 +65,49 @@ def test_annotations_are_the_alerts_that_the_daemon_tells(journey: Journey) -> N
     assert {row["message"] for row in marked if row["state"] == "firing"} == {row[1] for row in told[0]["values"]}
 
 
+def test_all_that_is_open_is_listed(journey: Journey) -> None:
+    """For each container as many alerts as the daemon says are open."""
+
+    def listed() -> dict[str, int]:
+        now = Window(journey.from_ms, time.time_ns() // 1_000_000)
+        rows = rows_shown(OPEN, opened(journey, "fleet", pages()["fleet"], now).answers_of(OPEN))
+        return Counter(row["container"] for row in rows if row["container"] != GATEWAY)
+
+    def said() -> dict[str, int]:
+        found = journey.ask('SELECT last("open_alerts") FROM "container" GROUP BY "container"')
+        return {one["tags"]["container"]: one["values"][0][1] for one in found}
+
+    wait_until(lambda: listed() == said(), SAID_S, "as many alerts as the daemon says")
+    assert sum(listed().values()) > 0
+
+
+def test_an_open_alert_is_listed_however_much_came_behind_it(journey: Journey) -> None:
+    """Thousands of changes of others do not hide it; one that has cleared is not open by a change before that.
+
+    Neither where its severity was another then, nor where that stands at a later time.
+    """
+    lines = [
+        *(_change(0, 1, "L-0", "firing"), _change(1, 2, "L-1", "firing")),
+        *(_change(2, 3, "L-2", "firing", "info"), _change(3, 3, "L-2", "armed"), _change(4, 3, "L-2", "cleared")),
+        *(_change(6, 4, "L-3", "acknowledged", number=6), _change(5, 4, "L-3", "cleared", number=7)),
+        *(_change(number, number, f"L-{number % 100}", "cleared") for number in range(100, 3100)),
+    ]
+    database = f"{journey.database}_open"
+    journey.ask(f'CREATE DATABASE "{database}"')
+    url = f"{journey.server.url}/write?db={database}&precision=ms"
+    urllib.request.urlopen(url, "\n".join(lines).encode(), timeout=30).close()
+    text = filled_in(OPEN["targets"][0]["query"], {}, Window(0, 10_000), 1000)
+    rows = rows_shown(OPEN, [journey._replace(database=database).ask(text)])
+    assert [row["logger"] for row in rows] == ["L-1", "L-0"]
+
+
+def _change(at_ms: int, alert: int, logger: str, state: str, severity: str = "alarm", number: int | None = None) -> str:
+    """A change of an alert as a line of its point; its number goes with its time unless given."""
+    n = at_ms if number is None else number
+    tags = f"container=C,logger={logger},channel=temperature.air,rule=hot,severity={severity}"
+    return f'alert,{tags} state="{state}",alert_id="{alert}",number={n},message="hot",value=1,limit=1 {at_ms}'
+
+
 def test_pages_are_drawn(journey: Journey, tmp_path: Path) -> None:
     """A picture of each page for the documentation: no panel of it is without a drawing."""
     for name, page in pages().items():
@@ -70,3 +120,13 @@ def test_what_grafana_would_not_replace_is_an_error() -> None:
     """Else a query with a macro of another data source would pass here and fail there."""
     with pytest.raises(AssertionError, match="__range"):
         filled_in("SELECT $__range", {}, Window(0, 1), 1000)
+    with pytest.raises(AssertionError, match="several values"):
+        filled_in("SELECT $logger", {"logger": ["L-1", "L-2"]}, Window(0, 1), 1000)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("C-1", "/^C-1$/"), ("C.1", r"/^C\.1$/"), (["C.1"], r"/^C\.1$/"), (["C.1", "C-2"], r"/^(C\.1|C-2)$/")],
+)
+def test_a_dot_in_a_name_is_a_dot(value: str | list[str], expected: str) -> None:
+    assert filled_in("/^${container:regex}$/", {"container": value}, Window(0, 1), 1000) == expected

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from monitor.journal import Journal
-from tests.daemon import tcm
+from tests.daemon import tcm, write_files
 from tests.raw_http import answer, raw_server
 from tests.servers import HOST, free_port
 from tests.terminal import COLUMNS, ESCAPE, Said, Terminal, terminal
@@ -91,11 +91,8 @@ class Gateway(NamedTuple):
 
 def write_config(folder: Path) -> Gateway:
     """A configuration whose daemon does not run."""
-    for part, name, text in (
-        ("limits", "hardware", PROFILE), ("containers", "C", CONTAINER), ("consignments", "trip", TRIP),
-    ):  # fmt: skip
-        (folder / "config" / part).mkdir(parents=True)
-        (folder / "config" / part / f"{name}.toml").write_text(text)
+    files = {"limits/hardware.toml": PROFILE, "containers/C.toml": CONTAINER, "consignments/trip.toml": TRIP}
+    write_files(folder / "config", files)
     gateway = Gateway(folder, {})
     gateway.settings(f"{HOST}:{free_port()}")
     return gateway

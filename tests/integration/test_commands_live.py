@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.daemon import DaemonProcess
+from tests.daemon import DaemonProcess, write_files
 from tests.fleet import START_NS, Logger
 from tests.servers import Mosquitto, wait_until
 from tests.terminal import COLUMNS, ESCAPE, Said, Terminal, terminal
@@ -49,8 +49,7 @@ def desk() -> Iterator[Terminal]:
 def daemon(tmp_path_factory: pytest.TempPathFactory, mosquitto_server: Mosquitto) -> Iterator[DaemonProcess]:
     """A daemon that runs."""
     with DaemonProcess(tmp_path_factory.mktemp("live"), mosquitto_server.url, limits=LIMITS) as started:
-        (started.config.parent / "containers").mkdir()
-        (started.config.parent / "containers" / "C-live.toml").write_text('id = "C-live"\n[[logger]]\nid = "L-01"\n')
+        write_files(started.config.parent, {"containers/C-live.toml": 'id = "C-live"\n[[logger]]\nid = "L-01"\n'})
         started.start()
         yield started
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
-import pytest
+from tests.servers import find_program
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60
@@ -23,22 +23,35 @@ def _environment(folder: Path, path: str) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(folder), "PATH": path, "PYTHONPATH": str(ROOT)}
 
 
-@pytest.mark.parametrize("broker", ["mosquitto", "amqtt"])
-def test_it_ends_by_itself_with_a_summary(tmp_path: Path, broker: str) -> None:
-    """`--for` ends with exit 0, and what the scenario does to the hardware has been noticed."""
-    program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
-    folder = str(Path(program).parent) if program and broker == "mosquitto" else str(tmp_path)
-    run = subprocess.run(
-        [*DEMO, "--for", "22s", "--json"],
-        cwd=tmp_path,
-        env=_environment(tmp_path, folder),
-        capture_output=True,
+def _started(folder: Path, path: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*DEMO, *arguments],
+        cwd=folder,
+        env=_environment(folder, path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=LIMIT_S,
-        check=False,
     )
-    assert run.returncode == 0, run.stderr
-    summary = json.loads(run.stdout)
+
+
+def test_each_ends_by_itself_with_a_summary(tmp_path: Path) -> None:
+    """Two side by side, one with a broker of the machine: exit 0 after `--for`, and what happens has been noticed."""
+    mosquitto = Path(find_program("mosquitto", "mosquitto"))
+    demos = {}
+    for broker, path in (("mosquitto", mosquitto.parent), ("amqtt", tmp_path)):
+        (tmp_path / broker).mkdir()
+        demos[broker] = _started(tmp_path / broker, str(path), "--for", "22s", "--json")
+    try:
+        for broker, demo in demos.items():
+            out, errors = demo.communicate(timeout=LIMIT_S)
+            assert demo.returncode == 0, errors
+            _check_summary(json.loads(out), broker)
+    finally:
+        for demo in demos.values():
+            demo.kill()
+
+
+def _check_summary(summary: dict[str, Any], broker: str) -> None:
     assert {alert["rule"] for alert in summary["alerts"]} >= {"temperature-high-alarm", "shock-z"}
     assert summary["records"] > 100
     assert summary["quarantined"] == summary["gaps"]["lost"] == summary["gaps"]["open"] == 0
@@ -49,14 +62,7 @@ def test_it_ends_by_itself_with_a_summary(tmp_path: Path, broker: str) -> None:
 
 def test_it_says_what_happens_in_plain_lines(tmp_path: Path) -> None:
     """Without a terminal each change of an alert is a line, and Ctrl-C ends it with the summary and exit 0."""
-    demo = subprocess.Popen(
-        DEMO,
-        cwd=tmp_path,
-        env=_environment(tmp_path, f"{os.environ['PATH']}:/usr/sbin"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    demo = _started(tmp_path, f"{os.environ['PATH']}:/usr/sbin")
     try:
         assert demo.stdout is not None
         seen = []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.daemon import REPOSITORY
-from tests.deployed import DEPLOY, make_secrets, read_compose, run
+from tests.deployed import DEPLOY, make_certificates, make_secrets, read_compose, run
 
 MAX_EXPOSURE = 2.0
 BIN = Path(sys.executable).parent
@@ -57,10 +57,8 @@ def test_every_service_is_closed(compose: Any) -> None:
         assert service["user"].startswith("${TCM_UID:?"), name
         assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
         assert service["image"] == "tcm" or service["image"].startswith(f"{IMAGES[name]}:"), name
-        assert "healthcheck" in service or name == "tcm", name  # the daemon's stands in the image
-        if "healthcheck" not in service or "test" in service["healthcheck"]:
-            assert "mem_limit" in service, name
-    assert "\nHEALTHCHECK " in (DEPLOY / "Containerfile").read_text()
+        assert "test" in service["healthcheck"] or service["restart"] == "on-failure", name
+        assert "mem_limit" in service or service["restart"] == "on-failure", name  # which ends within seconds
 
 
 def test_the_image_is_made_of_what_is_there() -> None:
@@ -112,6 +110,18 @@ def test_what_is_mounted_is_there(compose: Any, tmp_path: Path) -> None:
     assert {name for one in services for name, _ in secrets_of(one)} == set(compose["secrets"])
 
 
+def test_whoever_runs_tcm_has_every_file_of_its_configuration(compose: Any) -> None:
+    """The daemon, and who sets InfluxDB up: a configuration of which a file is missing is refused by both."""
+    text = (DEPLOY / "monitor.toml").read_text()
+    files = [Path("/etc/tcm") / name for name in re.findall(r'_file = "(.*?)"', text)]
+    for name in ("tcm", "influxdb-init"):
+        service = compose["services"][name]
+        given = [volume.split(":")[1] for volume in service["volumes"]]
+        given += [f"/run/secrets/{target}" for _, target in secrets_of(service)]
+        assert [str(file) for file in files if not any(file.is_relative_to(path) for path in given)] == [], name
+    assert len(files) == 4
+
+
 def secrets_of(service: Any) -> list[tuple[str, str]]:
     """Each secret of a service, and where it finds it."""
     given = [one if isinstance(one, dict) else {"source": one, "target": one} for one in service.get("secrets", [])]
@@ -144,7 +154,7 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
 
 def test_names_that_would_have_other_rights(tmp_path: Path) -> None:
     """The broker would take a logger of such a name for the gateway, or its name for a pattern of all loggers."""
-    for name in ("gateway", "health", "+", "a/b", "#", "*"):
+    for name in ("gateway", "health", "server", "mosquitto", "+", "a/b", "#", "*"):
         (tmp_path / "C-1.toml").write_text(f'id = "C-1"\n[[logger]]\nid = "{name}"\n')
         done = run(DEPLOY / "make-certificates", "--containers", tmp_path, tmp_path / "out")
         assert done.returncode == 2
@@ -179,3 +189,62 @@ def test_a_revocation_that_was_interrupted_is_finished(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (made / "broker" / "revoked.pem").read_bytes() != before
     assert not (made / "loggers" / "L-01.pem").exists()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """An authority with a single logger."""
+    (tmp_path / "C-1.toml").write_text('id = "C-1"\n[[logger]]\nid = "L-01"\n')
+    make_certificates("--containers", tmp_path, "--host", "gateway.example.org", tmp_path / "made")
+    return tmp_path / "made"
+
+
+def counts(made: Path, certificate: Path) -> bool:
+    """Whether a broker with this authority and its list would take it."""
+    files = ("-CAfile", made / "ca.pem", "-CRLfile", made / "broker" / "revoked.pem")
+    return run("openssl", "verify", "-crl_check", *files, certificate).returncode == 0
+
+
+def test_a_renewal_leaves_time_to_carry_it_there(made: Path, tmp_path: Path) -> None:
+    """Both count; a revocation means both."""
+    one, before = made / "loggers" / "L-01.pem", tmp_path / "before.pem"
+    before.write_bytes(one.read_bytes())
+    make_certificates("--renew", "L-01", made)
+    assert one.read_bytes() != before.read_bytes()
+    assert counts(made, before) and counts(made, one)
+    now = tmp_path / "now.pem"
+    now.write_bytes(one.read_bytes())
+    make_certificates("--revoke", "L-01", made)
+    assert not counts(made, before) and not counts(made, now)
+    assert counts(made, made / "gateway" / "gateway.pem")
+    assert not one.exists()
+
+
+def test_a_renewed_broker_keeps_its_names(made: Path) -> None:
+    """And gets those that are added."""
+    server = made / "broker" / "server.pem"
+    make_certificates("--renew", "server", "--host", "10.0.0.3", made)
+    names = run("openssl", "x509", "-noout", "-ext", "subjectAltName", "-in", server).stdout.splitlines()[1]
+    assert names.split(", ")[1:] == [
+        "DNS:localhost",
+        "IP Address:127.0.0.1",
+        "DNS:gateway.example.org",
+        "IP Address:10.0.0.3",
+    ]
+
+
+@pytest.mark.parametrize("option", ["--renew", "--revoke"])
+def test_a_name_that_has_no_certificate(made: Path, option: str) -> None:
+    """A mistyped one is an error, not nothing."""
+    done = run(DEPLOY / "make-certificates", option, "L-10", made)
+    assert (done.returncode, f"{option} L-10: " in done.stderr) == (2, True)
+
+
+def test_what_ends_within_a_year_is_said(made: Path, tmp_path: Path) -> None:
+    """With what to do; the rest is not mentioned."""
+    assert make_certificates("--containers", tmp_path, made).stderr == ""
+    short = tmp_path / "make-certificates"
+    short.write_text((DEPLOY / "make-certificates").read_text().replace("\nDAYS=1825\n", "\nDAYS=364\n"))
+    assert run("sh", short, "--renew", "L-01", made).returncode == 0
+    (line,) = make_certificates("--containers", tmp_path, made).stderr.splitlines()
+    assert re.fullmatch("make-certificates: loggers/L-01.pem ends on .+ GMT: --renew L-01", line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -70,10 +69,10 @@ class Installation:
             server.stop()
 
     def is_healthy(self) -> bool:
-        """What the image's own check says."""
-        found = re.search(r'HEALTHCHECK .*\\\n +CMD \["python", "-c", "(.*)"\]', (DEPLOY / "Containerfile").read_text())
-        assert found
-        return run(sys.executable, "-c", found[1].replace("8700", str(self.port))).returncode == 0
+        """What the check of the service says."""
+        check = read_compose()["services"]["tcm"]["healthcheck"]["test"]
+        assert check[:2] == ["CMD", "python"]
+        return run(sys.executable, *(word.replace("8700", str(self.port)) for word in check[2:])).returncode == 0
 
     def ask(self, user: str, statement: str, database: str = "tcm") -> tuple[int, str]:
         """Status and body of InfluxDB's answer to a user."""

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.consumers.long import PERIOD_S, Long
-from monitor.model.condition import COPY_HELD
+from monitor.consumers import long, touched
+from monitor.consumers.long import ASIDE_S, PERIOD_S, Long
+from monitor.consumers.store import LATE_NS
+from monitor.model.condition import COPY_HELD, COPY_REFUSED
 from monitor.model.errors import SinkError
 from monitor.sinks.influx import InfluxSink
 from monitor.sinks.sink import Held, RefusedLines, TooLarge, Unavailable
@@ -32,14 +34,17 @@ FIELDS = ("temperature_air_c", "humidity_air_pct")
 
 
 class Moody(InfluxSink):
-    """A copy that fails as long as the test says so, and takes bodies up to a number of bytes."""
+    """A copy that fails as long as the test says so, refuses what is `disliked`, and takes so many bytes at once."""
 
     mood: SinkError | None = None
+    disliked = b"nothing"
     max_bytes = 10**9
 
     def write(self, body: bytes) -> None:
         if self.mood is not None:
             raise self.mood
+        if self.disliked in body:
+            raise RefusedLines("write", "here", "field type conflict")
         if len(body) > self.max_bytes:
             raise TooLarge("write", "here", "too large")
         super().write(body)
@@ -58,9 +63,9 @@ class Copying:
     def begin(self) -> Long:
         """The copy as after a start."""
         raw = InfluxSink(self.server.url, "v1", self.name)
-        self.long = long = Long(self.bench.folder, raw, self.copy, AtOnce(), self.bench.clock)
-        self.store.copied = lambda: long.pos
-        return long
+        self.long = Long(self.bench.folder, raw, self.copy, AtOnce(), self.bench.clock)
+        self.store.copied = lambda: self.long.copied
+        return self.long
 
     def run(self) -> None:
         """Until store and copy have done what they can, a period later."""
@@ -168,6 +173,21 @@ def test_a_copy_that_is_away_holds_nothing_else_and_catches_up(copying: Copying)
     assert len(copying.minutes("L", FIELDS[0])) == 2
 
 
+def test_nothing_is_sent_while_an_earlier_body_may_still_take_effect(copying: Copying) -> None:
+    """Neither after an answer that did not come nor after a restart: what is made anew has to be the last."""
+    copying.bench.append(arrival("env", env(0)))
+    copying.copy.mood = Unavailable("write", "here", "timed out")
+    copying.run()
+    for _ in ("after a time-out", "after a restart"):
+        copying.copy.mood = None
+        copying.bench.clock.mono += LATE_NS - 1
+        assert not copying.long.step()
+        copying.begin()
+    copying.bench.clock.mono += LATE_NS
+    assert copying.long.step()
+    assert len(copying.minutes("L", FIELDS[0])) == 1
+
+
 def test_what_was_not_copied_is_after_a_restart(copying: Copying) -> None:
     """The minutes stand in `store.db`; done ones are dropped there and not made again."""
     copying.bench.append(arrival("env", env(0)))
@@ -182,18 +202,72 @@ def test_what_was_not_copied_is_after_a_restart(copying: Copying) -> None:
 
 
 def test_what_is_past_the_retention_of_the_copy_holds_nothing(copying: Copying) -> None:
-    """The server drops it, and what follows goes on; whatever else it refuses somebody has to look at."""
+    """The server drops it, and what follows goes on."""
     influx_rows(copying.server, "x", f'CREATE DATABASE "{copying.name}_long" WITH DURATION 1h', "POST")
     now_ns = time.time_ns() // MINUTE_NS * MINUTE_NS  # the server judges by its clock
     copying.bench.append(arrival("env", env(0, t0=now_ns - 120 * MINUTE_NS)), arrival("env", env(1, t0=now_ns)))
     copying.run()
     assert copying.minutes("L", FIELDS[0]).keys() == {now_ns}
-    assert copying.long.problem == ""
+    assert (copying.long.problem, copying.long.conditions()) == ("", [])
 
-    copying.copy.mood = RefusedLines("write", "here", "field type conflict")
-    copying.bench.append(arrival("env", env(2)))
+
+def test_an_hour_that_is_refused_is_set_aside(copying: Copying) -> None:
+    """The others go on, somebody is told; what is mended is there within ten minutes, or after a restart at once."""
+    copying.copy.disliked = b"logger=L-1"
+    copying.bench.append(*(arrival("env", env(0), logger=logger) for logger in ("L-1", "L-2", "L-3")))
     copying.run()
-    assert "field type conflict" in copying.long.problem
+    assert [len(copying.minutes(logger, FIELDS[0])) for logger in ("L-1", "L-2", "L-3")] == [0, 1, 1]
+    ((rule, *_, text),) = copying.long.conditions()
+    assert rule == COPY_REFUSED
+    assert (
+        "lacks 1 h that the server refuses, such as env of C L-1 from 2026-11-23T06:00:00Z: field type conflict" in text
+    )
+    assert (copying.long.problem, copying.long.is_caught_up, copying.long.backlog) == ("", True, 1)
+
+    copying.bench.append(arrival("env", env(1), logger="L-2"))
+    copying.run()  # what the copy has is dropped, what is set aside stands
+    assert len(copying.minutes("L-2", FIELDS[0])) == 2
+    assert {row.logger for row in copying.begin()._touched.after(0, 10)} == {"L-1", "L-2"}
+    copying.run()
+    assert [each.rule for each in copying.long.conditions()] == [COPY_REFUSED]
+
+    copying.copy.disliked = b"nothing"
+    copying.bench.clock.mono += round(ASIDE_S * S)
+    copying.run()
+    assert len(copying.minutes("L-1", FIELDS[0])) == 1
+    assert (copying.long.conditions(), copying.long.backlog) == ([], 0)
+
+
+def test_with_more_refused_than_it_keeps_in_mind_the_copy_waits(
+    copying: Copying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is dropped meanwhile; both are told, and all is there once it is mended."""
+    monkeypatch.setattr(long, "MAX_ASIDE", 3)
+    copying.copy.disliked = b"env"
+    copying.bench.append(*(arrival("env", env(0), logger=f"L-{number}") for number in range(9)))
+    copying.run()
+    assert [each.rule for each in copying.long.conditions()] == [COPY_HELD, COPY_REFUSED]
+    assert "more than 3 hours are refused: field type conflict" in copying.long.problem
+    copying.copy.disliked = b"nothing"
+    copying.bench.clock.mono += round(ASIDE_S * S)
+    copying.run()  # what was set aside
+    copying.run()
+    assert (copying.long.conditions(), copying.long.backlog) == ([], 0)
+    assert all(len(copying.minutes(f"L-{number}", FIELDS[0])) == 1 for number in range(9))
+
+
+def test_hours_that_were_put_together_are_made_one_after_the_other(
+    copying: Copying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more of them than the table holds; weeks without readings in between cost nothing."""
+    monkeypatch.setattr(touched, "MAX_TOUCHED", 4)
+    days = (0, 1, 2, 40)
+    for seq, day in enumerate(days):
+        copying.bench.append(arrival("env", env(seq, t0=MINUTE + day * 86_400 * S)))
+        run(copying.store)
+    assert copying.long.backlog <= 4
+    copying.run()
+    assert copying.minutes("L", FIELDS[0]).keys() == {MINUTE + day * 86_400 * S for day in days}
 
 
 def test_a_server_that_takes_small_bodies_only_gets_halves(copying: Copying) -> None:
@@ -224,5 +298,7 @@ def test_the_daemon_makes_the_copy(daemon: DaemonProcess, mosquitto_server: Mosq
         daemon.start()
     statement = 'SELECT "temperature_hardware_c_min", "temperature_hardware_c_max" FROM env'
     wait_until(lambda: len(influx_rows(influx_server, f"{name}_long", statement)) >= 3, 20, "the copy")
+    wait_until(lambda: daemon.status()["consumers"]["copy"]["backlog"] == 0, 20, "the copy to have all")
+    assert daemon.status()["consumers"]["copy"]["pos"] > 0
     rows = influx_rows(influx_server, f"{name}_long", statement)
     assert [row[1:] for row in rows] == [[20.0, 21.0], [21.0, 22.0], [22.0, 23.0]]

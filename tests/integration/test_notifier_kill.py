@@ -7,6 +7,8 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from tests.receivers import Webhook, webhook
 from tests.servers import Mosquitto, wait_until
 
 KILLS = 3
-RECORDS = 200
-PACE_S = 0.03  # between two records, each of which opens or ends an alert: some 6 s in all
+RECORDS = 200  # each of which opens or ends an alert
+AHEAD = 20  # records that are sent before the first of them is told
+MORE = 8  # notifications at most between two kills; one may tell of many changes
+LIMIT_S = 60.0
 LIMITS = """
 name = "test"
 [[rule]]
@@ -62,10 +66,15 @@ def records(daemon: DaemonProcess) -> int:
     return count
 
 
-def send(logger: Logger) -> None:
+def wait_for(count: Callable[[], int], wanted: int, what: str) -> None:
+    wait_until(lambda: count() >= wanted, LIMIT_S, what)
+
+
+def send(logger: Logger, receiver: Webhook) -> None:
+    """Send all records, of which some are on their way whenever the daemon is killed."""
     for seq in range(RECORDS):
+        wait_for(lambda: len(changes(receiver)), seq - AHEAD, "the changes before it to be told")
         logger.send(seq)
-        time.sleep(PACE_S)
 
 
 def test_kills_lose_nothing_and_change_no_id(tmp_path: Path, own_mosquitto_server: Mosquitto) -> None:
@@ -79,16 +88,16 @@ def test_kills_lose_nothing_and_change_no_id(tmp_path: Path, own_mosquitto_serve
             for seq in range(RECORDS):
                 value = 26.0 if seq % 2 else 20.0
                 logger.env(begin_ns + seq * S_NS, [[value]], "temperature.hardware")
-            sender = threading.Thread(target=send, args=(logger,))
+            sender = threading.Thread(target=send, args=(logger, direct))
             sender.start()
             for _ in range(KILLS):
-                time.sleep(rng.uniform(0.1, 0.6))
+                wait_for(lambda: len(direct.requests), len(direct.requests) + rng.randint(1, MORE), "more to be told")
                 direct.statuses.append(503)
                 daemon.end(signal.SIGKILL)
                 daemon.start("/healthz")
             sender.join()
-            wait_until(lambda: records(daemon) == RECORDS, 60, "every record in the journal")
-            wait_until(lambda: is_told(daemon), 60, "every change told")
+            wait_for(partial(records, daemon), RECORDS, "every record in the journal")
+            wait_until(lambda: is_told(daemon), LIMIT_S, "every change told")
             bodies = [
                 json.loads(body) for (body,) in daemon.rows("watch.db", "SELECT body FROM transitions ORDER BY n")
             ]

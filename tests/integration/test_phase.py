@@ -15,7 +15,7 @@ import pytest
 
 from firmware_sim.codec import Stamp
 from monitor.model.clock import rfc3339
-from tests.daemon import DaemonProcess, running_daemon
+from tests.daemon import DaemonProcess, running_daemon, write_files
 from tests.fleet import Logger
 from tests.servers import Mosquitto, free_port, wait_until
 
@@ -43,8 +43,7 @@ class Clocked(Logger):
 
 def registered(folder: Path) -> None:
     """Container C-1 in the configuration of a daemon there."""
-    (folder / "config" / "containers").mkdir(parents=True)
-    (folder / "config" / "containers" / "C-1.toml").write_text(CONTAINER)
+    write_files(folder / "config", {"containers/C-1.toml": CONTAINER})
 
 
 def at(minutes: int) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.daemon import ENVIRONMENT, REPOSITORY, DaemonProcess, influx_rows, influx_v1
 from tests.fleet import START_NS, Logger
-from tests.servers import Influxd, Mosquitto, wait_until
+from tests.servers import Influxd, Mosquitto, influxd, wait_until
 
 PAGE = (REPOSITORY / "docs" / "backup.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -32,13 +32,15 @@ FREED = 5  # records after it, which the logger was told to forget
 HELD = 5  # records after it that the logger still has
 
 
-# The copy for long ranges is looked after every 20 s; who waits for it has not so much time.
+# Here nobody waits 20 s until the copy for long ranges is looked after, and 10 s until what is stored is dropped.
 PROGRAM = """
 from monitor.cli import main
-from monitor.consumers import long
+from monitor.consumers import long, watch
 long.PERIOD_S = 0.2
+watch.SNAPSHOT_NS = 200_000_000
 main()
 """
+PASSWORDS = {user: f"secret of {user}" for user in ("admin", "tcm", "grafana")}
 
 
 class Gateway:
@@ -52,23 +54,26 @@ class Gateway:
         for place in (folder / "bin", folder / "media" / "backup", folder / "etc" / "mosquitto", secrets):
             place.mkdir(parents=True)
         for place in (secrets, self.daemon.config.parent):
-            for user in ("admin", "tcm", "grafana"):
+            for user, password in PASSWORDS.items():
                 file = place / f"influxdb-{user}.password"
-                file.write_text(f"secret of {user}")
+                file.write_text(password)
                 file.chmod(0o600)
         program = folder / "bin" / "tcm"
         program.write_text(f'#!/bin/sh\nexec {sys.executable} -m monitor "$@"\n')
         program.chmod(0o755)
+        self._shell(f'deploy/influxdb/make-users "{self.daemon.config}" "{secrets}"')
 
     def follow(self, block: str) -> str:
         """Do what a block of the page says, with this gateway's places; what it printed.
 
-        There is no systemd here: the daemon is started and stopped as that would.
+        There is no systemd here: the daemon is started and stopped as that would; the broker goes on.
         """
         said, block = "", self._here(block)
         variables = "".join(f"{line}\n" for line in re.findall(r"^\w+=.*$", block, re.MULTILINE))
-        for piece in re.split(r"^(systemctl \w+ tcm)$", block, flags=re.MULTILINE):
+        for piece in re.split(r"^(systemctl \w+ \w+)$", block, flags=re.MULTILINE):
             match piece.split():
+                case ["systemctl", "restart", "mosquitto"]:
+                    continue
                 case ["systemctl", "stop", "tcm"]:
                     assert self.daemon.stop() == 0
                 case ["systemctl", "start", "tcm"]:
@@ -103,7 +108,7 @@ class Gateway:
         return done.stdout
 
     def ask(self, statement: str) -> list[list[Any]]:
-        return influx_rows(self.server, DATABASE, statement, method="POST")
+        return influx_rows(self.server, DATABASE, statement, method="POST", u="admin", p=PASSWORDS["admin"])
 
     def readings(self) -> int:
         """How many readings the store has."""
@@ -115,6 +120,10 @@ class Gateway:
         statement = f"SELECT count(temperature_hardware_c_mean) FROM {DATABASE}_long..env"
         wait_until(lambda: [row[1] for row in self.ask(statement)] == [records], LIMIT_S, f"{records} minutes copied")
 
+    def wait_dropped(self) -> None:
+        """Wait until the daemon keeps none of the results that are stored, as after any longer time."""
+        wait_until(lambda: not self.daemon.rows("watch.db", "SELECT 1 FROM results"), LIMIT_S, "results are dropped")
+
     def missing(self) -> list[Any]:
         """What the journal has not: first and last seq, and whether it is still awaited."""
         return self.daemon.rows("journal.db", """SELECT "from", "to", state FROM gaps WHERE state <> 'filled'""")
@@ -125,11 +134,12 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, own_mosquitto_server: Mosquitto, own_influx_server: Influxd) -> Iterator[Gateway]:
-    one = Gateway(tmp_path, own_mosquitto_server, own_influx_server)
-    with one.daemon:
-        one.daemon.start()
-        yield one
+def gateway(tmp_path: Path, own_mosquitto_server: Mosquitto) -> Iterator[Gateway]:
+    with influxd(asks_login=True) as server:
+        one = Gateway(tmp_path, own_mosquitto_server, server)
+        with one.daemon:
+            one.daemon.start()
+            yield one
 
 
 def make(logger: Logger, count: int) -> None:
@@ -165,14 +175,19 @@ def live(gateway: Gateway) -> Logger:
         send(other)
         gateway.daemon.wait_settled(KEPT + 1)
     gateway.wait_copied(KEPT)
+    gateway.wait_dropped()
     return logger
 
 
 def lose(gateway: Gateway, *, is_store_lost: bool) -> None:
-    """The disk of the gateway is gone, and with it the databases unless those were elsewhere."""
+    """The disk of the gateway is gone, and with it the databases unless those were elsewhere.
+
+    The new one has the settings of an installation.
+    """
     gateway.daemon.kill()
     shutil.rmtree(gateway.daemon.state_dir)
     shutil.rmtree(gateway.daemon.config.parent)
+    shutil.copytree(REPOSITORY / "config", gateway.daemon.config.parent)
     if is_store_lost:
         gateway.ask(f"DROP DATABASE {DATABASE}")
         gateway.ask(f"DROP DATABASE {DATABASE}_long")
@@ -186,7 +201,7 @@ def test_nothing_is_missing_after_a_restore(gateway: Gateway, store: str) -> Non
     """All from before the backup is back, what loggers hold comes again, what they freed is told as lost.
 
     In the end `tcm store audit` finds each point, whether InfluxDB lost its databases or not: then it has besides what
-    the journal has no more.
+    the journal has no more. The settings are those of the backup alone.
     """
     logger = live(gateway)
     gateway.follow(BACK_UP)
@@ -201,6 +216,7 @@ def test_nothing_is_missing_after_a_restore(gateway: Gateway, store: str) -> Non
     assert "the journal is whole" in gateway.follow(LOOK)
 
     gateway.follow(RESTORE)
+    assert not (gateway.daemon.config.parent / "containers" / "C-101.toml").exists()
     gateway.follow(store)
     assert gateway.follow(START).rstrip().endswith("all is there")
 

@@ -9,12 +9,13 @@ from typing import Any
 from uuid import uuid4
 
 from monitor.model.clock import rfc3339
-from tests.daemon import LIMITS, DaemonProcess, influx_rows, influx_v1
+from tests.daemon import LIMITS, DaemonProcess, influx_rows, influx_v1, write_files
 from tests.fleet import Logger
 from tests.servers import Influxd, Mosquitto, free_port, wait_until
 
 S = 10**9
 TOLD_S = 20.0
+PLANNED_START_NS = 1_577_836_800 * S  # of the leg: 2020-01-01T00:00:00Z
 CONTAINER = """
 id = "C-1"
 title = "Landing platform"
@@ -68,10 +69,8 @@ class Told:
         store = influx_v1(server, self._database)
         more = NOTIFIER.format(port=free_port())
         self.daemon = DaemonProcess(folder, broker.url, store, limits=LIMITS + SILENT, more=more, program=("-c", QUICK))
-        for name, content in (("containers/C-1.toml", CONTAINER), ("consignments/return.toml", CONSIGNMENT)):
-            file = folder / "config" / name
-            file.parent.mkdir()
-            file.write_text(content)
+        registered = {"containers/C-1.toml": CONTAINER, "consignments/return.toml": CONSIGNMENT}
+        write_files(self.daemon.config.parent, registered)
 
     def last(self, measurement: str, **wanted: str) -> dict[str, Any]:
         """The latest value of each field under some tags, those that were never written left out."""
@@ -140,6 +139,17 @@ def test_how_things_stand_is_in_the_store(
         ops = told.last("notifier", instance="test", notifier="ops")
         assert sorted(ops) == ["backlog", "failing", "refused", "told"]
 
+        wait_until(lambda: len(told.rows("journey", "text")) == 2, TOLD_S, "the journey to be told")
+        (begun_ns, *by_plan), (_, *by_operator) = told.rows("journey", "phase", "leg", "custodian", "text")
+        assert begun_ns == PLANNED_START_NS
+        assert by_plan == ["road", "long-road", "owner-a", "road, leg long-road, custodian owner-a"]
+        assert by_operator[:3] == ["road", "long-road", "owner-b"]
+
+        logger.say_offline()
+        wait_until(
+            lambda: told.last("logger", logger="L-1")["state"] == "offline", TOLD_S, "the logger's state to be told"
+        )
+
 
 def test_operators_records_are_in_the_store(
     tmp_path: Path, own_mosquitto_server: Mosquitto, influx_server: Influxd
@@ -154,6 +164,8 @@ def test_operators_records_are_in_the_store(
         {"type": "open"},
     ]
     with told.daemon as daemon:
+        initialised = daemon.tcm("store", "init")
+        assert initialised.returncode == 0, initialised.stderr
         daemon.start()
         for entry in entries:
             content = {"container": "C-1", "by": "A. Rossi", "effective_at": rfc3339(at_ns)} | entry

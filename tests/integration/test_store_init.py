@@ -154,11 +154,12 @@ class TestInflux1:
     def test_needs_an_administrator(self, tmp_path: Path) -> None:
         """Whom the daemon writes as may not make anything, and need not: the administrator does so once."""
         with influxd(asks_login=True) as server:
+            login = f'username = "tcm"\npassword_file = "{secret(tmp_path, "daemonpw")}"\n'
+            config = configured(tmp_path, self.store(server, "tcm", login))
+            assert "make the server's first administrator: deploy/influxdb/make-users" in refused(config)
             ask(server, "CREATE USER root WITH PASSWORD 'rootpw' WITH ALL PRIVILEGES")
             root = {"u": "root", "p": "rootpw"}
             ask(server, "CREATE USER tcm WITH PASSWORD 'daemonpw'", **root)
-            login = f'username = "tcm"\npassword_file = "{secret(tmp_path, "daemonpw")}"\n'
-            config = configured(tmp_path, self.store(server, "tcm", login))
             assert "requires admin privilege" in refused(config)
             administrator = ("--username", "root", "--password-file", str(secret(tmp_path, "rootpw")))
             assert init(config, *administrator)["database tcm"] == "made, kept for ever"

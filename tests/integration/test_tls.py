@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.codec import decode_ack
+from monitor.cli.try_broker import try_broker
+from monitor.config import load_config
+from monitor.ingest import probe
 from tests.daemon import DaemonProcess
 from tests.deployed import Broker, Peer, deployed_broker, make_certificates
 from tests.fleet import START_NS, Logger
-from tests.servers import wait_until
+from tests.servers import HOST, wait_until
 
 MINE, OTHERS = "tcm/v1/C-101/L-02", "tcm/v1/C-101/L-01"
 
@@ -36,6 +40,15 @@ def logger(broker: Broker, certificates: Path, name: str, client_id: str = "") -
 
 def gateway(broker: Broker, certificates: Path) -> Peer:
     return Peer(broker.gateway_port, certificates / "ca.pem", certificates / "gateway" / "gateway.pem", "tcm-gateway-1")
+
+
+def daemon_with(folder: Path, url: str, certificates: Path, certificate: str) -> DaemonProcess:
+    """One that shows this certificate, not started."""
+    made = DaemonProcess(folder, url)
+    files = {"ca_file": "ca.pem", "cert_file": f"{certificate}.pem", "key_file": f"{certificate}.key"}
+    lines = "".join(f'{key} = "{certificates / file}"\n' for key, file in files.items())
+    made.config.write_text(made.config.read_text().replace("[store]", f"{lines}[store]"))
+    return made
 
 
 def test_who_gets_in(broker: Broker, certificates: Path, tmp_path: Path) -> None:
@@ -79,6 +92,21 @@ def test_a_revoked_certificate(tmp_path: Path) -> None:
         make_certificates(certificates)
         assert logger(broker, certificates, "L-01").connects()
         assert not thief().connects()
+
+
+def test_a_change_of_the_authority(certificates: Path, tmp_path: Path) -> None:
+    """With files that hold both, loggers of either get in, while the broker shows its old certificate."""
+    new, both, folder = tmp_path / "new", tmp_path / "both", tmp_path / "broker"
+    make_certificates(new)
+    shutil.copytree(certificates / "broker", both / "broker")
+    folder.mkdir()
+    for name in ("ca.pem", "revoked.pem"):
+        with (both / "broker" / name).open("ab") as file:
+            file.write((new / "broker" / name).read_bytes())
+    ca = both / "broker" / "ca.pem"
+    with deployed_broker(folder, both) as broker:
+        assert Peer(broker.port, ca, new / "loggers" / "L-01.pem").connects()
+        assert logger(broker, certificates, "L-01").connects()
 
 
 def test_a_logger_speaks_as_itself_alone(broker: Broker, certificates: Path) -> None:
@@ -127,12 +155,7 @@ def test_the_check_of_health_hears_that_alone(broker: Broker, certificates: Path
 
 def test_the_daemon_by_mutual_tls(broker: Broker, certificates: Path, tmp_path: Path) -> None:
     """It becomes ready, takes a logger's record and acknowledges it; `tcm check --connect` finds nothing amiss."""
-    daemon = DaemonProcess(tmp_path, broker.gateway_url)
-    files = "".join(
-        f'{key} = "{certificates / "gateway" / name}"\n'
-        for key, name in {"ca_file": "ca.pem", "cert_file": "gateway.pem", "key_file": "gateway.key"}.items()
-    )
-    daemon.config.write_text(daemon.config.read_text().replace("[store]", f"{files}[store]"))
+    daemon = daemon_with(tmp_path, broker.gateway_url, certificates, "gateway/gateway")
     made = Logger(broker.port, "L-01", container="C-101")
     made.env(START_NS, [[20.0]])
     with daemon, logger(broker, certificates, "L-01") as peer:
@@ -144,3 +167,30 @@ def test_the_daemon_by_mutual_tls(broker: Broker, certificates: Path, tmp_path: 
         peer.wait(lambda: peer.heard, "the acknowledgement")
         assert [decode_ack(payload).upto for _, payload in peer.heard] == [0]
         assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("port", "certificate", "key", "words"),
+    [
+        ("port", "gateway/gateway", "url", "is this the loggers' port (8883)"),
+        ("gateway_port", "loggers/L-01", "cert_file", "it is the certificate of 'L-01'"),
+        ("gateway_port", "broker/server", "cert_file", "our certificate is not one for clients"),
+    ],
+    ids=["the loggers' port", "a logger's certificate", "the broker's certificate"],
+)
+def test_what_is_easily_mistaken(
+    broker: Broker,
+    certificates: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    port: str,
+    certificate: str,
+    key: str,
+    words: str,
+) -> None:
+    """`tcm check --connect` says which: the broker itself drops or ends without a word."""
+    monkeypatch.setattr(probe, "ANSWER_S", 2)  # nothing will come
+    url = f"mqtts://{HOST}:{getattr(broker, port)}"
+    (fault,) = try_broker(load_config(daemon_with(tmp_path, url, certificates, certificate).config))
+    assert fault.key == key
+    assert words in fault.cause

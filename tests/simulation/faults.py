@@ -38,6 +38,7 @@ class Faults:
             self._die_now, self._die_soon, self._stop, self._fill_disk, self._fail_sync, self._cut,
             self._lose_session, self._restart_broker, self._stall_broker, self._fail_store, self._step_clock,
             self._cut_logger, self._restart_logger, self._stop_broker, self._forget_points, self._ail,
+            self._fail_copy, self._forget_minutes,
         ]  # fmt: skip
 
     def _die_now(self) -> None:
@@ -116,3 +117,11 @@ class Faults:
 
     def _forget_points(self) -> None:
         self._world.server.forget()
+
+    def _fail_copy(self) -> None:
+        world = self._world
+        world.copy_server.fault = "" if world.copy_server.fault else world.rng.choice(FAULTS)
+        world.say(f"copy: {world.copy_server.fault or 'well'}")
+
+    def _forget_minutes(self) -> None:
+        self._world.copy_server.forget()

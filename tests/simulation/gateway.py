@@ -43,7 +43,7 @@ RULES = {
     },
 }
 MANY = 3  # failures on end that must show
-PARTS = ("intake", "watch", "store", "board", "notifier")
+PARTS = ("intake", "watch", "store", "board", "notifier", "long")
 NOTIFIER = WebhookNotifier.model_validate(
     {"name": "ops", "kind": "webhook", "url": "https://ops.example.org", "window": "0 s"}
 )  # each change by itself: how they are grouped is another matter
@@ -61,32 +61,34 @@ class Gateway:
         root: Path,
         disk: Disk,
         broker: Broker,
-        server: Server,
+        servers: tuple[Server, Server],
         receiver: Receiver,
         clock: SimClock,
         rng: random.Random,
     ) -> None:
         self._rng, self._receiver = rng, receiver
-        self._disk, self._broker, self._server, self._clock = disk, broker, server, clock
+        self._disk, self._broker, self._clock = disk, broker, clock
+        self._server, self._copy_server = servers
         state_dir = root / "state"
         rules = Rules.model_validate(RULES)
         mqtt = MqttSettings(url="mqtt://127.0.0.1", client_id="gateway")
         places = (mqtt, StoreSettings(), WebSettings(), JournalSettings())
         self.config = Config(rules, state_dir, *places, notifiers=(NOTIFIER,))
         self.parts: Parts | None = None
-        self.jobs = Jobs()
+        self.jobs, self.copy_jobs = Jobs(), Jobs()
         self.full_steps = 0
         self.journalled: set[bytes] = set()
 
     def start(self) -> None:
         """Build the parts on what is there; Stopped when the disk does not let them."""
-        self.jobs = Jobs()
+        self.jobs, self.copy_jobs = Jobs(), Jobs()
         client_type: Callable[..., object] = self._broker.client
         try:
             self.parts = Parts(
                 *(self.config, self._clock, self._server.sink(), self.jobs),
                 client_type,  # type: ignore[arg-type]  # as much of paho.Client as is used
                 opening=lambda _settings: self._receiver,
+                copying=(self._server.sink(), self._copy_server.sink(), self.copy_jobs),
             )
         except (TcmError, sqlite3.Error) as error:
             self._excuse(error)
@@ -132,8 +134,9 @@ class Gateway:
                 self._broker.read(client, len(client.connection.sent))  # it was on its way
             client.disconnect()
         self._broker.clients.clear()  # their callbacks hold the parts
-        while self.parts is not None and self._rng.random() < 0.5 and self.jobs.run_one(self._rng):
-            pass  # the request was out already
+        for jobs in (self.jobs, self.copy_jobs):
+            while self.parts is not None and self._rng.random() < 0.5 and jobs.run_one(self._rng):
+                pass  # the request was out already
         parts, self.parts = self.parts, None
         if parts is not None:
             with contextlib.suppress(TcmError, sqlite3.Error):
@@ -154,9 +157,11 @@ class Gateway:
     def problems(self) -> dict[str, str]:
         """What the process says does not move."""
         assert self.parts is not None
+        assert self.parts.long is not None
         named = [*((session.name, session) for session in self.parts.sessions)]
         found = {name: session.problem for name, session in named}
         found |= {"store": self.parts.store.problem, "board": self.parts.board.problem}
+        found["copy"] = self.parts.long.problem
         found |= dict(self.parts.notifiers.problems())
         return {name: problem for name, problem in found.items() if problem}
 

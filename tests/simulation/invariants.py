@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firmware_sim.device import Fate
-from monitor.consumers.audit import END_NS, Audit
-from monitor.consumers.expected import Period
+from monitor.consumers.audit import Audit
+from monitor.consumers.copy_audit import Copying
+from monitor.consumers.expected import END_NS, Period
 from monitor.consumers.judge import Judge
 from monitor.consumers.outcome import Outcome
 from monitor.consumers.points import alert_points, record_points
 from monitor.consumers.settling import Settling
+from monitor.consumers.touched import COPIED
 from monitor.consumers.watch_file import WatchReader
 from monitor.journal import JournalReader, Place
 from monitor.journal.chain import digest
@@ -71,6 +73,7 @@ def check(world: World) -> None:
         *_alerts(world, state_dir),
         *check_told(world, state_dir, again.transitions),
         *_stored(world, state_dir, again),
+        *_copied(world),
     ]
     if found:
         raise Broken("\n".join(found))
@@ -168,15 +171,17 @@ def _known(alerts: list[dict[str, Any]], provisional: set[str]) -> Counter[tuple
 
 
 def _stored(world: World, state_dir: Path, again: Again) -> Iterator[str]:
-    """I2, after an audit where the store has lost what it had confirmed."""
-    if world.server.has_forgotten:
-        audit = Audit(state_dir, world.server.sink(), Period(0, END_NS, None), world.clock.now_ns(), _silently)
+    """I2, after an audit where the store or its copy has lost what it had confirmed."""
+    if world.server.has_forgotten or world.copy_server.has_forgotten:
+        copying = Copying(world.server.sink(), world.copy_server.sink())
+        everything = Period(0, END_NS, None)
+        audit = Audit(state_dir, world.server.sink(), everything, world.clock.now_ns(), _silently, copying)
         outcome = audit.run(is_dry_run=False)
         if not outcome["ok"]:
             yield f"I2 the audit does not mend the store: {outcome}"
     with closing(JournalReader(state_dir)) as journal, closing(WatchReader(state_dir)) as watch:
         batches = [points for record in _records(journal) for points in record_points(record, journal)]
-        batches += [alert_points(*each) for each in watch.book.transitions(0, 1 << 30)]
+        batches += [alert_points(*each) for each in watch.book.apart(0, 1 << 30)]
         batches += again.results
         before = body_points(lines(again.told))
     expected = body_points(lines(batches))
@@ -188,6 +193,20 @@ def _stored(world: World, state_dir: Path, again: Again) -> Iterator[str]:
     yield from _some("I2 points that the journal does not lead to", found.keys() - expected.keys() - before.keys())
     wrong = [(key, expected[key], found[key]) for key in expected.keys() & found.keys() if expected[key] != found[key]]
     yield from _some("I2 points with other values", wrong)
+
+
+def _copied(world: World) -> Iterator[str]:
+    """I2: the copy has of each minute what the readings come to, and no other."""
+    store = world.server.sink()
+    made = [
+        store.minutes(measurement, *owner, 0, END_NS) for measurement in COPIED for owner in store.owners(measurement)
+    ]
+    expected = body_points(lines([points for points in made if points is not None]))
+    found = world.copy_server.points
+    yield from _some("I2 minutes missing in the copy", expected.keys() - found.keys())
+    yield from _some("I2 minutes of no readings in the copy", found.keys() - expected.keys())
+    wrong = [(key, expected[key], found[key]) for key in expected.keys() & found.keys() if expected[key] != found[key]]
+    yield from _some("I2 minutes with other values in the copy", wrong)
 
 
 def _noted(state_dir: Path) -> set[Series]:

@@ -100,10 +100,10 @@ MUTATIONS = (
     ),
     Mutation(
         "422 is taken for success",
-        "monitor/sinks/influx.py",
+        "monitor/sinks/influx_client.py",
         "            raise self._failure(operation, error) from error\n",
         """            if error.status == 422:
-                return None, 204
+                return Answer(None, 204, {})
             raise self._failure(operation, error) from error
 """,
     ),
@@ -112,6 +112,12 @@ MUTATIONS = (
         "monitor/consumers/store.py",
         "itertools.takewhile(lambda write: write.is_confirmed, flying)",
         "itertools.takewhile(lambda write: True, flying)",
+    ),
+    Mutation(
+        "the copy passes an hour that it does not have",
+        "monitor/consumers/touched.py",
+        "DELETE FROM touched WHERE n <= ? AND",
+        "DELETE FROM touched WHERE n <= ? + 1 AND",
     ),
     Mutation(
         "watch forgets what it has told",
@@ -201,21 +207,24 @@ MUTATIONS = (
 )
 
 
+def broken(mutation: Mutation) -> str:
+    """The file as the mutation makes it; ValueError when the text is not there exactly once."""
+    text = (ROOT / mutation.file).read_text(encoding="utf-8")
+    times = text.count(mutation.old)
+    if times != 1:
+        raise ValueError(f"{mutation.name}: the text is {times} times in {mutation.file}, expected once")
+    return text.replace(mutation.old, mutation.new)
+
+
 def copied(folder: Path, mutation: Mutation) -> None:
-    """Copy the tree and break it; ValueError when the text is not there exactly once."""
+    """Copy the tree, broken by the mutation; ValueError when that cannot be."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
-    path = folder / mutation.file
-    text = path.read_text(encoding="utf-8")
-    if text.count(mutation.old) != 1:
-        raise ValueError(
-            f"{mutation.name}: the text is {text.count(mutation.old)} times in {mutation.file}, expected once"
-        )
-    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+    (folder / mutation.file).write_text(broken(mutation), encoding="utf-8")
 
 
 def complaint(mutation: Mutation) -> str:

@@ -7,6 +7,7 @@ after it was confirmed.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import random
 import re
@@ -18,8 +19,11 @@ from typing import Any
 
 import numpy as np
 from influxdb_client.rest import ApiException
+from numpy.typing import NDArray
 from urllib3.exceptions import ReadTimeoutError
 
+from monitor.consumers.touched import MINUTE_NS
+from monitor.model.batch import Points as Batch
 from monitor.sinks.influx import InfluxSink
 from monitor.sinks.sink import Held, Unavailable
 from monitor.sinks.stored import TAGS, Column, Columns, Tags
@@ -138,6 +142,24 @@ class SimSink(InfluxSink):
             columns[key] = Column(np.array(times_ns, dtype=np.int64), np.array(values, dtype=kind))
         return columns, to_ns
 
+    def minutes(self, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> Batch | None:
+        """One minute after the other."""
+        found, _ = self.columns(measurement, container, logger, from_ns, to_ns)
+        if not found:
+            return None
+        times_ns = np.unique(np.concatenate([_minutes(column) for column in found.values()]))
+        fields: dict[str, Any] = {
+            f"{name}_{kind}": np.array([work(column, at_ns) for at_ns in times_ns.tolist()])
+            for (_, name), column in found.items()
+            for kind, work in KINDS.items()
+        }
+        return Batch(0, measurement, (("container", container), ("logger", logger)), times_ns, fields)
+
+    def next_ns(self, measurement: str, container: str, logger: str, from_ns: int, to_ns: int) -> int | None:
+        """The first of all."""
+        found, _ = self.columns(measurement, container, logger, from_ns, to_ns)
+        return min((int(column.times_ns[0]) for column in found.values()), default=None)
+
     def owners(self, measurement: str) -> set[tuple[str, str]]:
         """Of everything there is."""
         every = [_tags(series) for series, _ in self._points]
@@ -188,6 +210,25 @@ def is_refused(fields: dict[str, str]) -> bool:
     return fields.get(name) == value
 
 
+def _minutes(column: Column) -> NDArray[np.int64]:
+    """The beginning of the minute of each value."""
+    return column.times_ns // MINUTE_NS * MINUTE_NS
+
+
+def _of_minute(work: Callable[[NDArray[Any]], Any]) -> Callable[[Column, int], float]:
+    """What the values of one minute come to, NaN without any."""
+
+    def made(column: Column, at_ns: int) -> float:
+        values = column.values[_minutes(column) == at_ns]
+        return float(work(values)) if values.size else np.nan
+
+    return made
+
+
+KINDS = {"min": _of_minute(np.min), "mean": _of_minute(np.mean), "max": _of_minute(np.max)}
+
+
+@functools.lru_cache(maxsize=10_000)
 def _tags(series: str) -> dict[str, str]:
     """The tags of a series, and its measurement."""
     measurement, *tags = _TAG_COMMA.split(series)

@@ -41,9 +41,11 @@ class World:
         self.clock = SimClock()
         self.disk = Disk(root, rng)
         self.broker = Broker(rng)
-        self.server = Server(rng, self.clock)
+        self.server, self.copy_server = Server(rng, self.clock), Server(rng, self.clock)
         self.receiver, self.operators = Receiver(rng), Operators(rng)
-        self.gateway = Gateway(root, self.disk, self.broker, self.server, self.receiver, self.clock, rng)
+        self.gateway = Gateway(
+            *(root, self.disk, self.broker, (self.server, self.copy_server), self.receiver, self.clock, rng)
+        )
         self.made: Made = {}
         self.acks: dict[tuple[str, int], int] = {}  # the highest upto told of a logger's boot
         self.board: dict[str, bytes] = {}  # what was published of each alert last, by its id
@@ -160,8 +162,9 @@ class World:
             self.hostile.send()
 
     def _run_job(self) -> None:
-        self.server.step()
-        self.gateway.jobs.run_one(self.rng)
+        for server, jobs in ((self.server, self.gateway.jobs), (self.copy_server, self.gateway.copy_jobs)):
+            server.step()
+            jobs.run_one(self.rng)
 
     def _settle(self) -> None:
         """All faults are over: everything has to move again without a hand."""
@@ -179,13 +182,15 @@ class World:
                 self.end()
                 continue
             self.server.step()
+            self.copy_server.step()
             if number > self.recording_rounds and self.is_settled:
                 return
 
     def _end_faults(self) -> None:
         self.say("all faults end")
         self.disk.dies_at, self.disk.is_full, self.disk.fails_sync = None, False, False
-        self.broker.is_up, self.broker.is_stalled, self.server.fault = True, False, ""
+        self.broker.is_up, self.broker.is_stalled = True, False
+        self.server.fault = self.copy_server.fault = ""
         self.receiver.is_ill = False
 
     def _run_dry(self) -> None:
@@ -197,7 +202,7 @@ class World:
                     self.broker.accept(client)
                 did |= self.broker.read(client, FLOODS) | self.broker.deliver(client, FLOODS)
             did |= sum(self.gateway.step(name) for name in PARTS) > 0
-            did |= self.gateway.jobs.run_one(self.rng)
+            did |= self.gateway.jobs.run_one(self.rng) | self.gateway.copy_jobs.run_one(self.rng)
             if not did:
                 return
         raise AssertionError("something moves for ever")

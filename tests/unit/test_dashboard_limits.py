@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.limits import COLOURS, OPEN, Limit, limits_of, thresholds
+from dashboards.parts import beyond, from_good
 from monitor.model.limit import Severity
 
 VALUES = st.integers(-1000, 1000).map(lambda number: number / 4)  # few enough that limits meet each other
@@ -33,6 +34,14 @@ def test_a_value_has_the_colour_of_the_gravest_limit_it_is_beyond(limits: list[L
     beyond = {limit.severity for limit in drawn if (value > limit.value) == (limit.above is not None)}
     expected = max((COLOURS[severity] for severity in beyond), key=GRAVEST.index, default=COLOURS["ok"])
     assert steps[bisect_right(edges, value) - 1].color == expected
+
+
+def test_up_to_their_first_step_numbers_are_green_and_lines_plain() -> None:
+    """Shaded is only what lies beyond a limit."""
+    steps = ((60.0, "warning"), (600.0, "alarm"))
+    for made, within in ((from_good(*steps), COLOURS["ok"]), (beyond(*steps), "transparent")):
+        found = [(step.value, step.color) for step in made.build().steps]
+        assert found == [(None, within), (60.0, COLOURS["warning"]), (600.0, COLOURS["alarm"])]
 
 
 @pytest.mark.parametrize("channel", ["temperature.hardware", "humidity.air", "differential.inside", "dew_margin.air"])

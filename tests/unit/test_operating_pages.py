@@ -13,10 +13,11 @@ import pytest
 from monitor.consumers import conflicts
 from monitor.model import condition
 from tests.daemon import REPOSITORY
+from tests.deployed import read_compose
 from tests.unit.test_commands_page import COMMANDS
 
 DOCS = REPOSITORY / "docs"
-OPERATING = ("backup", "daily", "first-container", "gateway", "trouble", "upgrade")
+OPERATING = ("backup", "certificates", "daily", "first-container", "gateway", "supervision", "trouble", "upgrade")
 GAP = "\0"  # where a message has what differs
 
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]+)?\)")
@@ -51,7 +52,7 @@ def commands(text: str) -> Iterator[list[str]]:
     lines = [line for block in FENCE.findall(text) for line in block.splitlines()]
     lines += re.findall(r"^ {4,}(.+)$", text, re.MULTILINE) + CODE.findall(text)
     for line in lines:
-        found = re.match(r"(?:.* -- )?(?:/opt/tcm(?:\.next)?/bin/)?tcm (?=[a-z])(.+)", line)
+        found = re.match(r"(?:.* (?:--|exec tcm|--no-deps) )?(?:/opt/tcm(?:\.next)?/bin/)?tcm (?=[a-z])(.+)", line)
         if found and "..." not in line:
             yield shlex.split(found[1], comments=True)
 
@@ -73,9 +74,28 @@ def test_every_command_is_one(name: str) -> None:
 def test_files_of_the_repository_are_there(name: str) -> None:
     """Whatever a page takes from deploy, dashboards, requirements or config."""
     for file in re.findall(r"(?<![\w/.-])((?:deploy|dashboards|requirements|config)/[\w./-]*\w)", page(name)):
-        if file.startswith(("deploy/secrets", "deploy/certificates", "deploy/data")):
+        if file.startswith(("deploy/.env", "deploy/secrets", "deploy/certificates", "deploy/data")):
             continue  # deploy/make-secrets makes them
         assert (REPOSITORY / file).exists(), file
+
+
+@pytest.mark.parametrize("name", OPERATING)
+def test_services_of_compose_are_there(name: str) -> None:
+    """Whatever `docker compose` is told to look at, to stop or to run something in."""
+    services = read_compose()["services"]
+    for verb, rest in re.findall(r"docker compose -f \S*deploy/compose\.yml (\w+)([^`\n;]*)", page(name)):
+        words = re.sub(r" (-s|--tail|--since) \S+|-\S+", "", rest).split()
+        if words or verb not in ("build", "ps", "up"):  # without a name these mean all of them
+            assert words and words[0] in services, (verb, rest)
+
+
+@pytest.mark.parametrize("name", OPERATING)
+def test_options_of_scripts_are_known_to_them(name: str) -> None:
+    """Those that a page calls `deploy/make-certificates` and its like with."""
+    for script, rest in re.findall(r"(deploy/make-\w+)([^`\n]*)", page(name)):
+        for option in re.findall(r" (--\w+)", rest):
+            texts = [(REPOSITORY / each).read_text() for each in (script, "deploy/make-certificates")]
+            assert any(f"    {option})" in text for text in texts), (script, option)
 
 
 def literals() -> Iterator[str]:
@@ -84,7 +104,7 @@ def literals() -> Iterator[str]:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
-                yield "".join(part.value if isinstance(part, ast.Constant) else GAP for part in node.values)  # type: ignore[misc]
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else GAP for part in node.values)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield re.sub(r"%[sd]|\{\w+(?::\w+)?\}", GAP, node.value)
 

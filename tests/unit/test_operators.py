@@ -375,7 +375,7 @@ def test_a_container_disarmed_on_a_planned_leg_is_a_warning(entered: list[Operat
     book = OperatorBook()
     for pos, record in enumerate(entered):
         book = book.add(pos, record)
-    config = cast(Config, SimpleNamespace(rules=box(), files={}))
+    config = cast(Config, SimpleNamespace(rules=box(), files={}, mqtt=None, store=None, notifiers=()))
     now = dt.datetime.fromtimestamp((T0 + 50 * S) / S, dt.UTC)
     found = [problem.message for problem in warnings_of(config, now, book) if problem.key == "armed"]
     expected = f"disarmed by an operator (tcm log list) although legs are planned ({legs}); "

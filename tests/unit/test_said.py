@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from monitor.config import Config, Rules
 from monitor.config.settings import JournalSettings, MqttSettings, StoreSettings, WebSettings
 from monitor.consumers.points import one_point, operator_points
-from monitor.consumers.said import Said
+from monitor.consumers.said import HOUR_NS, Said
+from monitor.consumers.said_points import MAX_STAGES, stages
 from monitor.model.batch import Points
 from monitor.model.clock import rfc3339
 from monitor.model.operator import OperatorRecord
+from monitor.model.operator_book import OperatorBook
 from monitor.model.record import Record
 from monitor.sinks import RefusedLines, lines
 from tests.unit.test_intake import ManualClock
@@ -29,10 +31,9 @@ from tests.unit.test_wire import T0, S, env
 HEARD_NS = ManualClock().now_ns()
 CONSUMER = {"pos": 7, "backlog": 2, "lag_s": 0.5}
 BOX = {"id": "C", "logger": [{"id": "L-1", "serial": "SN-1"}]}
+PLAN = Rules.model_validate({"profiles": {}, "containers": {"C": BOX}})
 CONFIG = Config(
-    Rules.model_validate(
-        {"profiles": {}, "containers": {"C": {"id": "C", "logger": [{"id": "L-1", "serial": "SN-1"}]}}}
-    ),
+    PLAN,
     *(Path("/"), MqttSettings(url="mqtt://127.0.0.1"), StoreSettings(), WebSettings(), JournalSettings()),
 )
 
@@ -43,6 +44,10 @@ class Standing:
 
     alarms: dict[str, int] = field(default_factory=dict)
     config: Config = CONFIG
+    rules: Rules = PLAN
+
+    def rules_in_force(self) -> Rules:
+        return self.rules
 
     def status(self) -> dict[str, Any]:
         heard_at = rfc3339(HEARD_NS)
@@ -140,6 +145,81 @@ def test_each_change_is_told_at_once_and_everything_once_a_minute(changes: list[
             assert {dict(one.tags)["container"] for one in told if one.measurement == measurement} == due
         assert [one.measurement for one in told].count("monitor") == (second % 10 == 0)
         assert not said.step()
+
+
+LEGS = ((10, 20, "road", "a"), (20, 40, "air", "b"), (60, 80, "road", "b"))  # seconds from HEARD_NS
+TENS = st.integers(-1, 10).map(lambda number: number * 10)
+
+
+def travelling() -> Rules:
+    """Rules of container C on LEGS."""
+    legs = [
+        {"id": f"leg-{begin_s}", "phase": phase, "custodian": party}
+        | {"planned_start": rfc3339(HEARD_NS + begin_s * S), "planned_end": rfc3339(HEARD_NS + end_s * S)}
+        for begin_s, end_s, phase, party in LEGS
+    ]
+    parties = [{"id": "a", "title": "A"}, {"id": "b", "title": "B"}]
+    trip = {"id": "trip", "parties": parties, "leg": legs}
+    return Rules.model_validate(
+        {"profiles": {}, "containers": {"C": BOX | {"consignment": "trip"}}, "consignments": {"trip": trip}}
+    )
+
+
+def entry(kind: str, key: str, word: str, at_s: int) -> OperatorRecord:
+    return OperatorRecord(kind, "C", HEARD_NS + at_s * S, HEARD_NS, "Rossi", details={key: word})
+
+
+ENTRIES = st.builds(entry, st.just("phase"), st.just("phase"), st.sampled_from(["open", "plan"]), TENS) | st.builds(
+    entry, st.just("custody"), st.just("custodian"), st.sampled_from(["a", "plan"]), TENS
+)
+
+
+@given(st.lists(ENTRIES, max_size=4), st.integers(0, 100), st.integers(0, 100))
+@settings(max_examples=60, deadline=None)
+def test_each_change_on_the_journey_is_told_once_at_its_time(
+    entries: list[OperatorRecord], first_s: int, second_s: int
+) -> None:
+    """Whenever one looks: all that has begun by then, by plan and operators; the same after an hour and a restart."""
+    book = OperatorBook()
+    for pos, record in enumerate(entries):
+        book = book.add(pos, record)
+    rules = travelling().with_operators(book)
+
+    def at(second: int) -> tuple[str, str, str]:
+        time_ns = HEARD_NS + second * S
+        (leg,) = rules.legs_between("C", time_ns, time_ns + 1) or [""]
+        return rules.phase_at("C", time_ns), leg, rules.custodian_at("C", time_ns) or ""
+
+    told: list[Points] = []
+    clock, standing = ManualClock(), Standing({"C": 0}, rules=rules)
+    said = Said(standing, clock, told.extend)
+    for second in sorted((first_s, second_s)):
+        clock.mono = second * S
+        said.step()
+    last_s = max(first_s, second_s)
+    changes = {second for second in range(-20, last_s + 1) if at(second) != at(second - 1)}
+    journey = [one for one in told if one.measurement == "journey"]
+    found = {(int(one.times_ns[0]) - HEARD_NS) // S: one.fields for one in journey}
+    assert len(found) == len(journey)
+    assert set(found) == changes
+    for second, fields in found.items():
+        assert (fields["phase"], fields["leg"], fields["custodian"]) == tuple([word] for word in at(second))
+    clock.mono += HOUR_NS
+    for anew in (said, Said(standing, clock, told.extend)):
+        told.clear()
+        anew.step()
+        again = [one for one in told if one.measurement == "journey" and int(one.times_ns[0]) <= HEARD_NS + last_s * S]
+        assert lines(again) == lines(journey)
+
+
+def test_of_a_long_journey_the_latest_is_told() -> None:
+    """However often operators change the phase."""
+    book = OperatorBook()
+    for number in range(MAX_STAGES + 10):
+        book = book.add(number, entry("phase", "phase", f"phase-{number}", number))
+    found = stages(travelling().with_operators(book), "C", HEARD_NS + 10_000 * S)
+    assert len(found) == MAX_STAGES
+    assert found[-1].phase == f"phase-{MAX_STAGES + 9}"
 
 
 def point(number: int) -> Points:

@@ -1,0 +1,101 @@
+"""deploy/influxdb/make-users: whom it makes, that it may be run again, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import urllib.error
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.authority import Authority
+from tests.deployed import DEPLOY, run
+from tests.influx_management import Management
+from tests.integration.test_store_init import ask
+from tests.servers import HOST, Influxd, free_port, influxd, served
+
+ALL = {"admin": "adminpw", "tcm": "daemonpw", "grafana": "viewerpw"}
+
+
+class Machine:
+    """A configuration and the passwords of its users."""
+
+    def __init__(self, folder: Path, url: str, more: str = "") -> None:
+        self.folder = folder
+        store = f'[store]\nkind = "influxdb"\nurl = "{url}"\ndialect = "v1"\ndatabase = "tcm"\nusername = "tcm"\n'
+        (folder / "monitor.toml").write_text(store + more)
+        for user in ALL:
+            self.keep(user, ALL[user])
+
+    def keep(self, user: str, password: str) -> None:
+        """Put a password into its file."""
+        (self.folder / f"influxdb-{user}.password").write_text(password)
+
+    def make_users(self) -> str:
+        """What the script says, "" when all is well."""
+        done = run(DEPLOY / "influxdb" / "make-users", self.folder / "monitor.toml", self.folder)
+        assert (done.returncode == 0) == (done.stderr == "")
+        return done.stderr
+
+
+@pytest.fixture
+def server() -> Iterator[Influxd]:
+    with influxd(asks_login=True) as one:
+        yield one
+
+
+def let_in(server: Influxd, logins: bool) -> None:
+    """Start it again, with logins or without."""
+    server.stop()
+    config = server.folder / "influxdb.conf"
+    was = str(not logins).lower()
+    config.write_text(config.read_text().replace(f"auth-enabled = {was}", f"auth-enabled = {str(logins).lower()}"))
+    server.start()
+
+
+def test_makes_them_once_and_renews_passwords(tmp_path: Path, server: Influxd) -> None:
+    """Each with what it needs; a password that is another in its file is the user's from then on."""
+    machine = Machine(tmp_path, server.url)
+    for password in ("daemonpw", "newpw"):
+        machine.keep("tcm", password)
+        assert [machine.make_users() for _ in range(2)] == ["", ""]
+        assert ask(server, "SHOW DATABASES", u="tcm", p=password) == [["tcm"], ["tcm_long"]]
+    users = ask(server, "SHOW USERS", u="admin", p="adminpw")
+    assert sorted(map(tuple, users)) == [("admin", True), ("grafana", False), ("tcm", False)]
+
+
+def test_a_password_that_is_not_the_administrators(tmp_path: Path, server: Influxd) -> None:
+    """It says in which file the right one is expected; what it says of one that is lost works."""
+    machine = Machine(tmp_path, server.url)
+    assert machine.make_users() == ""
+    machine.keep("admin", "otherpw")
+    said = machine.make_users()
+    assert "authorization failed" in said
+    assert f"expected the password of its user `admin` in {tmp_path}/influxdb-admin.password" in said
+    assert "(auth-enabled = false in influxdb.conf, restart influxdb), run this again, and switch them on again" in said
+    let_in(server, logins=False)
+    assert machine.make_users() == ""
+    let_in(server, logins=True)
+    assert ["tcm"] in ask(server, "SHOW DATABASES", u="admin", p="otherpw")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        ask(server, "SHOW DATABASES", u="admin", p="adminpw")
+
+
+def test_another_server(tmp_path: Path, server: Influxd) -> None:
+    """One of a later version, and nobody."""
+    later = Management(server.port, "acme", "tcm", "token")
+    with served(later):
+        said = Machine(tmp_path, later.url).make_users()
+    assert "no answer of InfluxDB 1; correct store.url" in said
+    said = Machine(tmp_path, f"http://{HOST}:{free_port()}").make_users()
+    assert "is InfluxDB up, store.url its address, store.ca_file its authority?" in said
+
+
+def test_an_authority_of_ones_own(tmp_path: Path) -> None:
+    """`ca_file` of [store], beside the configuration, is whom it trusts, as the daemon does."""
+    authority = Authority(tmp_path / "authority")
+    with influxd(tls=authority.issue("store")) as server:
+        url = f"https://{HOST}:{server.port}"
+        assert "certificate verify failed" in Machine(tmp_path, url).make_users()
+        ca_file = authority.ca_file.relative_to(tmp_path)
+        assert Machine(tmp_path, url, f'ca_file = "{ca_file}"').make_users() == ""
