@@ -1,4 +1,4 @@
-"""Fixtures that several folders of tests share: real servers, one of each for the whole session, and who signs certificates."""
+"""Fixtures that several folders share: real servers, one each for the session, and who signs certificates."""
 
 from __future__ import annotations
 
