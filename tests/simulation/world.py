@@ -31,7 +31,7 @@ class World:
     """Everything of one seed; `trace` is called with a line for each thing that happens."""
 
     actions = 400
-    recording_rounds = 15  # of the settling, in which the loggers go on
+    recording_rounds = 15  # of the settling, in which the loggers go on at least
 
     def __init__(self, seed: int, root: Path, trace: Callable[[str], None] | None = None) -> None:
         self.seed, self.root = seed, root
@@ -174,7 +174,7 @@ class World:
             self.clock.true_ns += SETTLE_S * S
             for logger in self.loggers:
                 logger.connect(self.clock.true_ns)
-                if number < self.recording_rounds:
+                if number < self.recording_rounds or self._is_awaiting:
                     logger.record(self.clock.true_ns)
             try:
                 self._run_dry()
@@ -213,5 +213,12 @@ class World:
         parts = self.gateway.parts
         assert parts is not None
         is_drained = parts.is_caught_up and not any(logger.device.held for logger in self.loggers)
-        open_containers = parts.journal.open_containers() or []
-        return is_drained and "C-1" not in open_containers and "C-1" not in parts.watch.judge.forks
+        return is_drained and not self._is_awaiting and "C-1" not in parts.watch.judge.forks
+
+    @property
+    def _is_awaiting(self) -> bool:
+        """Whether records may still come. A request for one that its logger overwrote since, without a word of it, is
+        in vain only once something else came of that logger: loggers that fall silent leave it open for ever.
+        """
+        assert self.gateway.parts is not None
+        return "C-1" in (self.gateway.parts.journal.open_containers() or [])
