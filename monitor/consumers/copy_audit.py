@@ -21,7 +21,7 @@ from monitor.consumers.minutes import Minutes, Stretch, stretches, write_minutes
 from monitor.consumers.store_book import STORE_VERSION
 from monitor.consumers.touched import COPIED, MINUTE_NS, Series, TouchedReader
 from monitor.model.batch import Points
-from monitor.sinks.sink import Held, RefusedLines, Sink, TooLarge
+from monitor.sinks.sink import RefusedLines, Sink, TooLarge
 from monitor.sinks.stored import Column, Columns, merged
 
 MAX_ROUNDS = 3  # a copy that still lacks what it confirmed twice does not keep what it is given
@@ -56,9 +56,11 @@ class CopyAudit:
 
     def run(self, *, is_dry_run: bool) -> int:
         """Compare, mend unless `is_dry_run`; how many minutes are not there as they should be. Raises SinkError."""
-        if not is_dry_run:
+        if is_dry_run:
+            self.is_there = self.copying.copy.is_there()
+        else:
             self.copying.copy.open()
-        oldest_ns = self._oldest_of_copy_ns(is_dry_run=is_dry_run)
+        oldest_ns = self._oldest_ns(self.copying.copy) if self.is_there else 0
         # A minute of which the store has dropped some readings is not made anew of the others.
         from_ns = max(self.period.from_ns // MINUTE_NS, -(-self._oldest_ns(self.store) // MINUTE_NS)) * MINUTE_NS
         to_ns = min(-(-self.period.to_ns // MINUTE_NS), END_NS // MINUTE_NS) * MINUTE_NS
@@ -72,16 +74,6 @@ class CopyAudit:
                 for stretch in stretches(self.copying.raw, series, from_ns, to_ns):
                     left += self._audit(series, stretch, oldest_ns, is_dry_run=is_dry_run)
         return left
-
-    def _oldest_of_copy_ns(self, *, is_dry_run: bool) -> int:
-        """A copy that is not there yet has nothing; whoever writes has opened it."""
-        try:
-            return self._oldest_ns(self.copying.copy)
-        except Held as error:
-            if not is_dry_run or "not found" not in error.cause:
-                raise
-            self.is_there = False
-            return 0
 
     def _oldest_ns(self, store: Sink) -> int:
         kept_ns = store.retention_ns()

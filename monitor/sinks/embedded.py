@@ -129,6 +129,10 @@ class EmbeddedSink:
         """It keeps everything."""
         return 0
 
+    def is_there(self) -> bool:
+        """Its file is made as it is opened."""
+        return True
+
     def open(self) -> None:
         """Nothing is left to do: the file was opened when this was made."""
 

@@ -142,6 +142,10 @@ class InfluxSink:
         except Held:
             return None
 
+    def is_there(self) -> bool:
+        """Whether there is a v1 database, or a bucket mapped for InfluxQL, of this name that this login may see."""
+        return self._bucket in self.client.databases(self._bucket)
+
     def open(self) -> None:
         """v1: create the database when it is missing. v2: only ask for an answer, as a token may only write."""
         if self._dialect == "v1":
@@ -158,12 +162,12 @@ class InfluxSink:
             self.query("SHOW MEASUREMENTS LIMIT 1")
             return
         # Asked for only when it is missing: CREATE DATABASE needs an administrator, writing does not.
-        if self._is_missing():
+        if not self.is_there():
             self.query(f'CREATE DATABASE "{quoted(self._bucket)}"', method="POST")
 
     def try_write(self) -> None:
         """Write no point, as far as the server lets it; of a missing v1 database see whether `ensure` may create it."""
-        if self._dialect == "v1" and self._is_missing():
+        if self._dialect == "v1" and not self.is_there():
             self.query("SHOW USERS")  # for administrators alone, as CREATE DATABASE is
             return
         try:
@@ -191,10 +195,6 @@ class InfluxSink:
     def _packed(self, body: bytes) -> bytes:
         # mtime=0: the time of compressing would make two bodies of the same points differ.
         return gzip.compress(body, _GZIP_LEVEL, mtime=0) if self._is_gzip and body else body
-
-    def _is_missing(self) -> bool:
-        """Whether there is no such v1 database, or none that this user may see."""
-        return self._bucket not in self.client.databases(self._bucket)
 
 
 def _without_user(url: str) -> str:

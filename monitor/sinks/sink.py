@@ -95,6 +95,9 @@ class Sink(Protocol):
     def retention_ns(self) -> int | None:
         """How long points are kept, 0 for ever, None where the store does not tell; raises SinkError."""
 
+    def is_there(self) -> bool:
+        """Whether there is what could be read, as a database may have yet to be made; raises SinkError."""
+
     def open(self) -> None:
         """Make ready for the first write; raises SinkError when the store does not answer or cannot be used."""
 
