@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from monitor.alerts.entries import MAX_RECENT, Entry, left_behind
 from monitor.model.alert import alert_id
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import HOUR_NS
 
-RECENT_NS = 3600 * NS_PER_S
+RECENT_NS = HOUR_NS
 
 
 class Link(NamedTuple):

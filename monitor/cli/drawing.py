@@ -12,14 +12,14 @@ from math import isfinite
 from statistics import median
 from typing import NamedTuple
 
-from monitor.model.clock import NS_PER_S, rfc3339
+from monitor.model.clock import MINUTE_NS, NS_PER_S, rfc3339
 
 HEIGHT = 12  # lines of the drawing itself
 LABEL = 11  # characters left of the axis: -1.2346e-05
 MIN_COLUMNS = 30  # of the drawing: narrower it says nothing, and has no room for the time
 JOINED = 3.0  # times the usual spacing: readings that are further apart are not joined, there is a gap
 MARGIN = 0.05  # of the range, above and below
-SHORT_NS = 60 * NS_PER_S  # below, times are told in ms
+SHORT_NS = MINUTE_NS  # below, times are told in ms
 BRAILLE = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # bit of each row and column of a character
 

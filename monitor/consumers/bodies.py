@@ -19,17 +19,15 @@ from numpy.typing import NDArray
 from monitor.consumers.store_book import Refusal
 from monitor.consumers.writes import Write, halves
 from monitor.model.batch import Points, Table
-from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.clock import HOUR_NS, MINUTE_NS, NS_PER_S, Clock
 from monitor.model.condition import GATEWAY, STORE_REFUSED, Condition
 from monitor.model.errors import SinkError
 from monitor.sinks.sink import RefusedLines, Sink
 
 MAX_SINGLE = 100  # refusals a minute with a row of their own, and their log lines: of 15 tries each, 25 a second
-MINUTE_NS = 60 * NS_PER_S
 TOLD_NS = 600 * NS_PER_S  # for so long a refusal is told after the last one
 # InfluxDB keeps a field's type for each shard. Shards begin and end at whole hours: where a field was refused it is
 # refused to the end of the hour, and tried again in the next.
-HOUR_NS = 3600 * NS_PER_S
 MAX_HOURS = 10_000  # in which fields are known to be refused; beyond that all are tried again
 MAX_KINDS = 1_000  # of refusals, by measurement and field
 MAX_TOLD = 3  # of these in the condition's text

@@ -19,8 +19,9 @@ from monitor.consumers.expected import END_NS, Period, columns
 from monitor.consumers.figures import Figures
 from monitor.consumers.minutes import Minutes, Stretch, stretches, write_minutes
 from monitor.consumers.store_book import STORE_VERSION
-from monitor.consumers.touched import COPIED, MINUTE_NS, Series, TouchedReader
+from monitor.consumers.touched import COPIED, Series, TouchedReader
 from monitor.model.batch import Points
+from monitor.model.clock import MINUTE_NS
 from monitor.sinks.sink import RefusedLines, Sink, TooLarge
 from monitor.sinks.stored import Column, Columns, merged
 

@@ -10,13 +10,13 @@ from monitor.consumers.following import Body, Following, Seen, Silenced
 from monitor.consumers.grouped import Transition
 from monitor.consumers.outbox import Draft
 from monitor.model.alert import CLEARED, FIRING
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import MINUTE_NS
 from monitor.notify.grouping import Tally
 from monitor.notify.notification import MAX_ALERTS
 from monitor.notify.routing import SEVERITIES, Alert, is_same_to_people, key_of, rank_of
 from monitor.notify.titles import title_of
 
-REFRESH_NS = 60 * NS_PER_S  # how often Alertmanager hears of every open alert
+REFRESH_NS = MINUTE_NS  # how often Alertmanager hears of every open alert
 
 
 class DirectPlan:

@@ -18,12 +18,12 @@ from monitor.consumers.followed import (
     FollowedBook,
 )
 from monitor.model.alert import CLEARED, FIRING, awaits_acknowledgement
-from monitor.model.clock import NS_PER_S, parse_rfc3339
+from monitor.model.clock import HOUR_NS, NS_PER_S, parse_rfc3339
 from monitor.notify.routing import Alert, is_late, is_routed, key_of, mark_of, rank_of, whole_mark_of
 
 LOOK_NS = 1 * NS_PER_S  # how often time alone is looked at: silences that end, repeats, what nobody acknowledged
-KNOWN_FOR_NS = 3600 * NS_PER_S  # watch.db is made anew within minutes; a clock that was ahead may be so for years
-EVENT_NS = 24 * 3600 * NS_PER_S  # an event is to be acknowledged for so long, as it stands nowhere as open
+KNOWN_FOR_NS = HOUR_NS  # watch.db is made anew within minutes; a clock that was ahead may be so for years
+EVENT_NS = 24 * HOUR_NS  # an event is to be acknowledged for so long, as it stands nowhere as open
 MAX_LOOKED_AT = 1_000  # rows at one look, 10 ms; those that an operator silenced take turns
 
 # Since when (ns UTC) an operator has silenced an alert, by rule, container, logger ...; None where nobody has.

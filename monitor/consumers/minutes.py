@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from monitor.consumers.bodies import PAST_RETENTION
-from monitor.consumers.touched import MINUTE_NS, Series
+from monitor.consumers.touched import Series
 from monitor.consumers.writes import halves
 from monitor.model.batch import Points, Table
+from monitor.model.clock import MINUTE_NS
 from monitor.sinks.sink import RefusedLines, Sink, TooLarge
 
 STRETCH_NS = 24 * 60 * MINUTE_NS  # read at once: 1440 minutes of 60 fields are 2 MB of JSON

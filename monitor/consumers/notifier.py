@@ -17,7 +17,7 @@ from monitor.consumers.outbox import Backoff, Outbox
 from monitor.consumers.owed import Owed
 from monitor.consumers.silences import Silences
 from monitor.consumers.watch_file import WatchReader
-from monitor.model.clock import NS_PER_S, Clock, rfc3339
+from monitor.model.clock import HOUR_NS, NS_PER_S, Clock, rfc3339
 from monitor.model.condition import GATEWAY, NOTIFIER_FAILING, NOTIFIER_REFUSED, Condition
 from monitor.model.errors import TcmError
 from monitor.model.progress import Progress
@@ -27,7 +27,7 @@ MAX_BATCH = 500  # transitions; some 20 ms
 MAX_SEND_S = 60  # connecting, a mail with its picture, the answer
 FAILING_NS = 120 * NS_PER_S  # a receiver that is restarted is no news
 MAX_REFUSALS = 5  # of one notification: who refuses may have been told something else by a proxy
-REFUSED_TOLD_NS = 3600 * NS_PER_S  # how long somebody is told that a notification was set aside
+REFUSED_TOLD_NS = HOUR_NS  # how long somebody is told that a notification was set aside
 
 log = logging.getLogger(__name__)
 

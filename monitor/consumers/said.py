@@ -23,13 +23,13 @@ from monitor.consumers.said_points import (
     stages,
 )
 from monitor.model.batch import Points
-from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.clock import HOUR_NS, MINUTE_NS, NS_PER_S, Clock
 from monitor.model.progress import Progress
 
 LOOK_NS = NS_PER_S  # so soon a change shows
 STATUS_NS = 10 * NS_PER_S
-MINUTE_NS = 60 * NS_PER_S  # so often a container is told, whether it changed or not
-HOUR_NS = 60 * MINUTE_NS  # and so often its journey: during an outage of days only the latest points are kept
+CONTAINER_NS = MINUTE_NS  # so often a container is told, whether it changed or not
+JOURNEY_NS = HOUR_NS  # during an outage of days only the latest points are kept
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Said:
         n_silent = Counter(container for container, _ in silent)
         told, self._told = self._told, {}
         if mono_ns >= self._journeys_ns:
-            self._journeys, self._journeys_ns = {}, mono_ns + HOUR_NS
+            self._journeys, self._journeys_ns = {}, mono_ns + JOURNEY_NS
         for described in self._standing.containers():
             name = described["container"]
             yield from self._journey(rules, name, now_ns)
@@ -123,7 +123,7 @@ class Said:
             if now == before and mono_ns < due_ns:
                 self._told[name] = now, due_ns
                 continue
-            self._told[name] = now, mono_ns + MINUTE_NS
+            self._told[name] = now, mono_ns + CONTAINER_NS
             yield container_point(described, fields, now_ns)
             for logger in loggers:
                 yield logger_point(rules, logger, newest_ns.get((name, logger["logger"])), now_ns)

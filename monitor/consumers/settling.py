@@ -27,7 +27,7 @@ from monitor.consumers.runs import Run
 from monitor.journal import JournalReader
 from monitor.journal.ordered import MAX_ORDERED_RECORDS, MAX_SCAN
 from monitor.model.batch import Table
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import HOUR_NS
 from monitor.model.record import Record
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ MIN_PIECE_RECORDS = 50  # of each
 MAX_RUNS = 10  # containers for which records are planned, each with a judge of some 5 MB; others wait for them
 # What is missing for so long may never come, as of a boot that a changed byte invented; and nobody should wait longer
 # for an exceedance that came in pieces. If it does come, the container is judged again from the base.
-MAX_WAIT_NS = 3600 * NS_PER_S
+MAX_WAIT_NS = HOUR_NS
 
 
 class NotApart(Exception):  # noqa: N818 - named for what it is

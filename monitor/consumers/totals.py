@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from monitor.model.batch import Derived, Table, Totals
 from monitor.model.channel import derived_field_name
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import MINUTE_NS
 
-MINUTE_NS = 60 * NS_PER_S
 # 1 000 loggers, live and late, with 16 sets of derived channels; about 300 bytes each. When full it is emptied, by the
 # journal alone, so that a replay does the same: then some minutes get a second point.
 MAX_SERIES = 1 << 15

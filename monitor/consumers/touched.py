@@ -17,11 +17,9 @@ import numpy as np
 
 from monitor.journal.schema import open_for_reading
 from monitor.model.batch import Points, Table
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import HOUR_NS, MINUTE_NS
 
 COPIED = ("env", "derived")  # measurements
-MINUTE_NS = 60 * NS_PER_S
-HOUR_NS = 60 * MINUTE_NS
 MINUTES = 60  # of an hour, a bit each: they fit int64
 ALL_MINUTES = (1 << MINUTES) - 1
 # Rows, in 15 MB: with the copy away 12 loggers have 576 a day and come to it in half a year, 240 loggers in nine days.

@@ -27,7 +27,7 @@ from monitor.journal.failure import write_failure
 from monitor.journal.ordered import dropped_upto
 from monitor.journal.reader import MAX_BATCH_RECORDS
 from monitor.journal.schema import Checkpoint, open_for_writing
-from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.clock import HOUR_NS, NS_PER_S, Clock
 from monitor.model.errors import DiskFull, JournalError, SnapshotError
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ AHEAD_NS = NS_PER_S // 2  # a step that has nothing else to do goes on with it s
 LEAST_RECORDS = 40  # of a step all the same: of fewer each costs several times as much, and all wait for all
 FLOOD_FINDINGS = 200  # of a step: more than that, and each would better be found before the others are told
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
-BASE_NS = 24 * 3600 * NS_PER_S  # a container whose records come late is judged again from so far back, up to twice that
+BASE_NS = 24 * HOUR_NS  # a container whose records come late is judged again from so far back, up to twice that
 LAST_POS = 1 << 62
 WANTED_BASE_NS = 10 * NS_PER_S  # while the journal's budget is short: at each tick
 

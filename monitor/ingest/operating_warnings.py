@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from monitor.config import Rules
 from monitor.config.phases import known_phases
 from monitor.model.arming import is_armed_in
-from monitor.model.clock import NS_PER_S, rfc3339
+from monitor.model.clock import MINUTE_NS, rfc3339
 from monitor.model.condition import GATEWAY
 from monitor.model.operator import PLAN, OperatorRecord
 
-RETROACTIVE_NS = 60 * NS_PER_S  # what was judged in a minute is not worth a word
+RETROACTIVE_NS = MINUTE_NS  # what was judged in a minute is not worth a word
 STANDS = {  # what a record for the past does not change in the alerts that were raised since
     "arm": "severity; what is still open gets its rule's",
     "disarm": "severity",

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 
 from monitor.journal import Asked, BootId, Commit, Owner, Range
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import MINUTE_NS, NS_PER_S
 
-REQUEST_NS = 60 * NS_PER_S  # between two requests that count; a logger sends again after as long
+REQUEST_NS = MINUTE_NS  # between two requests that count; a logger sends again after as long
 REPEAT_NS = 3 * NS_PER_S  # until it is repeated, uncounted: a logger passes over what it sent within the last 2 s
 LOOK_NS = NS_PER_S  # between looks for what is to be asked once more
 MAX_REQUESTS = 3  # in vain, then it is lost

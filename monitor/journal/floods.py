@@ -6,11 +6,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from monitor.journal.arrival import Owner
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import HOUR_NS, NS_PER_S
 from monitor.model.condition import BOOT_FLOOD, FALSE_OLDEST, GAP_FLOOD, MAX_RULE_CONDITIONS, Condition
 
 MAX_BOOTS = 100  # that a logger may begin within WINDOW_NS; one that starts anew every 36 s is broken
-WINDOW_NS = 3600 * NS_PER_S
+WINDOW_NS = HOUR_NS
 STAND_NS = 600 * NS_PER_S  # that an alarm stands after the last message that gave rise to it
 MAX_COUNTED = 10_000  # loggers whose boots are counted, 200 bytes each; then the one that began none for longest goes
 

@@ -14,13 +14,13 @@ from monitor.journal.reader import MAX_WILLS
 from monitor.journal.room import ENOUGH_SHARE, SHORT_SHARE
 from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.journal.writer import Journal
-from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.clock import MINUTE_NS, NS_PER_S, Clock
 
 MAX_PIECE_ROWS = 500  # 8 to 15 ms, measured: no commit waits longer
 MAX_PIECE_BYTES = 2 << 20  # of payload; to let it go its pages have to be read
-LOOK_NS = 60 * NS_PER_S  # payloads age by days
+LOOK_NS = MINUTE_NS  # payloads age by days
 CHECKPOINT_SPACING_NS = 2 * NS_PER_S  # 5 MB a day while there is no room at all
-RELIEF_NS = 60 * NS_PER_S  # after which dropping does not help: consumers had their time to confirm more
+RELIEF_NS = MINUTE_NS  # after which dropping does not help: consumers had their time to confirm more
 MAX_DROPPED_TOPIC = 200  # characters that stay of one; all of a valid one, which has three names of 64
 # Age is counted in ticks, one every 10 s of watching. A wall clock that was wrong for an hour would drop everything.
 TICK_S = 10

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.journal.arrival import Arrival, Owner
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import HOUR_NS
 from monitor.model.condition import GATEWAY, QUARANTINE_FLOOD, Condition
 from monitor.model.errors import WireError
 from monitor.wire import parse_topic
 
-WINDOW_NS = 3600 * NS_PER_S
+WINDOW_NS = HOUR_NS
 MAX_REFUSED = 1_000  # messages of a sender within WINDOW_NS; some 200 bytes of each stay for ever
 MAX_REFUSED_BYTES = 50_000_000  # of them
 MANY_SENDERS = 10  # times as much is too much of all together

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
+MINUTE_NS = 60 * NS_PER_S
+HOUR_NS = 60 * MINUTE_NS
 
 
 class Clock(Protocol):

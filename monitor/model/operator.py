@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
-from monitor.model.clock import NS_PER_S, parse_rfc3339, rfc3339
+from monitor.model.clock import HOUR_NS, parse_rfc3339, rfc3339
 from monitor.model.condition import GATEWAY
 from monitor.model.errors import WireError
 from monitor.model.operator_keys import EVERY_TYPE, MAX_REMARK, TYPES, identifier, line, shown, table, time_ns
@@ -15,7 +15,7 @@ from monitor.model.operator_keys import EVERY_TYPE, MAX_REMARK, TYPES, identifie
 PLAN = "plan"  # the word by which an operator hands a container's phase or custody back to its consignment's plan
 # Of its JSON: 16 attachments of 1.4 kB and 1 100 characters of 12 bytes (two escapes each) leave 28 kB of room.
 MAX_OPERATOR_BYTES = 64 << 10
-MAX_AHEAD_NS = 24 * 3600 * NS_PER_S  # what is further ahead is a plan, not something that happened
+MAX_AHEAD_NS = 24 * HOUR_NS  # what is further ahead is a plan, not something that happened
 MAX_PLANNED_NS = 400 * MAX_AHEAD_NS  # of the types that are a plan: a year and what it may be late
 PLANNED = ("arm", "silence", "silence-end")  # and `disarm` with an end
 AT_ENTRY = ("ack",)  # of these nobody says since when: nobody has seen an alert before it was there

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monitor.model.clock import NS_PER_S, parse_rfc3339
+from monitor.model.clock import HOUR_NS, MINUTE_NS, NS_PER_S, parse_rfc3339
 from monitor.model.errors import TcmError
 from monitor.model.extras import how_to_install
 
@@ -130,7 +130,7 @@ def _time_unit(series: list[dict[str, Any]]) -> tuple[float, str]:
     span_s = (max(ends_ns) - min(ends_ns)) / NS_PER_S
     if span_s < SHORT_S:
         return NS_PER_S / 1000, "ms"
-    return (60 * NS_PER_S, "min") if span_s < 4 * 3600 else (3600 * NS_PER_S, "h")
+    return (MINUTE_NS, "min") if span_s < 4 * 3600 else (HOUR_NS, "h")
 
 
 def _mark(axes: Axes, alert: dict[str, Any], begin_ns: int, unit_ns: float, limit: float | None) -> None:

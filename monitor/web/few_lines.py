@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.clock import MINUTE_NS, Clock
 
 MAX_LINES = 10  # in a minute; the next one that stands says how many were left out
-MINUTE_NS = 60 * NS_PER_S
 
 
 class FewLines(logging.Filter):

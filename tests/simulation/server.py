@@ -22,8 +22,8 @@ from influxdb_client.rest import ApiException
 from numpy.typing import NDArray
 from urllib3.exceptions import ReadTimeoutError
 
-from monitor.consumers.touched import MINUTE_NS
 from monitor.model.batch import Points as Batch
+from monitor.model.clock import MINUTE_NS
 from monitor.sinks.influx import InfluxSink
 from monitor.sinks.sink import Held, Unavailable
 from monitor.sinks.stored import TAGS, Column, Columns, Tags

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from monitor.config import Config, Rules
 from monitor.config.settings import JournalSettings, MqttSettings, StoreSettings, WebSettings
 from monitor.consumers.points import one_point, operator_points
-from monitor.consumers.said import HOUR_NS, Said
+from monitor.consumers.said import JOURNEY_NS, Said
 from monitor.consumers.said_points import MAX_STAGES, stages
 from monitor.model.batch import Points
 from monitor.model.clock import rfc3339
@@ -204,7 +204,7 @@ def test_each_change_on_the_journey_is_told_once_at_its_time(
     assert set(found) == changes
     for second, fields in found.items():
         assert (fields["phase"], fields["leg"], fields["custodian"]) == tuple([word] for word in at(second))
-    clock.mono += HOUR_NS
+    clock.mono += JOURNEY_NS
     for anew in (said, Said(standing, clock, told.extend)):
         told.clear()
         anew.step()

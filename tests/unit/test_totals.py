@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from monitor.consumers import totals as module
 from monitor.consumers.results import RESULT_MIGRATION_1, RESULT_MIGRATION_2, RESULT_TABLES, ResultBook
-from monitor.consumers.totals import MINUTE_NS, DerivedResults, exposure_results
+from monitor.consumers.totals import DerivedResults, exposure_results
 from monitor.journal import Place
 from monitor.model.batch import Block, Derived, Points, Table, Totals
+from monitor.model.clock import MINUTE_NS
 from monitor.sinks import lines
 
 S = 1_000_000_000

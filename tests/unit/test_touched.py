@@ -18,8 +18,6 @@ from monitor.consumers import touched
 from monitor.consumers.store_book import STORE_VERSION, StoreBook
 from monitor.consumers.touched import (
     ALL_MINUTES,
-    HOUR_NS,
-    MINUTE_NS,
     MINUTES,
     Copied,
     SeriesHour,
@@ -28,6 +26,7 @@ from monitor.consumers.touched import (
     touched_by,
 )
 from monitor.model.batch import Points, Table
+from monitor.model.clock import HOUR_NS, MINUTE_NS
 
 S = 10**9
 SERIES = st.sampled_from([(("container", "C"), ("logger", logger)) for logger in ("L-1", "L-2", "L-3")])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import MINUTE_NS
 
-MAX_ADVANCE_NS = 60 * NS_PER_S  # six ticks: between two that lie further apart the gateway was off or asleep itself
+MAX_ADVANCE_NS = MINUTE_NS  # six ticks: between two that lie further apart the gateway was off or asleep itself
 
 
 class Steady:

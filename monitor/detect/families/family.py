@@ -20,10 +20,9 @@ from monitor.detect.phases import Phases, Scope
 from monitor.detect.rules import RulesView
 from monitor.detect.streams import Panel, StreamKey, Streams
 from monitor.model.batch import Finding, Totals
-from monitor.model.clock import NS_PER_S
+from monitor.model.clock import MINUTE_NS
 from monitor.model.limit import Rule
 
-MINUTE_NS = 60 * NS_PER_S
 QuietRange = Callable[[], tuple[Values, Values]]
 
 

@@ -14,7 +14,7 @@ from monitor.detect.kernels.readings import Readings, Series
 from monitor.detect.kernels.trend import TrendParameters, trend
 from monitor.detect.kernels.zscore import ZScoreParameters, z_score
 from monitor.model.channel import quantity_of
-from monitor.model.clock import NS_PER_S, rfc3339
+from monitor.model.clock import MINUTE_NS, rfc3339
 from monitor.model.limit import ForecastRule, Rule, StatisticRule
 
 FLOORS: dict[str, float] = {
@@ -94,8 +94,7 @@ class Forecasts(Family):
         """When the limit is reached."""
         if np.isnan(detail):
             return ""
-        minute_ns = 60 * NS_PER_S
-        return f"reaches {rule.limit:.4g} {rule.unit} about {rfc3339(round(detail) // minute_ns * minute_ns)}"
+        return f"reaches {rule.limit:.4g} {rule.unit} about {rfc3339(round(detail) // MINUTE_NS * MINUTE_NS)}"
 
 
 def _width_ns(rule: StatisticRule) -> int:
