@@ -67,7 +67,7 @@ class Notifier:
         self._sending_since_ns: int | None = None
         self._unkept = 0  # number of what the receiver has, and the disk had no room to note it
         self.problem = ""
-        with file.writing() as connection:
+        with file.writing(is_durable=True) as connection:  # else one that was told of much might be as new again
             self.pos, known_ns, self._joined = self._begin(connection, routes_of(settings))
             row = connection.execute("SELECT taken, refused FROM notifiers WHERE name = ?", (self.name,)).fetchone()
             self._counts: tuple[int, int] = row

@@ -48,7 +48,8 @@ OF_NOTIFIERS = ("notifiers", "routes", "followed", "windows", "outbox", "refused
 class NotifyFile:
     """The one connection to `notify.db`, by which the board and all notifiers write in turn.
 
-    It may fall back to an earlier commit at a power loss: then something is told once more.
+    It may fall back to an earlier commit at a power loss, but behind none that `is_durable`: then something is told
+    once more.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -58,11 +59,12 @@ class NotifyFile:
         self._lock = threading.Lock()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, is_durable: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction, which waits for that of others; DiskFull or JournalError when it could not be kept."""
         with self._lock:
             before = self.connection.total_changes
             try:
+                self.connection.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
                 self.connection.execute("BEGIN")
                 yield self.connection
                 self.connection.execute("COMMIT")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +20,7 @@ from monitor.model.errors import DiskFull
 from monitor.notify import Notification
 from tests.chaos.disk import SmallDisk, fill_up, why_no_disk
 from tests.notifiers import HOUR_S, Desk, Receiver
+from tests.simulation.disk import Disk
 
 
 def webhook(name: str = "ops", **keys: Any) -> WebhookNotifier:
@@ -71,6 +73,21 @@ def test_numbers_that_are_made_anew_are_told(tmp_path: Path) -> None:
     desk.fire()
     desk.work()
     assert desk.reasons == ["firing"]
+
+
+def test_a_power_cut_does_not_make_a_notifier_a_new_one(tmp_path: Path) -> None:
+    """A new one is told of what is open alone: what fired and ended before, told or not, nobody would ever hear of."""
+    disk = Disk(tmp_path, random.Random(0))
+    desk = Desk(tmp_path, webhook())
+    desk.clear(desk.fire())
+    disk.die()
+    desk.file.connection.close()
+    disk.power_cut(random.Random(0), share=0.0)
+    disk.revive()
+    desk.open()
+    desk.work()
+    disk.close()
+    assert [notification.alerts[0]["state"] for notification in desk.told] == [CLEARED]
 
 
 def test_other_containers_and_causes_do_not_wait(tmp_path: Path) -> None:
