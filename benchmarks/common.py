@@ -20,7 +20,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from monitor.warming import DISABLED
-from tests.servers import HOST, free_port, wait_until
+from tests.processes import HOST, free_port, wait_until
 
 REPOSITORY = Path(__file__).parents[1]
 READY_LIMIT_S = 30.0

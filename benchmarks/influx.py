@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.load import FIELDS
-from tests.servers import HOST, Influxd
+from tests.processes import HOST
+from tests.servers import Influxd
 
 DATABASE = "tcm"
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.common import mqtt_client
 from benchmarks.probe import ANSWER_LIMIT_S
 from firmware_sim.codec import Shock, Stamp, encode_shock
-from tests.servers import wait_until
+from tests.processes import wait_until
 
 CONTAINER = "C-800"
 ALERTS_FILTER = f"tcm/v1/{CONTAINER}/alerts/#"

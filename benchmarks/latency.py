@@ -48,7 +48,8 @@ from benchmarks.receiver import receiver
 from benchmarks.site import quantiles, site
 from benchmarks.storm import storm
 from monitor.warming import DISABLED, SEAL
-from tests.servers import mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import mosquitto
 
 PAGE_BYTES = 4096
 COMPILE_LIMIT_S = 120.0

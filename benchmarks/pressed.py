@@ -9,7 +9,7 @@ from typing import NamedTuple
 from benchmarks.load import LOGGERS, back_fill, messages
 from benchmarks.sender import Sender
 from benchmarks.site import Site, Status, backlog, quantiles, site
-from tests.servers import wait_until
+from tests.processes import wait_until
 
 WARM_UP = 10  # samples that do not count
 SUPPLY = 100_000  # records to send from, some minutes at the most that a daemon takes

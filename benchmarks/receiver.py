@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from tests.servers import HOST
+from tests.processes import HOST
 
 PIECE_BYTES = 65_536
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"

@@ -19,7 +19,8 @@ from benchmarks.influx import create_database, store_table
 from benchmarks.load import messages, write_containers
 from benchmarks.probe import BROKER_LINE, Probe, notifier_lines, write_probe
 from benchmarks.receiver import Receiver, receiver
-from tests.servers import Influxd, Mosquitto, influxd, mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Influxd, Mosquitto, influxd, mosquitto
 
 PIECE_RECORDS = 2_000  # published at once, then the daemon's journal is waited for: the broker never holds more
 STEP_LIMIT_S = 300.0  # for a piece to be journalled

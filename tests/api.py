@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.daemon import DaemonProcess, write_files
-from tests.servers import HOST, free_port
+from tests.processes import HOST, free_port
 
 LIMITS = """
 name = "test"

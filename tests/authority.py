@@ -6,7 +6,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.servers import HOST
+from tests.processes import HOST
 
 VALID = ("20200101000000Z", "20900101000000Z")
 EXPIRED = ("20200101000000Z", "20210101000000Z")

@@ -20,7 +20,8 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from monitor.cli import main
-from tests.servers import HOST, Influxd, free_port, mortal, wait_until
+from tests.processes import HOST, free_port, mortal, wait_until
+from tests.servers import Influxd
 
 REPOSITORY = Path(__file__).parents[1]
 READY_S = 60.0  # on a machine that has much else to do

@@ -18,7 +18,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ruamel.yaml import YAML
 
 from tests.daemon import REPOSITORY
-from tests.servers import HOST, Mosquitto, accepts, find_program, free_port, running, wait_until
+from tests.processes import HOST, accepts, find_program, free_port, running, wait_until
+from tests.servers import Mosquitto
 
 DEPLOY = REPOSITORY / "deploy"
 ANSWER_S = 10.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from firmware_sim.codec import Ack, Env, Shock, Stamp, Status, decode_ack, encode_env, encode_shock, encode_status
-from tests.servers import HOST, wait_until
+from tests.processes import HOST, wait_until
 
 SETTLE_S = 20.0
 START_NS = 1_795_420_800_000_000_000  # 2026-11-23T08:00:00Z

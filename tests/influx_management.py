@@ -9,7 +9,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.servers import Gateway
+from tests.influx_gateway import Gateway
 
 Reply = tuple[int, dict[str, str], bytes]
 ADMIN = "admin-token"

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.servers import HOST
+from tests.processes import HOST
 
 Answer = bytes | Callable[[socket.socket], None]
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"

@@ -21,7 +21,7 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 from monitor.model.alert import FIRING, Alert, Evidence
 from monitor.model.clock import NS_PER_S, SystemClock
 from monitor.notify import Notification
-from tests.servers import HOST, free_port
+from tests.processes import HOST, free_port
 
 AT_NS = 1_795_424_400 * NS_PER_S  # 2026-11-23T09:00:00Z
 USER, PASSWORD = "tcm", "correct horse battery staple"

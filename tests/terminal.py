@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from monitor.cli import main
 from tests.daemon import ENVIRONMENT, REPOSITORY
-from tests.servers import mortal
+from tests.processes import mortal
 
 COLUMNS, ROWS = 80, 24
 LIMIT_S = 60.0

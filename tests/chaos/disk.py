@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from tests.servers import mortal, wait_until
+from tests.processes import mortal, wait_until
 
 SIZE_BYTES = 64 << 20
 CHUNK = bytes(1 << 20)

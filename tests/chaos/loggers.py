@@ -17,7 +17,7 @@ from firmware_sim.plan import Action, Happening, LoggerPlan, Made
 from firmware_sim.publish.broker import Broker
 from firmware_sim.recorder.truth import Truth
 from firmware_sim.runner import Run
-from tests.servers import HOST
+from tests.processes import HOST
 
 CONTAINERS, LOGGERS = 3, 4  # of each container
 INTERVAL_US, ROWS = 50_000, 5  # a block each 0.25 s, so 48 records and 240 readings a second in all

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Self
 
-from tests.servers import HOST, free_port
+from tests.processes import HOST, free_port
 
 CHUNK_BYTES = 64 << 10
 CALL_S = 10.0

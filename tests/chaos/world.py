@@ -18,7 +18,8 @@ from tests.chaos.disk import SmallDisk
 from tests.chaos.loggers import RECORDS_PER_S, Fleet
 from tests.chaos.proxy import Proxy
 from tests.daemon import LIMITS, DaemonProcess
-from tests.servers import HOST, Influxd, Mosquitto, influxd, mosquitto
+from tests.processes import HOST
+from tests.servers import Influxd, Mosquitto, influxd, mosquitto
 
 DATABASE = "chaos"
 QUICK_LIMITS = LIMITS.replace("20 s", "1 s")  # a round is too short for a dwell of 20 s

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from monitor.model.clock import NS_PER_S, rfc3339
 from tests.daemon import REPOSITORY, DaemonProcess, influx_v1, run, running_daemon
 from tests.dashboards.telling import tell_as_then
-from tests.servers import Influxd, Mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Influxd, Mosquitto
 
 HOURS = 46  # of the journey: loading, road, flight, and a night in the store without heating; below the copy's 48
 AGO_HOURS = 47  # that it began: what virtual time runs on while the loggers end does not lie ahead of the daemon's

@@ -17,7 +17,7 @@ from tests.dashboards.least import LEAST
 from tests.dashboards.opened import CONTAINER, opened
 from tests.dashboards.pictures import draw_page
 from tests.dashboards.transform import rows_shown
-from tests.servers import wait_until
+from tests.processes import wait_until
 
 DAY_MS = 86_400_000
 LONG_DAYS = 30  # a range for which the copy is asked

@@ -13,7 +13,8 @@ import pytest
 
 from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
-from tests.servers import Mosquitto, mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Mosquitto, mosquitto
 
 SILENT_S = 0.5  # an acknowledgement that is not held back comes within some 20 ms
 

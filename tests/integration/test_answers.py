@@ -23,8 +23,9 @@ from monitor.model.errors import SinkError
 from monitor.sinks import Held, Unavailable
 from monitor.sinks.influx import InfluxSink
 from tests.daemon import DaemonProcess, read_rows
+from tests.processes import wait_until
 from tests.raw_http import DRIP_S, OK, Answer, RawServer, answer, cut, drip, raw_server
-from tests.servers import Mosquitto, wait_until
+from tests.servers import Mosquitto
 from tests.unit.test_journal import arrival
 from tests.unit.test_store import Bench, blocks
 from tests.unit.test_wire import S, env

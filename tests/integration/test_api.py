@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.api import alerts, enter, lone_daemon, read_in
 from tests.daemon import DaemonProcess
-from tests.servers import wait_until
+from tests.processes import wait_until
 
 PAPER = b"signed by both parties"
 

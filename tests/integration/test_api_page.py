@@ -12,7 +12,7 @@ from monitor.web.api import routes
 from monitor.web.openapi import document
 from tests.api import alerts, lone_daemon, read_in
 from tests.daemon import REPOSITORY
-from tests.servers import HOST, wait_until
+from tests.processes import HOST, wait_until
 
 PAGE = (REPOSITORY / "docs" / "api.md").read_text()
 

@@ -13,7 +13,8 @@ import pytest
 
 from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
 from tests.fleet import START_NS, Logger
-from tests.servers import Influxd, Mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Influxd, Mosquitto
 
 NAN = float("nan")
 

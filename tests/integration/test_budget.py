@@ -7,7 +7,8 @@ from pathlib import Path
 from monitor.model.clock import NS_PER_S
 from tests.daemon import running_daemon, tcm
 from tests.fleet import START_NS, Logger
-from tests.servers import Mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Mosquitto
 
 ROWS, RECORDS = 4_000, 70  # 16 kB a block, 1.1 MB in all
 DROP_S = 30.0

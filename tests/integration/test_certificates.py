@@ -14,7 +14,8 @@ from tests.authority import EXPIRED, NOT_YET, Authority, ending_in
 from tests.daemon import DaemonProcess
 from tests.deployed import run, unprivileged
 from tests.integration.test_check_connect import check
-from tests.servers import HOST, Mosquitto, free_port, influxd, mosquitto
+from tests.processes import HOST, free_port
+from tests.servers import Mosquitto, influxd, mosquitto
 
 ENDS = "monitor.certificate-ends"
 Files = tuple[Path, Path]

@@ -10,7 +10,8 @@ import pytest
 
 from tests.authority import EXPIRED, NOT_YET, VALID, Authority
 from tests.daemon import DaemonProcess
-from tests.servers import HOST, Mosquitto, mosquitto
+from tests.processes import HOST
+from tests.servers import Mosquitto, mosquitto
 
 
 class Answer(NamedTuple):

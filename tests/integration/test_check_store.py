@@ -9,19 +9,12 @@ import pytest
 
 from tests.authority import EXPIRED, Authority
 from tests.daemon import DaemonProcess
+from tests.influx_gateway import Gateway, served
 from tests.influx_management import ADMIN, Management
 from tests.integration.test_check_connect import check
 from tests.integration.test_store_init import ask, secret
-from tests.servers import (
-    HOST,
-    Gateway,
-    Influxd,
-    Mosquitto,
-    VictoriaMetrics,
-    free_port,
-    influxd,
-    served,
-)
+from tests.processes import HOST, free_port
+from tests.servers import Influxd, Mosquitto, VictoriaMetrics, influxd
 
 Store = Callable[[str], str]
 

@@ -17,9 +17,10 @@ import pytest
 from monitor.journal import StateLock
 from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_v1, run, tcm
 from tests.fleet import START_NS, Logger
+from tests.processes import HOST, free_port
 from tests.raw_http import answer as http_answer
 from tests.raw_http import raw_server
-from tests.servers import HOST, Influxd, Mosquitto, free_port, mosquitto
+from tests.servers import Influxd, Mosquitto, mosquitto
 
 WARM = """[[rule]]
 id = "warm"

@@ -18,7 +18,8 @@ from monitor.config.settings import MqttSettings
 from monitor.ingest import Inbox, Session
 from monitor.model.clock import SystemClock
 from tests.chaos.proxy import Proxy
-from tests.servers import HOST, Mosquitto, mosquitto, wait_until
+from tests.processes import HOST, wait_until
+from tests.servers import Mosquitto, mosquitto
 
 LIMIT_S = 30.0
 LARGE_BYTES, SMALL = 1 << 20, 5_000

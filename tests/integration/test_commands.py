@@ -17,8 +17,8 @@ import pytest
 
 from monitor.journal import Journal
 from tests.daemon import tcm, write_files
+from tests.processes import HOST, free_port
 from tests.raw_http import answer, raw_server
-from tests.servers import HOST, free_port
 from tests.terminal import COLUMNS, ESCAPE, Said, Terminal, terminal
 from tests.unit.test_journal import arrival
 from tests.unit.test_watch import Station

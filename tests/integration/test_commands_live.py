@@ -16,7 +16,8 @@ import pytest
 
 from tests.daemon import DaemonProcess, write_files
 from tests.fleet import START_NS, Logger
-from tests.servers import Mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Mosquitto
 from tests.terminal import COLUMNS, ESCAPE, Said, Terminal, terminal
 
 LIMITS = """

@@ -11,7 +11,8 @@ import pytest
 
 from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
-from tests.servers import HOST, Mosquitto, free_port, wait_until
+from tests.processes import HOST, free_port, wait_until
+from tests.servers import Mosquitto
 
 END_S = 5.0
 

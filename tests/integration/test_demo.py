@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tests.servers import find_program
+from tests.processes import find_program
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60

@@ -12,7 +12,7 @@ import pytest
 from monitor import API, __version__
 from tests.api import lone_daemon
 from tests.daemon import DaemonProcess
-from tests.servers import HOST
+from tests.processes import HOST
 
 BIG = 100_000_000
 

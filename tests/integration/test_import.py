@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import REPOSITORY, DaemonProcess, running_daemon
-from tests.servers import HOST, Mosquitto, free_port
+from tests.processes import HOST, free_port
+from tests.servers import Mosquitto
 
 RECORDING = REPOSITORY / "tests" / "data" / "recordings" / "ssx70065"
 FILES = {

@@ -20,7 +20,8 @@ from firmware_sim.codec import decode_ack
 from tests.daemon import REPOSITORY
 from tests.deployed import DEPLOY, Broker, Peer, deployed_broker, make_secrets, read_compose, run, unprivileged
 from tests.fleet import START_NS, Logger
-from tests.servers import HOST, Influxd, Server, accepts, find_program, free_port, pings, wait_until
+from tests.processes import HOST, Server, accepts, find_program, free_port, wait_until
+from tests.servers import Influxd, pings
 
 BIN = Path(sys.executable).parent
 

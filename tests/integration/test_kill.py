@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from tests.daemon import DaemonProcess, influx_rows, influx_v1, read_rows
 from tests.fleet import START_NS, Logger
-from tests.servers import Influxd, Mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Influxd, Mosquitto
 
 LOGGERS, ROWS = 8, 5
 S_NS = 1_000_000_000

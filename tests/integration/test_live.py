@@ -15,7 +15,7 @@ import pytest
 
 from tests.api import LIMITS, alerts, lone_daemon, read_in
 from tests.daemon import DaemonProcess
-from tests.servers import HOST, free_port, wait_until
+from tests.processes import HOST, free_port, wait_until
 
 LIMIT_S = 20.0
 CONFIGS = "SELECT count(*) FROM records WHERE kind = 'config'"

@@ -23,7 +23,8 @@ from monitor.sinks.influx import InfluxSink
 from monitor.sinks.sink import Held, RefusedLines, TooLarge, Unavailable
 from tests.daemon import DaemonProcess, influx_rows, influx_v1
 from tests.fleet import START_NS, Logger
-from tests.servers import Influxd, Mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Influxd, Mosquitto
 from tests.unit.test_journal import arrival
 from tests.unit.test_store import AtOnce, Bench, run
 from tests.unit.test_wire import T0, S, env

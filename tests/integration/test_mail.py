@@ -17,9 +17,9 @@ from monitor.model.clock import NS_PER_S, rfc3339
 from monitor.model.errors import TcmError
 from monitor.notify import NotTaken, PartlyTaken, Refused, mail
 from monitor.notify.mail import Mail
+from tests.processes import HOST, free_port
 from tests.raw_http import drip
 from tests.receivers import AT_NS, PASSWORD, USER, MailServer, certificate, mail_server, notification
-from tests.servers import HOST, free_port
 
 TO = ("anna@example.org", "ben@example.org")
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -10,9 +10,11 @@ import pytest
 
 from tests.authority import Authority
 from tests.deployed import DEPLOY, run
+from tests.influx_gateway import served
 from tests.influx_management import Management
 from tests.integration.test_store_init import ask
-from tests.servers import HOST, Influxd, free_port, influxd, served
+from tests.processes import HOST, free_port
+from tests.servers import Influxd, influxd
 
 ALL = {"admin": "adminpw", "tcm": "daemonpw", "grafana": "viewerpw"}
 

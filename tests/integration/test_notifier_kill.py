@@ -14,8 +14,9 @@ from typing import Any
 
 from tests.daemon import DaemonProcess
 from tests.fleet import Logger
+from tests.processes import wait_until
 from tests.receivers import Webhook, webhook
-from tests.servers import Mosquitto, wait_until
+from tests.servers import Mosquitto
 
 KILLS = 3
 RECORDS = 200  # each of which opens or ends an alert

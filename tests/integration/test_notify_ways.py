@@ -21,8 +21,9 @@ from monitor.notify.apprise import Apprise
 from monitor.notify.mqtt import Mqtt
 from tests import receivers
 from tests.daemon import DaemonProcess
+from tests.processes import HOST, free_port, wait_until
 from tests.receivers import notification
-from tests.servers import HOST, Mosquitto, free_port, mosquitto, wait_until
+from tests.servers import Mosquitto, mosquitto
 
 TOPIC = "site/tcm/told"
 

@@ -12,7 +12,9 @@ from paho.mqtt.client import MQTTMessage
 
 from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
 from tests.fleet import START_NS, Logger
-from tests.servers import HOST, Influxd, Mosquitto, influx_v2_gateway, mosquitto, wait_until
+from tests.influx_gateway import influx_v2_gateway
+from tests.processes import HOST, wait_until
+from tests.servers import Influxd, Mosquitto, mosquitto
 
 DATABASE = "outage"
 STATEMENT = "SELECT temperature_hardware_c FROM env"

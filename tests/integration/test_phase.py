@@ -17,7 +17,8 @@ from firmware_sim.codec import Stamp
 from monitor.model.clock import rfc3339
 from tests.daemon import DaemonProcess, running_daemon, write_files
 from tests.fleet import Logger
-from tests.servers import Mosquitto, free_port, wait_until
+from tests.processes import free_port, wait_until
+from tests.servers import Mosquitto
 
 S = 10**9
 LIMITS = """

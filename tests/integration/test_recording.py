@@ -20,7 +20,8 @@ from monitor.shock.spectrum.octave import STANDARD_HZ, below_nyquist
 from monitor.shock.waveform import waveform_of
 from monitor.wire import decode
 from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_rows, influx_v1, run, running_daemon
-from tests.servers import HOST, Influxd, Mosquitto, mosquitto, wait_until
+from tests.processes import HOST, wait_until
+from tests.servers import Influxd, Mosquitto, mosquitto
 
 RECORDING = REPOSITORY / "tests" / "data" / "recordings" / "ssx70065"
 START_NS = 1_795_413_600_000_000_000  # 2026-11-23T06:00:00Z

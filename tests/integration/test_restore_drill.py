@@ -18,7 +18,8 @@ import pytest
 
 from tests.daemon import ENVIRONMENT, REPOSITORY, DaemonProcess, influx_rows, influx_v1
 from tests.fleet import START_NS, Logger
-from tests.servers import Influxd, Mosquitto, influxd, wait_until
+from tests.processes import wait_until
+from tests.servers import Influxd, Mosquitto, influxd
 
 PAGE = (REPOSITORY / "docs" / "backup.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

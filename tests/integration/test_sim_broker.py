@@ -27,7 +27,8 @@ from firmware_sim.publish.broker import parse_broker
 from firmware_sim.publish.line import Settlement
 from firmware_sim.recorder.truth import Truth
 from firmware_sim.runner import Limits, Run, Summary, simulate
-from tests.servers import HOST, Mosquitto, free_port, wait_until
+from tests.processes import HOST, free_port, wait_until
+from tests.servers import Mosquitto
 
 START_NS = 1_795_413_600 * NS_PER_S
 LIMIT_S = 10.0

@@ -33,7 +33,9 @@ from monitor.sinks import (
     read_series,
 )
 from monitor.sinks.influx import Dialect, InfluxSink
-from tests.servers import HOST, Gateway, Influxd, free_port, influx_v2_gateway
+from tests.influx_gateway import Gateway, influx_v2_gateway
+from tests.processes import HOST, free_port
+from tests.servers import Influxd
 
 START_NS = 1_760_000_000_000_000_000
 STEP_NS = 1_000_000_000

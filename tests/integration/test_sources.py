@@ -15,7 +15,8 @@ from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.sinks import read_series
 from tests.daemon import DaemonProcess
 from tests.fleet import START_NS
-from tests.servers import HOST, Mosquitto, mosquitto, wait_until
+from tests.processes import HOST, wait_until
+from tests.servers import Mosquitto, mosquitto
 
 SETTLE_S = 20.0
 START_S = START_NS // 10**9

@@ -11,7 +11,8 @@ from uuid import uuid4
 from monitor.model.clock import rfc3339
 from tests.daemon import LIMITS, DaemonProcess, influx_rows, influx_v1, write_files
 from tests.fleet import Logger
-from tests.servers import Influxd, Mosquitto, free_port, wait_until
+from tests.processes import free_port, wait_until
+from tests.servers import Influxd, Mosquitto
 
 S = 10**9
 TOLD_S = 20.0

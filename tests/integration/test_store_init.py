@@ -22,8 +22,9 @@ from monitor.sinks.opening import open_influx
 from monitor.sinks.server import identify
 from monitor.sinks.setup import set_up
 from tests.daemon import DaemonProcess, tcm
+from tests.influx_gateway import served
 from tests.influx_management import ADMIN, Management
-from tests.servers import Influxd, VictoriaMetrics, influxd, served
+from tests.servers import Influxd, VictoriaMetrics, influxd
 
 DAY_S = 86_400
 KEPT = 'retention = "90 d"\nlong_retention = "3650 d"\n'

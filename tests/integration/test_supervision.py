@@ -16,8 +16,9 @@ import pytest
 from monitor.warming import SEAL
 from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
 from tests.fleet import START_NS, Logger
+from tests.processes import HOST, free_port, wait_until
 from tests.raw_http import OK, drip, raw_server
-from tests.servers import HOST, Influxd, Mosquitto, free_port, wait_until
+from tests.servers import Influxd, Mosquitto
 
 END_S = 10.0  # what is promised
 COMPILE_S = 60.0

@@ -16,7 +16,7 @@ from monitor.ingest import probe
 from tests.daemon import DaemonProcess
 from tests.deployed import Broker, Peer, deployed_broker, make_certificates
 from tests.fleet import START_NS, Logger
-from tests.servers import HOST, wait_until
+from tests.processes import HOST, wait_until
 
 MINE, OTHERS = "tcm/v1/C-101/L-02", "tcm/v1/C-101/L-01"
 

@@ -10,8 +10,9 @@ import pytest
 
 from tests.daemon import running_daemon
 from tests.fleet import Logger
+from tests.processes import HOST, wait_until
 from tests.receivers import PASSWORD, USER, mail_server, webhook
-from tests.servers import HOST, Mosquitto, alertmanager, wait_until
+from tests.servers import Mosquitto, alertmanager
 
 LIMIT_S = 20.0
 NS_PER_S = 10**9

@@ -12,7 +12,8 @@ import pytest
 from monitor.sinks import EmbeddedSink
 from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
-from tests.servers import Mosquitto, wait_until
+from tests.processes import wait_until
+from tests.servers import Mosquitto
 
 S = 10**9
 FIELD = "temperature_hardware_c"

@@ -25,9 +25,10 @@ from monitor.notify.alertmanager import Alertmanager
 from monitor.notify.said import CAUSE_MAX, said, secret_parts
 from monitor.notify.webhook import Webhook
 from tests import receivers
+from tests.processes import HOST, free_port, wait_until
 from tests.raw_http import Answer, answer, cut, drip, raw_server
 from tests.receivers import alert, notification
-from tests.servers import HOST, alertmanager, free_port, wait_until
+from tests.servers import alertmanager
 
 KEY = "a key of some length"
 

@@ -13,7 +13,7 @@ from monitor.config import load_access
 from monitor.journal import JournalReader
 from monitor.model.errors import TcmError, UnknownName, WireError
 from monitor.model.operator_keys import MAX_ATTACHMENTS
-from tests.servers import HOST, free_port
+from tests.processes import HOST, free_port
 from tests.unit.test_reload import SETTINGS, loaded
 
 

@@ -17,7 +17,7 @@ from monitor import API
 from monitor.cli.following import follow
 from monitor.config import Access
 from monitor.model.errors import TcmError
-from tests.servers import HOST, free_port
+from tests.processes import HOST, free_port
 
 Piece = bytes | int  # what a connection sends before it breaks, or the status that it is refused with
 

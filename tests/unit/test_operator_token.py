@@ -19,7 +19,7 @@ from monitor.cli.output import ask_daemon
 from monitor.config import Access, WebSettings
 from monitor.config.operator_token import make_token, read_token
 from monitor.model.errors import ConfigError, Conflict, NoAnswer, TcmError, UnknownName
-from tests.servers import HOST, free_port
+from tests.processes import HOST, free_port
 
 TOKEN = "t" * 43
 Answer = tuple[int, dict[str, str], bytes]

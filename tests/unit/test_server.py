@@ -20,7 +20,7 @@ from monitor.model.clock import NS_PER_S, SystemClock
 from monitor.model.errors import TcmError
 from monitor.web import Backend, make_server, server
 from monitor.web.few_lines import MAX_LINES, FewLines
-from tests.servers import HOST, wait_until
+from tests.processes import HOST, wait_until
 
 LIMIT_S, HEAD_S = 10.0, 0.3
 TOKEN = "t" * 43

@@ -19,7 +19,8 @@ from monitor.model.clock import NS_PER_S
 from monitor.wire import FILL_FILTER, FILL_PROBE, LIVE_FILTER, LIVE_PROBE
 from tests.daemon import DaemonProcess
 from tests.fleet import START_NS, Logger
-from tests.servers import HOST, mosquitto, wait_until
+from tests.processes import HOST, wait_until
+from tests.servers import mosquitto
 from tests.unit.test_intake import ManualClock
 
 LIMIT_S = 10.0

@@ -15,7 +15,7 @@ from monitor.model.progress import Progress
 from monitor.supervise import CALM_S, END_S, ServiceManager, Supervisor
 from monitor.telemetry import Rate
 from monitor.threads import STALL_S, Loop, Pace, Pool, Threads, Turn
-from tests.servers import wait_until
+from tests.processes import wait_until
 
 LIMIT_S = 10.0
 IDLE = Progress(0, 0)

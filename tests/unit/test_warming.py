@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from monitor import warming
 from monitor.shock.spectrum import srs
 from monitor.warming import CACHE, CACHE_DIR, DISABLED, SEAL, compile_apart, compile_kernel, load_kernel
-from tests.servers import wait_until
+from tests.processes import wait_until
 
 FILES = {"srs.nbi": b"index", "srs.1.nbc": b"machine code"}
 COMPILE_S = 60.0
