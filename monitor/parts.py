@@ -66,7 +66,8 @@ class Parts:
         self._results_reader, self._board_reader = WatchReader(state_dir), WatchReader(state_dir)
         self.store = Store(state_dir, self._store_reader, self._results_reader, sink, executor, clock)
         self.long = long = Long(state_dir, *copying, clock) if copying else None
-        self.store.copied = (lambda: long.copied) if long else None
+        if long:
+            self.store.copy_to(lambda: long.copied)
         _require_whole_journal(self.journal.pos, {"watch.db": self.watch.kept_pos, "store.db": self.store.pos})
         self.watch.stored_results = lambda: self.store.confirmed["judged"]
         self.inbox, self.desk = Inbox(), Desk()

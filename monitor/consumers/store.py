@@ -4,51 +4,38 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from monitor.consumers.bodies import Bodies
-from monitor.consumers.points import alert_points, record_points
+from monitor.consumers.feed import MAX_IN_FLIGHT, Feed
 from monitor.consumers.store_book import StoreBook
-from monitor.consumers.touched import Copied, touched_by
+from monitor.consumers.touched import Copied
 from monitor.consumers.watch_file import WatchReader
-from monitor.consumers.writes import Write, delay_s, spans_of
-from monitor.journal import JournalReader, Place
-from monitor.model.batch import Points, Table
+from monitor.consumers.writes import Write, delay_s
+from monitor.journal import JournalReader
+from monitor.model.batch import Points
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.condition import GATEWAY, STORE_HELD, Condition
 from monitor.model.errors import SinkError
 from monitor.sinks.sink import Held, RefusedLines, Sink, TooLarge
 
-MAX_IN_FLIGHT = 2  # measured: two connections carry half as much again as one, a third nothing more
 MAX_CALLS = MAX_IN_FLIGHT + 1  # to the sink at once: alerts wait for no body of anything else
-MAX_BATCH_RECORDS = 250  # of blocks of 60 readings: 15 000 lines, about 1.5 MB
-MAX_BATCH_BYTES = 512 << 10  # of payload; 87 000 samples of events become 7 MB of lines, 13 times as much
-MAX_BATCH_TRANSITIONS = 1_000
-# Points of how things stand, kept while the store is away: 20 containers with 240 loggers have 267 a minute, so for 75
-# minutes, in 23 MB; beyond that the oldest are dropped.
-MAX_SAID = 20_000
-MAX_BATCH_SAID = 1_000
-MAX_RESULT_BYTES = 512 << 10  # of JSON: about 9 000 points, 1.3 MB of lines
 SLOW_S = 30.0  # three time-outs: a server that drips its answer never runs into one
 # A body whose outcome was unknown may still lie with the server when a second try of it is confirmed. What could meet
 # it there waits so long: a server that answers again has read what came before within a moment.
 LATE_NS = 5 * NS_PER_S
 SILENT_NS = 10 * NS_PER_S  # after so long without anything to send the server is asked whether it is there
-BULK = ("said", "judged", "journal")  # these share the places in flight
 SOURCES = ("journal", "judged", "transitions")  # the numbers of `results`, of earlier versions, were others
 
 log = logging.getLogger(__name__)
 
 
 class Store:
-    """One `step`: collect confirmations, then fill the free places in flight from the three sources and what is said.
+    """One `step`: collect confirmations, then fill the free places in flight with what the feed has next.
 
-    A cursor passes a body once that and all before it of its source are confirmed. Which of two bodies under way comes
-    first is for the server to decide, so they never hold points of one series and time: of alerts and of results there
-    is one at a time, and readings of times that are under way wait. Alerts have a place of their own.
+    A cursor passes a body once that and all before it of its source are confirmed.
     """
 
     def __init__(
@@ -68,12 +55,8 @@ class Store:
         # After a power loss watch's file may have fallen back further than this one.
         self.confirmed["judged"] = min(self.confirmed["judged"], results.kept_pos)
         self.confirmed["transitions"] = min(self.confirmed["transitions"], results.book.last_transition())
-        self._place = Place(self.confirmed["journal"])
-        self._transitions_read = self.confirmed["transitions"]
-        self._results_read = self._results_confirmed = results.results.before(self.confirmed["judged"])
-        self._ready: Write | None = (
-            None  # the next readings: made while others are under way, so that none waits for it
-        )
+        self._feed = Feed(journal, results, self._bodies, self.confirmed)
+        self._results_confirmed = self._feed.results_read
         self._confirmed_late: list[tuple[int, Write]] = []  # until when others that meet it have to wait
         # First of all the store is opened; until it answers nothing is read.
         self._flying: list[Write] = [Write("open", None, send=sink.open)]
@@ -81,11 +64,9 @@ class Store:
         self._held = ""
         self._waiting_since_ns: int | None = None
         self._sent_ns = clock.mono_ns()
-        self._said: deque[Points] = deque(maxlen=MAX_SAID)
         self.points = 0
         self.on_confirmed: Callable[[], None] = lambda: None
-        # What the copy has of table `touched`; None: there is no copy, and nothing is noted for it.
-        self.copied: Callable[[], Copied] | None = None
+        self._copied: Callable[[], Copied] = Copied  # what the copy has of table `touched`
         self.last_received_ns = 0
 
     @property
@@ -102,7 +83,11 @@ class Store:
 
     def say(self, points: Sequence[Points]) -> None:
         """Write points that no record led to, and that no cursor counts; any thread may call it."""
-        self._said.extend(points)
+        self._feed.say(points)
+
+    def copy_to(self, copied: Callable[[], Copied]) -> None:
+        """Note from now on what a copy will lack in table `touched`; it answers what of that it has by then."""
+        self._copied, self._feed.is_copied = copied, True
 
     def conditions(self) -> list[Condition]:
         """That nothing is stored until an operator acts (token, permission, database), and what was refused lately."""
@@ -142,26 +127,11 @@ class Store:
         if any(write.source == "open" for write in self._flying):
             return False
         did = False
-        while (write := self._next()) is not None:
+        while (write := self._feed.next(self._flying, self._late())) is not None:
             self._flying.append(write)
             self._submit(write)
             did = True
-        if self._ready is None:
-            self._ready = self._read_readings()
-            did = did or self._ready is not None
-        return did
-
-    def _next(self) -> Write | None:
-        """The next body: alerts, how things stand, results, readings, so that a backlog of readings delays no other."""
-        sources = [write.source for write in self._flying]
-        write = None if "transitions" in sources else self._next_alerts()
-        if write is not None or sum(sources.count(source) for source in BULK) >= MAX_IN_FLIGHT:
-            return write
-        if "said" not in sources and self._said:
-            return self._next_said()
-        if "judged" not in sources:
-            write = self._next_results()
-        return write or self._next_readings()
+        return self._feed.make_ready() or did
 
     def _ask_if_silent(self) -> None:
         """A server that hangs is noticed also while there is nothing to send."""
@@ -169,58 +139,11 @@ class Store:
             self._flying.append(Write("ping", None, send=self._sink.ping))
             self._submit(self._flying[0])
 
-    def _next_alerts(self) -> Write | None:
-        transitions = self._watch.book.apart(self._transitions_read, MAX_BATCH_TRANSITIONS)
-        if not transitions:
-            return None
-        points = [alert_points(n, at_ns, alert) for n, at_ns, alert in transitions]
-        write = self._write("transitions", transitions[-1][0], points)
-        self._transitions_read = transitions[-1][0]
-        return write
-
-    def _next_results(self) -> Write | None:
-        rows = self._watch.results.after(self._results_read, MAX_RESULT_BYTES)
-        if not rows or (rows[0].is_again and any(late.source == "judged" for late in self._late())):
-            return None
-        told = [row.upto for row in rows if row.upto is not None]
-        write = self._write("judged", told[-1] if told else None, [table for row in rows for table in row.tables])
-        self._results_read = rows[-1].number
-        return write
-
-    def _next_said(self) -> Write:
-        count = min(len(self._said), MAX_BATCH_SAID)  # others only add
-        return self._write("said", None, [self._said.popleft() for _ in range(count)])
-
-    def _next_readings(self) -> Write | None:
-        """The next readings; those that meet others under way wait until these are confirmed."""
-        write = self._ready or self._read_readings()
-        others = [*self._flying, *self._late()] if write is not None else []
-        is_free = write is None or not any(write.meets(other) for other in others)
-        self._ready = None if is_free else write
-        return write if is_free else None
-
-    def _read_readings(self) -> Write | None:
-        records, reached = self._journal.read(self._place, MAX_BATCH_RECORDS, MAX_BATCH_BYTES)
-        if reached == self._place:
-            return None
-        points = [made for record in records for made in record_points(record, self._journal)]
-        write = self._write("journal", reached.pos, points, records[-1].received_ns if records else 0)
-        write.spans = spans_of(points)
-        self._place = reached
-        return write
-
     def _late(self) -> list[Write]:
         """Confirmed bodies of which an earlier try may still be on its way."""
         now_ns = self._clock.mono_ns()
         self._confirmed_late = [(until_ns, write) for until_ns, write in self._confirmed_late if until_ns > now_ns]
         return [write for _, write in self._confirmed_late]
-
-    def _write(self, source: str, upto: int | None, points: Sequence[Points | Table], received_ns: int = 0) -> Write:
-        write = Write(source, upto, received_ns=received_ns)
-        self._bodies.make(write, points)
-        if self.copied is not None:
-            write.touched = touched_by(points)
-        return write
 
     def _submit(self, write: Write) -> None:
         write.sent_ns = self._clock.mono_ns()
@@ -256,7 +179,7 @@ class Store:
                 late = Write(write.source, None, spans=write.spans)
                 self._confirmed_late.append((self._clock.mono_ns() + LATE_NS, late))
         if not any(write.source == "judged" for write in self._flying):
-            self._results_confirmed = self._results_read
+            self._results_confirmed = self._feed.results_read
         return bool(ended or passed)
 
     def _confirmed_of(self, source: str) -> list[Write]:
@@ -270,7 +193,7 @@ class Store:
         refusals = [refusal for write in passed for refusal in write.refusals]
         touched = [write.touched for write in passed if write.touched]
         if cursors or refusals or touched:
-            self._book.save(cursors, refusals, touched, self.copied() if self.copied else Copied())
+            self._book.save(cursors, refusals, touched, self._copied())
             self.confirmed = self.confirmed | cursors
 
     def _take(self, write: Write, error: BaseException | None) -> None:

@@ -534,7 +534,7 @@ def test_a_copy_that_was_never_made_is_filled(copied_place: CopiedPlace) -> None
     (bench.folder / "store.db").unlink()  # all is written again, and the copy made by the daemon
     store = bench.store(raw)
     long = Long(bench.folder, raw, copied_place.copy, AtOnce(), bench.clock)
-    store.copied = lambda: long.copied
+    store.copy_to(lambda: long.copied)
     run_store(store)
     bench.clock.mono += round(PERIOD_S * S)
     while long.step():
@@ -575,7 +575,7 @@ def test_minutes_that_the_daemon_is_about_to_bring_are_not_missing(copied_place:
     """They stand in `store.db`; whoever mends makes them too."""
     place = copied_place
     long = Long(place.bench.folder, place.sink, place.copy, AtOnce(), place.bench.clock)
-    place.store.copied = lambda: long.copied
+    place.store.copy_to(lambda: long.copied)
     place.bench.append(arrival("env", env(900, t0=T0 + 3_600 * S), T0, logger="L-1"))
     run_store(place.store)
     assert place.audit(is_dry_run=True)["ok"]

@@ -65,7 +65,7 @@ class Copying:
         """The copy as after a start."""
         raw = InfluxSink(self.server.url, "v1", self.name)
         self.long = Long(self.bench.folder, raw, self.copy, AtOnce(), self.bench.clock)
-        self.store.copied = lambda: self.long.copied
+        self.store.copy_to(lambda: self.long.copied)
         return self.long
 
     def run(self) -> None:

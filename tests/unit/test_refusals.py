@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from monitor.consumers.bodies import MAX_SINGLE, TOLD_NS
-from monitor.consumers.store import MAX_BATCH_RECORDS
+from monitor.consumers.feed import MAX_BATCH_RECORDS
 from monitor.model.clock import HOUR_NS, MINUTE_NS
 from monitor.model.condition import GATEWAY, STORE_REFUSED
 from monitor.model.errors import SinkError

@@ -248,7 +248,7 @@ def test_what_is_said_is_written_and_counts_for_no_cursor(tmp_path: Path) -> Non
 def test_while_the_store_is_away_the_latest_are_kept(tmp_path: Path) -> None:
     """However long it is: no more than MAX_SAID."""
     ledger = Ledger(lambda _line: DOWN)
-    with patch("monitor.consumers.store.MAX_SAID", 3):
+    with patch("monitor.consumers.feed.MAX_SAID", 3):
         store = Bench(tmp_path).store(ledger)
     for number in range(9):
         store.say([point(number)])

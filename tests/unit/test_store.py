@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from monitor.config import Rules
 from monitor.consumers import Store, Watch, WatchReader
+from monitor.consumers.feed import MAX_BATCH_RECORDS
 from monitor.consumers.results import ResultBook
-from monitor.consumers.store import LATE_NS, MAX_BATCH_RECORDS
+from monitor.consumers.store import LATE_NS
 from monitor.consumers.writes import BACKOFF_MAX_S, delay_s
 from monitor.journal import Journal, JournalReader, Place, Usable
 from monitor.model.batch import Points, Table
@@ -463,7 +464,7 @@ def test_the_later_of_two_points_of_one_time_stands(
     told: list[tuple[int, bool]], answers: list[tuple[int, str]]
 ) -> None:
     """Whichever body the server takes first, and whatever becomes of its answer."""
-    with TemporaryDirectory() as folder, patch("monitor.consumers.store.MAX_BATCH_RECORDS", 1):
+    with TemporaryDirectory() as folder, patch("monitor.consumers.feed.MAX_BATCH_RECORDS", 1):
         bench, expected = Bench(Path(folder)), {}
         for seq, (at_s, is_total) in enumerate(told):
             if is_total:
