@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,21 +12,15 @@ from monitor.consumers.direct import DirectPlan, RefreshedPlan
 from monitor.consumers.followed import LATE, FollowedBook
 from monitor.consumers.grouped import GroupedPlan, Transition
 from monitor.consumers.notify_file import NotifyFile
-from monitor.consumers.outbox import Backoff, Outbox
-from monitor.consumers.owed import Owed
+from monitor.consumers.sending import Sending
 from monitor.consumers.silences import Silences
 from monitor.consumers.watch_file import WatchReader
-from monitor.model.clock import HOUR_NS, NS_PER_S, Clock, rfc3339
-from monitor.model.condition import GATEWAY, NOTIFIER_FAILING, NOTIFIER_REFUSED, Condition
-from monitor.model.errors import TcmError
+from monitor.model.clock import Clock
+from monitor.model.condition import Condition
 from monitor.model.progress import Progress
-from monitor.notify.notification import Notification, NotTaken, PartlyTaken, Refused, Transport
+from monitor.notify.notification import Transport
 
 MAX_BATCH = 500  # transitions; some 20 ms
-MAX_SEND_S = 60  # connecting, a mail with its picture, the answer
-FAILING_NS = 120 * NS_PER_S  # a receiver that is restarted is no news
-MAX_REFUSALS = 5  # of one notification: who refuses may have been told something else by a proxy
-REFUSED_TOLD_NS = HOUR_NS  # how long somebody is told that a notification was set aside
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +30,7 @@ class Notifier:
 
     1. what is to be told stands in the outbox, with its id, before it is sent: a restart sends the same again;
     2. while something there is not taken nothing more is planned: what follows waits as transitions in `watch.db`;
-    3. what is not taken is sent again, after 1 s and then ever later up to 5 min, for as long as it takes. What the
-       receiver refuses for good five times is set aside. What some of its people have counts as taken: the others are
-       told beside the queue.
+    3. what is not taken is sent again: see `Sending`.
 
     All that is planned by is in `notify.db`, in one transaction with the cursor and the outbox.
     """
@@ -55,23 +46,13 @@ class Notifier:
     ) -> None:
         self.name, self.kind = settings.name, settings.kind
         self._file, self._reader, self._silences = file, reader, silences
-        self._transport, self._clock = transport, clock
+        self._clock = clock
         self._origin_ns = clock.now_ns() - clock.mono_ns()
-        self._book, self._outbox = FollowedBook(file.connection, self.name), Outbox(file.connection, self.name)
+        self._book, self._sending = FollowedBook(file.connection, self.name), Sending(self.name, file, transport, clock)
         self._plan = _plan_for(settings, self._book, self, reader)
-        self._backoff = Backoff()
-        self._owed = Owed()
-        self._refusals = 0
-        self._refused: tuple[int, str] | None = None  # when the last one was set aside, steady time, and why
-        self._failing_since_ns: int | None = None
-        self._sending_since_ns: int | None = None
-        self._unkept = 0  # number of what the receiver has, and the disk had no room to note it
-        self.problem = ""
         with file.writing(is_durable=True) as connection:  # else one that was told of much might be as new again
             self.pos, known_ns, self._joined = self._begin(connection, routes_of(settings))
-            row = connection.execute("SELECT taken, refused FROM notifiers WHERE name = ?", (self.name,)).fetchone()
-            self._counts: tuple[int, int] = row
-            self._first, self._waiting = self._outbox.first(), self._outbox.waiting()
+            self._sending.begin(connection)
         self._plan.following.known_ns = known_ns
 
     def step(self) -> bool:
@@ -79,62 +60,42 @@ class Notifier:
 
         DiskFull when what is planned or taken could not be kept: it is planned or sent again.
         """
-        if not self._backoff.is_due(self._clock.mono_ns()):
+        if not self._sending.is_due:
             return False
-        did = False
-        if self._first is None:
-            did = self._plan_next()
-        if self._first is None:
-            if not did:
-                self._file.idle()
-            return did or self._send_owed()
-        return self._send(*self._first)
+        did = self._sending.is_empty and self._plan_next()
+        if not self._sending.is_empty:
+            return self._sending.send()
+        if not did:
+            self._file.idle()
+        return did or self._sending.send_owed()
+
+    @property
+    def problem(self) -> str:
+        """Why the receiver does not take what it is told, "" when it does."""
+        return self._sending.problem
 
     @property
     def is_caught_up(self) -> bool:
         """Whether every transition is planned and all that was planned is taken; windows may be open."""
-        return self._first is None and self._joined is None and self.pos == self._reader.book.last_transition()
+        return self._sending.is_empty and self._joined is None and self.pos == self._reader.book.last_transition()
 
     def conditions(self) -> list[Condition]:
-        """That the receiver, or some of its people, are not reached, or refused something; any thread may ask."""
-        found, now_ns = [], self._clock.mono_ns()
-        since_ns, refused, problem = self._failing_since_ns, self._refused, self.problem
-        owed_ns = self._owed.since_ns
-        if since_ns is not None and now_ns - since_ns > FAILING_NS:
-            text = f"notifier {self.name} tells nobody: {problem}; what it has to tell waits"
-            found.append(Condition(NOTIFIER_FAILING, GATEWAY, self.name, text))
-        elif owed_ns is not None and now_ns - owed_ns > FAILING_NS:
-            text = f"notifier {self.name} does not tell everybody: {self._owed.problem}"
-            found.append(Condition(NOTIFIER_FAILING, GATEWAY, self.name, text))
-        if refused is not None and now_ns - refused[0] < REFUSED_TOLD_NS:
-            text = f"notifier {self.name}: the receiver refused a notification for good, it is set aside: {refused[1]}"
-            found.append(Condition(NOTIFIER_REFUSED, GATEWAY, self.name, text))
-        return found
+        """What somebody has to see of it; any thread may ask."""
+        return self._sending.conditions()
 
     def progress(self) -> Progress:
-        """Of the step under way: what is sent may take as long as MAX_SEND_S; what waits for a receiver is no stall."""
-        since_ns = self._sending_since_ns
-        waited_s = 0 if since_ns is None else (self._clock.mono_ns() - since_ns) // NS_PER_S
-        return Progress(min(waited_s, MAX_SEND_S), 0)
+        """Of the step under way."""
+        return self._sending.progress()
 
     def document(self, last_transition: int) -> dict[str, Any]:
         """How far it is, for the status document; from memory alone, any thread may ask."""
-        since_ns, (taken, refused) = self._failing_since_ns, self._counts
-        since_ns = self._owed.since_ns if since_ns is None else since_ns
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "pos": self.pos,
-            "backlog": max(last_transition - self.pos, 0) + self._waiting,
-            "failing_since": None if since_ns is None else rfc3339((self._origin_ns + since_ns) // NS_PER_S * NS_PER_S),
-            "problem": self.problem or self._owed.problem,
-            "told": taken,
-            "refused": refused,
-        }
+        sending = self._sending.document(self._origin_ns)
+        backlog = max(last_transition - self.pos, 0) + sending["backlog"]
+        return {"name": self.name, "kind": self.kind, "pos": self.pos} | sending | {"backlog": backlog}
 
     def cut(self) -> None:
         """End what is being sent and give the connection back; any thread may call it."""
-        self._transport.close()
+        self._sending.cut()
 
     def silenced_ns(self, alert: Mapping[str, Any]) -> int | None:
         """Since when (UTC) an operator has silenced an alert, None where nobody has."""
@@ -183,13 +144,13 @@ class Notifier:
             joined = transitions[-1][2]["id"] if transitions else None
         with self._file.writing() as connection:
             drafts = self._plan.plan(transitions, now_ns)
-            kept = [self._outbox.put(draft, at_ns) for draft in drafts]
+            kept = self._sending.put(drafts, at_ns)
             if (pos, joined) != (self.pos, self._joined):
                 statement = "UPDATE notifiers SET pos = ?, joined = ? WHERE name = ?"
                 connection.execute(statement, (pos, joined, self.name))
         did = bool(transitions or drafts) or joined != self._joined
         self.pos, self._joined = pos, joined
-        self._first, self._waiting = kept[0] if kept else None, len(kept)
+        self._sending.follow(kept)
         return did
 
     def _next(self) -> list[Transition]:
@@ -198,76 +159,6 @@ class Notifier:
             return self._reader.book.transitions(self.pos, MAX_BATCH)
         now_ns = self._clock.now_ns()
         return [(self.pos, now_ns, alert) for alert in self._reader.book.open_page(self._joined, MAX_BATCH)]
-
-    def _send(self, number: int, notification: Notification) -> bool:
-        refusal = ""
-        error = self._tell(notification) if self._unkept != number else None
-        if isinstance(error, PartlyTaken):
-            log.warning("notifier %s: %s", self.name, error)
-            self._owed.add(notification, str(error), self._clock.mono_ns())
-        elif error is not None:
-            refusal = str(error)
-            self._failed(refusal)
-            self._refusals += isinstance(error, Refused)
-            if not isinstance(error, Refused) or self._refusals < MAX_REFUSALS:
-                return False
-        else:
-            self._owed.all_told()
-        if not refusal:
-            self._unkept = number
-        self._settle(number, refusal)
-        return True
-
-    def _send_owed(self) -> bool:
-        """Send what not everybody has to the others; whether all have it now."""
-        notification = self._owed.due(self._clock.mono_ns())
-        if notification is None:
-            return False
-        error = self._tell(notification)
-        self._owed.sent(error, self._clock.mono_ns())
-        return error is None
-
-    def _tell(self, notification: Notification) -> TcmError | None:
-        """Send it once; why it was not taken, None when it was."""
-        self._sending_since_ns = self._clock.mono_ns()
-        try:
-            self._transport.send(notification)
-        except TcmError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - what one transport did not foresee stops nothing else
-            name = type(error).__name__  # alone: the text may hold a secret
-            if not self.problem:
-                log.error("notifier %s: %s\n%s", self.name, name, "".join(traceback.format_tb(error.__traceback__)))
-            return NotTaken("notify", self.name, name, "its log line says where it came from")
-        finally:
-            self._sending_since_ns = None
-        return None
-
-    def _settle(self, number: int, refusal: str) -> None:
-        """The first of the outbox is taken, or refused for good; the next one follows."""
-        with self._file.writing():
-            if refusal:
-                self._outbox.set_aside(number, self._clock.now_ns(), refusal)
-            else:
-                self._outbox.taken(number)
-            first = self._outbox.first()
-        if refusal:
-            log.error("notifier %s: a notification is set aside: %s", self.name, refusal)
-            self._refused = (self._clock.mono_ns(), refusal)
-        elif self.problem:
-            log.info("notifier %s: the receiver takes notifications again", self.name)
-        taken, refused = self._counts
-        self._counts = (taken, refused + 1) if refusal else (taken + 1, refused)
-        self._backoff.succeed()
-        self._refusals, self._failing_since_ns, self.problem, self._unkept = 0, None, "", 0
-        self._first, self._waiting = first, self._waiting - 1
-
-    def _failed(self, problem: str) -> None:
-        if self._failing_since_ns is None:
-            log.warning("notifier %s: %s", self.name, problem)
-            self._failing_since_ns = self._clock.mono_ns()
-        self.problem = problem
-        self._backoff.fail(self._clock.mono_ns())
 
     def _now_ns(self) -> int:
         """Steady time that goes on with the calendar from one process to the next."""
