@@ -7,13 +7,13 @@ import numpy as np
 from monitor.consumers.base import Base, find_root
 from monitor.consumers.beginning import Beginning, Progress, journal_batches
 from monitor.consumers.judged import Passed
+from monitor.consumers.keeping import keep_findings
 from monitor.consumers.order import ranked
 from monitor.consumers.ordered_run import OrderedRun
 from monitor.consumers.outcome import Outcome
 from monitor.consumers.reading import book_of
 from monitor.consumers.runs import Run
 from monitor.consumers.settled import settle
-from monitor.consumers.watch import keep_findings
 from monitor.journal import JournalReader
 from monitor.journal.ordered import (
     MAX_ORDERED_RECORDS,

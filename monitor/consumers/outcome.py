@@ -12,7 +12,7 @@ import numpy as np
 from monitor.alerts import AlertBook
 from monitor.alerts.tables import ALERT_TABLES
 from monitor.consumers.judged import Judged
-from monitor.consumers.watch import keep_findings
+from monitor.consumers.keeping import keep_findings
 from monitor.journal import JournalReader
 from monitor.model.batch import Table
 from monitor.model.clock import rfc3339

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from monitor.alerts import AlertBook, enter
+from monitor.alerts import AlertBook
 from monitor.config import Rules
 from monitor.consumers.base import BaseBook, base_at
-from monitor.consumers.conditions import tell_conditions
-from monitor.consumers.conflicts import raise_conflicts
 from monitor.consumers.judge import Judge
-from monitor.consumers.judged import Judged, Passed
+from monitor.consumers.judged import Judged
+from monitor.consumers.keeping import keep_findings
 from monitor.consumers.results import ResultBook
-from monitor.consumers.settled import settle
 from monitor.consumers.settling import Settling
 from monitor.consumers.watch_file import WATCH_MIGRATIONS, WATCH_TABLES, WATCH_VERSION
 from monitor.journal import JournalReader, Page, Place
@@ -42,7 +37,6 @@ LEAST_RECORDS = 40  # of a step all the same: of fewer each costs several times 
 FLOOD_FINDINGS = 200  # of a step: more than that, and each would better be found before the others are told
 SNAPSHOT_NS = 10 * NS_PER_S  # a restart judges at most this much again
 BASE_NS = 24 * HOUR_NS  # a container whose records come late is judged again from so far back, up to twice that
-LAST_POS = 1 << 62
 WANTED_BASE_NS = 10 * NS_PER_S  # while the journal's budget is short: at each tick
 
 
@@ -259,37 +253,6 @@ class Watch:
         self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES(1, ?, ?)", (pos, state))
         self._results.drop(self.stored_results())
         self._saved_ns = self._clock.mono_ns()
-
-
-def keep_findings(book: AlertBook, judged: Judged, reader: JournalReader | None) -> None:
-    """Enter what operators did and what was found into the book; without `reader` there is no quarantine to look into.
-
-    At a tick alerts of what goes on get the severity back that was withheld while their container was not armed.
-    """
-    for _, record in judged.said:
-        if record.type == "ack":
-            book.acknowledge(record)
-    if reader is not None and judged.quarantine is not None:
-        raise_conflicts(book, reader, judged.rules, *judged.quarantine)
-    tell_conditions(book, judged.rules, judged.conditions)
-    ticks = deque(judged.ticks)
-    ends = [tick.pos for tick in judged.ticks]
-    for _, group in groupby(judged.findings, lambda finding: bisect_left(ends, finding.pos)):
-        findings = list(group)  # between two ticks
-        _arm(book, judged.rules, ticks, findings[0].pos)
-        enter(book, findings, judged.rules, judged.origins)
-    if judged.settled is not None:
-        settle(book, judged.settled)
-    _arm(book, judged.rules, ticks, LAST_POS)
-
-
-def _arm(book: AlertBook, rules: Rules, ticks: deque[Passed], before_pos: int) -> None:
-    """Have the ticks before a position give severities back, where any is withheld."""
-    is_withholding = bool(ticks) and book.is_withholding
-    while ticks and ticks[0].pos < before_pos:
-        tick = ticks.popleft()
-        if is_withholding:
-            book.arm(rules.is_armed, tick.received_ns)
 
 
 def _log_limits(judged: Sequence[Judged]) -> None:

@@ -135,7 +135,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an acknowledgement is passed over",
-        "monitor/consumers/watch.py",
+        "monitor/consumers/keeping.py",
         """        if record.type == "ack":
             book.acknowledge(record)
 """,
@@ -185,7 +185,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what was hidden stays hidden",
-        "monitor/consumers/watch.py",
+        "monitor/consumers/keeping.py",
         "            book.arm(rules.is_armed, tick.received_ns)\n",
         "            del tick\n",
         (*PYTEST, "tests/unit/test_alert_life.py"),
