@@ -10,6 +10,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.pages import PAGES
+from monitor.model.errors import TcmError
 
 JSON = Path(__file__).parent / "json"
 
@@ -26,8 +27,12 @@ def texts() -> dict[str, str]:
 
 def main() -> int:
     """Write what changed, remove what is no page any more, and say so."""
+    try:
+        wanted = texts()
+    except TcmError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     JSON.mkdir(exist_ok=True)
-    wanted = texts()
     for file in sorted(JSON.glob("*.json")):
         if file.name not in wanted:
             file.unlink()

@@ -15,6 +15,7 @@ from dashboards.limits import channel_words, in_words, limits_of
 from dashboards.page import (
     AT_END,
     CONTAINER,
+    COPY,
     EXPOSURE,
     OF_CONTAINER,
     OF_LOGGER,
@@ -76,7 +77,7 @@ def channel_queries(channel: str) -> list[Query]:
     """The mean of each logger, and of all the highest and the lowest, from the readings or for long ranges the copy."""
     derived = derived_field_name(channel)
     field, measurement = (field_name(channel), "env") if derived is None else (derived, "derived")
-    source = f'FROM "$copy".."{measurement}" WHERE $timeFilter AND {OF_LOGGER} GROUP BY time($__interval)'
+    source = f'FROM {COPY}.."{measurement}" WHERE $timeFilter AND {OF_LOGGER} GROUP BY time($__interval)'
     return [
         series(f'SELECT mean(/^{field}(_mean)?$/) {source}, "logger" fill(null)', "$tag_logger"),
         series(f"SELECT max(/^{field}(_max)?$/) {source} fill(null)", "highest"),

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig
 from dashboards.columns import arranged, column
 from dashboards.limits import COLOURS, Limit, in_words, profile, thresholds
 from dashboards.page import (
+    COPY,
     EXPOSURE,
     OF_CONTAINER,
     OF_LOGGER,
@@ -101,7 +102,7 @@ def kinetic_queries() -> list[Query]:
         series(
             f"""SELECT {-ACTIVATION_K!r} / ln(mean("weight")) - {KELVIN!r} FROM
                 (SELECT exp({-ACTIVATION_K!r} / ("mean" + {KELVIN!r})) AS "weight" FROM
-                 (SELECT mean("{field}") FROM "$copy".."env" WHERE $timeFilter AND {OF_LOGGER}
+                 (SELECT mean("{field}") FROM {COPY}.."env" WHERE $timeFilter AND {OF_LOGGER}
                   GROUP BY time({BUCKET}), "logger")) GROUP BY "logger" """,
             "$tag_logger",
         )
@@ -124,7 +125,7 @@ def _swing() -> Stat:
         if isinstance(rule, CyclesRule) and rule.range_limit is not None and rule.judges("temperature.hardware")
     ]
     text = (
-        f'SELECT spread(/^{HARDWARE}(_mean)?$/) FROM "$copy".."env" WHERE $timeFilter AND {OF_LOGGER} GROUP BY "logger"'
+        f'SELECT spread(/^{HARDWARE}(_mean)?$/) FROM {COPY}.."env" WHERE $timeFilter AND {OF_LOGGER} GROUP BY "logger"'
     )
     words = f"Highest less lowest hardware temperature in the time shown: its largest cycle. {in_words(limits, 'K')}"
     return number(
@@ -173,8 +174,8 @@ def leg_queries() -> dict[str, tuple[Query, str, str]]:
         text = f"SELECT {asked} {_of_rule(total)} GROUP BY time({BUCKET}) fill(none)"
         found[total.rule] = (series(text, total.rule), "sum" if total.grows else "max", total.unit)
     unknown = f'SELECT non_negative_difference(max("unknown_s")) FROM "exposure" {each}'
-    coldest = f'SELECT min(/^{HARDWARE}(_min)?$/) FROM "$copy".."env" {each}'
-    hottest = f'SELECT max(/^{HARDWARE}(_max)?$/) FROM "$copy".."env" {each}'
+    coldest = f'SELECT min(/^{HARDWARE}(_min)?$/) FROM {COPY}.."env" {each}'
+    hottest = f'SELECT max(/^{HARDWARE}(_max)?$/) FROM {COPY}.."env" {each}'
     found["coldest"] = (series(coldest, "coldest"), "min", "degC")
     found["hottest"] = (series(hottest, "hottest"), "max", "degC")
     found["shocks"] = (series(f'SELECT count("resultant_g") FROM "shock" {each}', "shocks"), "sum", "")

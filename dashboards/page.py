@@ -36,6 +36,8 @@ FLEET, CONTAINER, SHOCK, EXPOSURE, MONITOR = "tcm-fleet", "tcm-container", "tcm-
 # as a value may have a dot, it is quoted for one.
 OF_CONSIGNMENT = '"consignment" =~ /^${consignment:regex}$/'
 OF_CONTAINER = '"container" =~ /^${container:regex}$/'
+# Raw: some versions of Grafana take what stands between the slashes of two regular expressions for a part of one.
+COPY = '"${copy:raw}"'
 OF_LOGGER = f'{OF_CONTAINER} AND "logger" =~ /^${{logger:regex}}$/'
 # How things stood at the end of the time range; what is told every minute was told within the day before, or is dead.
 AT_END = "time > ${__to}ms - 1d AND time <= ${__to}ms"

@@ -149,11 +149,11 @@ def listed(value: Value) -> list[str]:
 
 
 def _formatted(value: Value, how: str | None) -> str:
-    """A value as the format asks; plain only where there is but one, as several are for regular expressions."""
-    if how is None:
+    """A value as the format asks; raw only where there is but one, as several are for regular expressions."""
+    if how == "raw":
         assert isinstance(value, str), f"{value}: several values stand in a regular expression, as ${{name:regex}}"
         return value
-    assert how == "regex", f"the format {how} is not one that a page needs"
+    assert how == "regex", f"which format a value has without one hangs on Grafana's version; {how} is none of a page"
     quoted = [SPECIAL.sub(r"\\\g<0>", one) for one in listed(value)]
     return quoted[0] if len(quoted) == 1 else f"({'|'.join(quoted)})"
 

@@ -116,11 +116,13 @@ def test_pages_are_drawn(journey: Journey, tmp_path: Path) -> None:
 
 
 def test_what_grafana_would_not_replace_is_an_error() -> None:
-    """Else a query with a macro of another data source would pass here and fail there."""
+    """Else a query with a macro of another data source, or without a format, would pass here and fail there."""
     with pytest.raises(AssertionError, match="__range"):
         filled_in("SELECT $__range", {}, Window(0, 1), 1000)
     with pytest.raises(AssertionError, match="several values"):
-        filled_in("SELECT $logger", {"logger": ["L-1", "L-2"]}, Window(0, 1), 1000)
+        filled_in("SELECT ${logger:raw}", {"logger": ["L-1", "L-2"]}, Window(0, 1), 1000)
+    with pytest.raises(AssertionError, match="hangs on Grafana's version"):
+        filled_in('SELECT 1 FROM "$copy".."env"', {"copy": "tcm.prod"}, Window(0, 1), 1000)
 
 
 @pytest.mark.parametrize(
