@@ -22,6 +22,8 @@ _INIT = "run `tcm store init` as an administrator (--username or --token-file), 
 _RIGHTS = "docs/store.md says which rights it needs"
 _NUMBERS_ONLY = "VictoriaMetrics keeps numbers and milliseconds only, refuses nothing, and is not read: docs/store.md"
 _UNKNOWN_ORG = '"organization name'  # how InfluxDB 2's message begins when there is no such one
+_NO_POLICY = "retention policy not found"  # what InfluxDB 1 says of a database whose default one was dropped
+_ANYTHING = "SHOW MEASUREMENTS LIMIT 1"
 _LOGIN_STATUSES = (401, 403)
 
 
@@ -59,6 +61,10 @@ def _try_server(settings: StoreSettings) -> Iterator[Finding]:
         if not server.is_supported:
             yield Finding("url", f"expected a supported server ({SUPPORTED}), this is {server.text}")
             return
+        other = server.dialect_fault(settings.dialect or "")
+        if other:
+            yield Finding("dialect", other)
+            return
         yield from _try_space(settings, sink, server)
 
 
@@ -77,7 +83,7 @@ def _try_space(settings: StoreSettings, sink: InfluxSink, server: Server) -> Ite
     try:
         sink.try_write()
     except SinkError as error:
-        yield _unwritable(settings, sink, server, error)
+        yield _unwritable(settings, sink, error)
         return
     if server.product == "VictoriaMetrics":
         yield Finding("url", _NUMBERS_ONLY, is_error=False)
@@ -93,8 +99,11 @@ def _try_space(settings: StoreSettings, sink: InfluxSink, server: Server) -> Ite
         with closing(open_influx(settings, name=settings.copy_name)) as copy:
             try:
                 copy.try_write()
+                copy.query(_ANYTHING)
             except SinkError as error:
-                cause = f"expected {settings.copy_name} for the long-term copy: {error}; {_INIT}: {_RIGHTS}"
+                cause = (
+                    f"expected to write and read {settings.copy_name}, the long-term copy: {error}; {_INIT}: {_RIGHTS}"
+                )
                 yield Finding("long", cause)
 
 
@@ -112,13 +121,14 @@ def _try_copies(settings: StoreSettings, sink: InfluxSink) -> Iterator[Finding]:
         yield Finding("long", f"table {COPIES} {cause}: {consequence}; run `tcm store init`", is_error=False)
 
 
-def _unwritable(settings: StoreSettings, sink: InfluxSink, server: Server, error: SinkError) -> Finding:
+def _unwritable(settings: StoreSettings, sink: InfluxSink, error: SinkError) -> Finding:
     """Why a server that answers takes no write; SinkError when it answers no longer."""
     from monitor.sinks.influx_client import NO_ADMINISTRATOR
 
-    fault, status = server.dialect_fault(settings.dialect or ""), _status(error)
-    if fault:
-        return Finding("dialect", f"{fault} (it says: {error.cause})")
+    status = _status(error)
+    if _NO_POLICY in error.cause:
+        cause = f"expected a database with a retention policy: {error.cause}; {_INIT}"
+        return Finding(_name_key(settings), cause)
     if status == 401 or NO_ADMINISTRATOR in error.cause:
         return _login_refused(settings, error, "write")
     if _UNKNOWN_ORG in error.cause:

@@ -34,6 +34,7 @@ NO_ADMINISTRATOR = "create admin user first"  # InfluxDB 1 with login and withou
 
 _MAKE_ONE = "make the server's first administrator: deploy/influxdb/make-users, or CREATE USER ... WITH ALL PRIVILEGES"
 OTHER_SERVER = "is it InfluxDB that listens there, and no proxy in its place? Correct the URL"
+_UNWELL = "the server is busy or ill, or a proxy before it: look at their logs. Sending is tried again"
 _HINTS = {
     401: "check the token, or user and password",
     403: "give this user or token permission to write and to read; `tcm store init` needs an administrator",
@@ -120,6 +121,8 @@ class InfluxClient:
             raise Unavailable(
                 f"InfluxDB: {operation}", self._place, _cut(why_unanswered(error, limits_ms)), hint
             ) from error
+        except ValueError:  # without its text, which shows the header
+            raise self.held(operation, "the token holds what no HTTP header can", "look at token_file") from None
 
     def query(self, database: str, statement: str, method: str = "GET") -> dict[str, Any]:
         """The one result of an InfluxQL statement; its errors come with status 200. What changes goes by POST."""
@@ -162,7 +165,7 @@ class InfluxClient:
             return TooLarge(f"InfluxDB: {operation}", self._place, cause)
         if status == 429 or status >= 500:
             wait_s = _retry_after_s(error)
-            return Unavailable(f"InfluxDB: {operation}", self._place, cause, "sending is tried again", wait_s)
+            return Unavailable(f"InfluxDB: {operation}", self._place, cause, _UNWELL, wait_s)
         if status == 0:  # how the client reports a TLS failure
             return self.held(operation, _cut(error.reason), "`tcm check --connect` says what is wrong with TLS")
         return self.held(operation, cause, _hint(operation, status, cause), status)

@@ -14,7 +14,6 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _VERSION_HEADER = "X-Influxdb-Version"
 SUPPORTED = "InfluxDB 1.6 to 3, VictoriaMetrics for writing"
 _OLDEST, _NEXT = (1, 6), (4, 0)  # tested with 1.6.7; before it nobody has tried
-_FIRST_V2_WRITE = (1, 8)  # the first with /api/v2/write
 
 
 class Server(NamedTuple):
@@ -36,11 +35,13 @@ class Server(NamedTuple):
 
     def dialect_fault(self, dialect: str) -> str:
         """Why this dialect is not the server's, "" when it is or nobody knows."""
-        if self.version is None or self.product != "InfluxDB":
+        if dialect == "v1" and self.product == "VictoriaMetrics":
+            return f"{self.text} has no databases: expected dialect v2 with org and bucket, which may be any words"
+        if self.major is None:
             return ""
-        if dialect == "v2" and self.version < _FIRST_V2_WRITE:
-            return f"{self.text} has no /api/v2/write: expected dialect v1 with database, username, password_file"
-        if dialect == "v1" and self.version >= (2, 0):
+        if dialect == "v2" and self.major < 2:
+            return f"{self.text} has databases, not buckets: expected dialect v1 with database, username, password_file"
+        if dialect == "v1" and self.major >= 2:
             return f"{self.text} is written with tokens: expected dialect v2 with org, bucket, token_file"
         return ""
 

@@ -18,7 +18,7 @@ from monitor.model.clock import NS_PER_S
 from monitor.model.errors import TcmError
 from monitor.sinks.influx import InfluxSink
 from monitor.sinks.influx_client import InfluxClient
-from monitor.sinks.influxql import quoted, read_retention_ns
+from monitor.sinks.influxql import quoted, read_policies, read_retention_ns
 from monitor.sinks.server import Server
 
 COPIES = "copies"
@@ -58,23 +58,31 @@ def set_up(sink: InfluxSink, server: Server, settings: StoreSettings, *, may_sho
     Raises SinkError when the server refuses a step; TcmError when it is the wrong server, or a retention would be
     shortened. The steps before it are done, and stand when it is run again.
     """
+    fault = server.dialect_fault(settings.dialect or "")
+    if fault or not server.is_supported:
+        raise TcmError("set up the store", settings.url or "", fault or f"{server.text} is not supported")
     if server.product == "VictoriaMetrics":
         yield Step("VictoriaMetrics", "nothing to make: it has no databases, and -retentionPeriod says what it keeps")
         return
-    fault = server.dialect_fault(settings.dialect or "")
-    if settings.dialect == "v2" and server.major == 1:
-        fault = f"{server.text} has databases, not buckets: expected dialect v1"
-    if fault or not server.is_supported:
-        raise TcmError("set up the store", settings.url or "", fault or f"{server.text} is not supported")
     for space in spaces_of(settings):
-        if settings.dialect == "v1":
-            yield from _database(sink.client, space, may_shorten)
-        elif server.major == 3:
-            yield from _database_3(sink.client, space)
-        else:
-            yield from _bucket(sink.client, settings.org or "", space, may_shorten)
+        try:
+            yield from _make(sink.client, server, settings, space, may_shorten)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            cause = f"an answer that is none of {server.text}'s ({type(error).__name__}: {error})"
+            raise sink.client.held(f"set up {space.name}", cause, "what stands between here and the server?") from error
     sink.write(sink.prepare([copies(settings)]))
     yield Step(f"table {COPIES}", f"written, {settings.copy_name or 'no copy'} for long ranges")
+
+
+def _make(
+    client: InfluxClient, server: Server, settings: StoreSettings, space: Space, may_shorten: bool
+) -> Iterator[Step]:
+    if settings.dialect == "v1":
+        yield from _database(client, space, may_shorten)
+    elif server.major == 3:
+        yield from _database_3(client, space)
+    else:
+        yield from _bucket(client, settings.org or "", space, may_shorten)
 
 
 def copies(settings: StoreSettings) -> Points:
@@ -101,20 +109,22 @@ def _database(client: InfluxClient, space: Space, may_shorten: bool) -> Iterator
         change(f'CREATE DATABASE "{name}"{duration}')
         yield Step(what, f"made, {_kept(space.retention_s)}")
         return
-    standing_s = read_retention_ns(partial(client.query, space.name), space.name) / NS_PER_S or None
+    ask = partial(client.query, space.name)
+    policies = read_policies(ask, space.name)
+    default = next((str(one["name"]) for one in policies if one["default"]), None)
+    if default is None:  # somebody dropped it, or the server makes none by itself: nothing can be written
+        duration = f"{_whole_s(space)}s" if space.retention_s else "INF"
+        how = "ALTER" if _POLICY in (one["name"] for one in policies) else "CREATE"
+        change(f'{how} RETENTION POLICY "{_POLICY}" ON "{name}" DURATION {duration} REPLICATION 1 DEFAULT')
+        yield Step(what, f"its retention policy made, {_kept(space.retention_s)}")
+        return
+    standing_s = read_retention_ns(ask, space.name) / NS_PER_S or None
     if not _is_other(space, standing_s, may_shorten):
         yield Step(what, f"stands, {_kept(standing_s)}")
         return
     # A shard may not be longer than the retention: 0s has the server choose anew.
-    policy = _default_policy(client, space.name)
-    change(f'ALTER RETENTION POLICY "{quoted(policy)}" ON "{name}" DURATION {_whole_s(space)}s SHARD DURATION 0s')
+    change(f'ALTER RETENTION POLICY "{quoted(default)}" ON "{name}" DURATION {_whole_s(space)}s SHARD DURATION 0s')
     yield Step(what, f"changed, {_kept(space.retention_s)} (was {_kept(standing_s)})")
-
-
-def _default_policy(client: InfluxClient, database: str) -> str:
-    found = client.query(database, f'SHOW RETENTION POLICIES ON "{quoted(database)}"')["series"][0]
-    rows = (dict(zip(found["columns"], row, strict=True)) for row in found["values"])
-    return next((str(row["name"]) for row in rows if row["default"]), _POLICY)
 
 
 def _bucket(client: InfluxClient, org: str, space: Space, may_shorten: bool) -> Iterator[Step]:
@@ -131,7 +141,7 @@ def _bucket(client: InfluxClient, org: str, space: Space, may_shorten: bool) -> 
         bucket = client.request("make", "/api/v2/buckets", "POST", [], body).data
         yield Step(what, f"made, {_kept(space.retention_s)}")
     else:
-        standing_s = sum(int(rule["everySeconds"]) for rule in bucket.get("retentionRules", [])) or None
+        standing_s = sum(int(rule["everySeconds"]) for rule in bucket.get("retentionRules") or ()) or None
         if _is_other(space, standing_s, may_shorten):
             client.request("make", f"/api/v2/buckets/{bucket['id']}", "PATCH", [], {"retentionRules": rules})
             yield Step(what, f"changed, {_kept(space.retention_s)} (was {_kept(standing_s)})")

@@ -106,6 +106,16 @@ class TestStore:
         assert "InfluxDB 1.6.7" in errors["store.dialect"]
         assert "expected dialect v1 with database" in errors["store.dialect"]
 
+    @pytest.mark.parametrize("token", ["wrong", "daemon-token"])
+    def test_v2_on_one_that_could_take_it(
+        self, tmp_path: Path, broker_url: str, management: Management, token: str
+    ) -> None:
+        """InfluxDB 1.8 and later have /api/v2/write, and databases all the same; whatever the login."""
+        management.version = "1.11.8"
+        errors = check(tmp_path, broker_url, v2(management.url, f'token_file = "{secret(tmp_path, token)}"')).errors
+        assert list(errors) == ["store.dialect"]
+        assert "InfluxDB 1.11.8 has databases, not buckets: expected dialect v1" in errors["store.dialect"]
+
     def test_v1_on_a_new_server(self, tmp_path: Path, broker_url: str, management: Management) -> None:
         errors = check(tmp_path, broker_url, v1(management.url)).errors
         assert list(errors) == ["store.dialect"]
@@ -151,10 +161,40 @@ class TestStore:
             ask(server, "GRANT WRITE ON tcm TO tcm", **root)
             assert "expected a login that may read" in errors_with(login("right"))["store.username"]
             ask(server, "GRANT ALL ON tcm TO tcm", **root)
-            assert "expected tcm_long for the long-term copy" in errors_with(login("right"))["store.long"]
+            assert "tcm_long, the long-term copy" in errors_with(login("right"))["store.long"]
             ask(server, "CREATE DATABASE tcm_long", **root)
+            for some in ("READ", "WRITE"):
+                ask(server, f"GRANT {some} ON tcm_long TO tcm", **root)
+                assert "expected to write and read tcm_long" in errors_with(login("right"))["store.long"]
             ask(server, "GRANT ALL ON tcm_long TO tcm", **root)
             assert errors_with(login("right")) == {}
+
+    def test_a_database_without_a_retention_policy(self, tmp_path: Path, broker_url: str) -> None:
+        """Nothing can be written to it until it has one, which `tcm store init` makes."""
+        with influxd() as server:
+            ask(server, "CREATE DATABASE tcm")
+            ask(server, "DROP RETENTION POLICY autogen ON tcm")
+            errors = check(tmp_path, broker_url, v1(server.url)).errors
+            assert "expected a database with a retention policy" in errors["store.database"]
+            assert "run `tcm store init`" in errors["store.database"]
+            assert DaemonProcess(tmp_path, broker_url, v1(server.url)).tcm("store", "init").returncode == 0
+            assert check(tmp_path, broker_url, v1(server.url)).errors == {}
+
+    @pytest.mark.parametrize(("token", "said"), [("to\nken", "expected one line"), ("tök€n", "no HTTP header can")])
+    def test_a_token_that_cannot_be_sent(
+        self, tmp_path: Path, broker_url: str, management: Management, token: str, said: str
+    ) -> None:
+        """It is said, and the token itself is not."""
+        file = tmp_path / "token"
+        file.write_text(token)
+        file.chmod(0o600)
+        one = DaemonProcess(tmp_path, broker_url, v2(management.url, f'token_file = "{file}"'))
+        for command in (("check", "--connect"), ("store", "init")):
+            done = one.tcm(*command)
+            told = " ".join((done.stdout + done.stderr).split())
+            assert said in told
+            assert "Traceback" not in told
+            assert token[:2] + token[-2:] not in told and token not in told and "Token " not in told
 
     def test_tokens_and_buckets_of_v2(self, tmp_path: Path, broker_url: str, management: Management) -> None:
         def errors_with(token: str) -> dict[str, str]:
@@ -213,6 +253,8 @@ class TestStore:
 
     def test_victoria_metrics(self, tmp_path: Path, broker_url: str, metrics_server: VictoriaMetrics) -> None:
         """It takes what is written, so it is no error; what it is not good for is said."""
+        errors = check(tmp_path, broker_url, v1(metrics_server.url)).errors
+        assert "VictoriaMetrics has no databases: expected dialect v2" in errors["store.dialect"]
         assert list(check(tmp_path, broker_url, v2(metrics_server.url)).errors) == ["store.long"]
         answer = check(tmp_path, broker_url, v2(metrics_server.url, "long = false"))
         assert answer.errors == {}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -111,6 +112,20 @@ class TestInflux1:
             "table copies": "written, no copy for long ranges",
         }
         assert copy_for(influx_server, name, 3600e3) == copy_for(influx_server, name, 9e13) == [name]
+
+    @pytest.mark.parametrize("retention", ["", 'retention = "30 d"'])
+    def test_makes_the_policy_that_is_missing(self, tmp_path: Path, influx_server: Influxd, retention: str) -> None:
+        """Dropped, or not made by the server itself; also where one stands that is not the default."""
+        name = f"init-{uuid4().hex}"
+        config = configured(tmp_path, self.store(influx_server, name, f"long = false\n{retention}"))
+        ask(influx_server, f'CREATE DATABASE "{name}"')
+        for dropped in ("autogen", "other"):
+            if dropped == "other":
+                ask(influx_server, f'CREATE RETENTION POLICY other ON "{name}" DURATION 1d REPLICATION 1 DEFAULT')
+            ask(influx_server, f'DROP RETENTION POLICY {dropped} ON "{name}"')
+            made = init(config)[f"database {name}"]
+            assert made == f"its retention policy made, kept for {'30 d' if retention else 'ever'}"
+            assert init(config)[f"database {name}"] == made.replace("its retention policy made", "stands")
 
     def test_changes_a_retention(self, tmp_path: Path, influx_server: Influxd) -> None:
         """A longer one at once, a shorter one (also below a shard's 7 days) only when it is asked for; none: none."""
@@ -230,6 +245,14 @@ class TestInflux2And3:
         management.mappings.append({"database": "tcm", "bucketID": "other", "default": True})
         config = self.store(tmp_path, management, "tcm")
         assert "leads to another bucket, other" in refused(config, "--token-file", str(secret(tmp_path, ADMIN)))
+
+    @pytest.mark.parametrize("answer", [[], {"buckets": [{"name": "tcm", "retentionRules": [{}]}]}, {"buckets": [1]}])
+    def test_answers_that_are_none(self, tmp_path: Path, management: Management, answer: Any) -> None:
+        """Of a proxy, or of a server that only calls itself InfluxDB."""
+        config = self.store(tmp_path, management, "tcm")
+        with patch.object(management, "_answer", lambda *_: answer):
+            said = refused(config, "--token-file", str(secret(tmp_path, ADMIN)))
+        assert "an answer that is none of InfluxDB v2.7.11's" in said
 
     def test_influxdb_3(self, tmp_path: Path, management: Management, influx_server: Influxd) -> None:
         """Databases with their retentions; they cannot be changed, so they stand as they are."""

@@ -114,10 +114,12 @@ def test_a_secret_is_the_variable_or_the_file(tmp_path: Path, monkeypatch: pytes
     assert [each.secret() for each in load(tmp_path, WEBHOOK).notifiers] == [None]
     secret_file(tmp_path, mode=0o644)
     assert "run chmod 600" in problems(tmp_path, text)["notifier.on-call.secret_file"]
-    secret_file(tmp_path, content="")
-    (notifier,) = load(tmp_path, text).notifiers
-    with pytest.raises(ConfigError, match="the file is empty"):
-        notifier.secret()
+    for content, fault in (("", "the file is empty"), ("first\nsecond", "expected one line of text")):
+        secret_file(tmp_path, content=content)
+        assert fault in problems(tmp_path, text)["notifier.on-call.secret_file"]
+    monkeypatch.setenv("TCM_NOTIFIER_ON_CALL_SECRET", "first\nsecond")
+    with pytest.raises(ConfigError, match="TCM_NOTIFIER_ON_CALL_SECRET: expected one line of text"):
+        load(tmp_path, text).notifiers[0].secret()
 
 
 def test_a_broker_of_its_own(tmp_path: Path) -> None:
