@@ -13,6 +13,7 @@ from monitor.config.phases import planned_phases
 from monitor.config.problems import Problem
 from monitor.config.reads import unmeasured
 from monitor.config.rules import Rules
+from monitor.config.settings import StoreSettings
 from monitor.model.arming import is_armed_in
 from monitor.model.clock import datetime_ns
 from monitor.model.leg import DEFAULT_PHASE, Consignment, Container, Leg, Logger
@@ -43,6 +44,7 @@ def warnings_of(config: Config, now: dt.datetime | None = None, operators: Opera
         if source.container not in config.rules.containers:
             message = f"{source.container} is not registered; its loggers are watched as unknown ones"
             found.append(Problem(settings_file, f"source[{number}].container", message))
+    found += [Problem(settings_file, key, message) for key, message in _of_store(config.store)]
     found += [Problem(settings_file, key, message) for key, message in _of_certificates(config, moment)]
     for container in config.rules.containers.values():
         file = config.files.get(("containers", container.id), container.id)
@@ -51,6 +53,13 @@ def warnings_of(config: Config, now: dt.datetime | None = None, operators: Opera
         file = config.files.get(("consignments", consignment.id), consignment.id)
         found += [Problem(file, key, message) for key, message in _of_consignment(consignment)]
     return found
+
+
+def _of_store(store: StoreSettings) -> Iterator[tuple[str, str]]:
+    """A copy for long ranges that is gone before what it is made of."""
+    kept_s, copied_s = store.retention_s, store.long_retention_s
+    if store.copy_name is not None and copied_s is not None and (kept_s is None or copied_s < kept_s):
+        yield "store.long_retention", "shorter than retention: pages of long ranges, read from the copy, show less"
 
 
 def _of_certificates(config: Config, now: dt.datetime) -> Iterator[tuple[str, str]]:

@@ -360,6 +360,23 @@ def test_warnings_name_what_is_hardly_meant(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kept", "is_warned"),
+    [
+        ("", False),
+        ('long_retention = "90 d"', True),
+        ('retention = "30 d"\nlong_retention = "90 d"', False),
+        ('retention = "90 d"\nlong_retention = "30 d"', True),
+        ('retention = "90 d"\nlong_retention = "30 d"\nlong = false', False),
+    ],
+)
+def test_a_copy_that_ends_before_the_readings(minimal: Path, kept: str, is_warned: bool) -> None:
+    store = '\n[store]\nkind = "influxdb"\nurl = "http://127.0.0.1:8086"\ndialect = "v1"\ndatabase = "tcm"\n'
+    minimal.write_text(minimal.read_text() + store + kept)
+    keys = [warning.key for warning in warnings_of(load_config(minimal), BEFORE_JOURNEY)]
+    assert ("store.long_retention" in keys) == is_warned
+
+
 FAST = """
 [[rule]]
 id = "fast"
