@@ -123,6 +123,7 @@ def _travel(daemon: DaemonProcess, broker: Mosquitto, start_ns: int) -> None:
     done = run(command, LIMIT_S)
     assert done.stdout, done.stderr
     daemon.wait_settled(json.loads(done.stdout)["acknowledged"])
+    wait_until(lambda: daemon.status()["provisional"] == [], LIMIT_S, "the last word on every container")
     alerts = json.loads(daemon.tcm("alerts", "list", "--json").stdout)
     open_ids = [alert["id"] for alert in alerts if alert["state"] == "firing"]
     assert open_ids, "no alert is open at the end of the journey"

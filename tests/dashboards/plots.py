@@ -113,6 +113,9 @@ def draw_against(axes: Axes, panel: Page, answers: Answers) -> None:
     if is_spectrum:
         axes.set_xscale("log")
         axes.set_yscale("log")
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    axes.yaxis.set_major_formatter(lambda value, _: figures(value, unit))
+    axes.yaxis.set_minor_formatter(lambda value, _: figures(value, unit) if is_spectrum else "")
     own = override(panel, by)
     axes.set_xlabel(f"{shown_name(panel, by)}, {figures(1, own.get('unit', ''))[2:]}", labelpad=1)
     _legend(axes, panel)
