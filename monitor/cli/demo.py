@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -184,4 +185,11 @@ def _print_summary(summary: dict[str, Any]) -> None:
     )
     for alert in summary["alerts"]:
         print(f"  {alert['severity']:8} {alert['state']:8} {alert['rule']}: {alert['message']}")
-    print(f"state kept in {summary['state_dir']}; look again with: tcm replay {summary['state_dir']}")
+    print(f"state kept in {summary['state_dir']}; look again with: {_again(summary['state_dir'])}")
+
+
+def _again(state_dir: str) -> str:
+    """The command for another look, called as this one was: `tcm` need not be on the PATH."""
+    called = sys.argv[0]
+    program = [sys.executable, "-m", "monitor"] if Path(called).name == "__main__.py" else [called]
+    return shlex.join([*program, "replay", state_dir])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from monitor.config import Config
 
 
-CLOCKS = {0: "not set", 1: "free", 2: "set"}
+CLOCKS = {0: "not set", 1: "running free", 2: "synchronised"}
 COUNTED = {"notify": "change", "copy": "hour"}  # what a consumer's position counts, of all others records
 GAP_STATES = ("open", "requested", "lost")
 MAX_NAMED = 20  # containers that a line lists
@@ -81,7 +81,6 @@ def _offline(config: Config) -> dict[str, Any]:
 
 def _show(document: dict[str, Any]) -> None:
     from rich import filesize
-    from rich.text import Text
 
     out = console()
     out.print(f"{document['instance']}: {document['state']}", style="bold", highlight=False)
@@ -107,20 +106,7 @@ def _show(document: dict[str, Any]) -> None:
     if document["provisional"]:
         out.print(_provisional(document["provisional"]), highlight=False)
     out.print(_containers(document["containers"], document["phases"]))
-    loggers = table("container", "logger", "state", "last seen", "settled", "missing", "clock", whole="last seen")
-    for row in document["loggers"]:
-        settled = "-" if row["upto"] < 0 else row["upto"]
-        cells = (
-            row["container"],
-            row["logger"] if row["registered"] else f"{row['logger']} *",
-            row["state"] or "-",
-            to_second(row["last_seen_at"]) if row["last_seen_at"] else "never",
-            settled,
-            row["gap_records"],
-            CLOCKS.get(row["clock"], "-") + (f", {row['waiting']} wait" if row["waiting"] else ""),
-        )
-        loggers.add_row(*(Text(str(cell)) for cell in cells))
-    out.print(loggers)
+    out.print(_loggers(document["loggers"]))
     if not all(row["registered"] for row in document["loggers"]):
         out.print("* not in the file of its container", highlight=False)
 
@@ -141,6 +127,25 @@ def _containers(containers: dict[str, dict[str, Any]], phases: dict[str, str]) -
         more = len(silences) - MAX_SILENCES
         listed = silences[:MAX_SILENCES] + ([f"and {more} others"] if more > 0 else [])
         cells = (name, phases.get(name, "-"), _armed(standing), standing["custodian"] or "-", ", ".join(listed) or "-")
+        shown.add_row(*(Text(cell) for cell in cells))
+    return shown
+
+
+def _loggers(rows: list[dict[str, Any]]) -> Table:
+    """What each logger last said of itself, and what is awaited of it; names in one column leave room for the rest."""
+    from rich.text import Text
+
+    shown = table("logger", "state", "battery", "last seen", "missing", "clock", whole="last seen")
+    for row in rows:
+        name = f"{row['container']}/{row['logger']}"
+        cells = (
+            name if row["registered"] else f"{name} *",
+            row["state"] or "-",
+            "-" if row["battery_pct"] is None else f"{row['battery_pct']:.0f} %",
+            to_second(row["last_seen_at"]) if row["last_seen_at"] else "never",
+            str(row["gap_records"]),
+            CLOCKS.get(row["clock"], "-") + (f", {row['waiting']} wait" if row["waiting"] else ""),
+        )
         shown.add_row(*(Text(cell) for cell in cells))
     return shown
 

@@ -39,6 +39,18 @@ def test_the_examples_run(tmp_path: Path) -> None:
         assert re.search(r"id: 1\nevent: alert\ndata: \{\"at\"", done.stdout)
 
 
+def test_where_no_alert_fires_the_example_says_so(tmp_path: Path) -> None:
+    """It asks for none then."""
+    text = PAGE.partition("## Looking")[2].partition("## ")[0]
+    commands = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
+    with lone_daemon(tmp_path) as daemon:
+        daemon.start("/healthz")
+        script = commands.replace("127.0.0.1:8700", f"{HOST}:{daemon.port}")
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode != 0 and "no alert fires" in done.stderr, (done.stdout, done.stderr)
+        assert "curl: " not in done.stderr
+
+
 def test_every_page_is_in_the_document_and_in_the_text() -> None:
     paths = document()["paths"]
     served = {(route.path, method.lower()) for route in routes(cast(Backend, None)) for method in route.methods or ()}

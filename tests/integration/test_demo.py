@@ -11,11 +11,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.processes import find_program
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60
-DEMO = [sys.executable, "-m", "monitor", "demo"]
+MODULE = (sys.executable, "-m", "monitor")
+TCM = (str(Path(sys.executable).parent / "tcm"),)  # as `make demo` calls it, with no tcm on the PATH
 
 
 def _environment(folder: Path, path: str) -> dict[str, str]:
@@ -23,9 +26,9 @@ def _environment(folder: Path, path: str) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(folder), "PATH": path, "PYTHONPATH": str(ROOT)}
 
 
-def _started(folder: Path, path: str, *arguments: str) -> subprocess.Popen[str]:
+def _started(folder: Path, path: str, *arguments: str, program: tuple[str, ...] = MODULE) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*DEMO, *arguments],
+        [*program, "demo", *arguments],
         cwd=folder,
         env=_environment(folder, path),
         stdout=subprocess.PIPE,
@@ -60,9 +63,14 @@ def _check_summary(summary: dict[str, Any], broker: str) -> None:
     assert ("amqtt" in configuration) == (broker == "amqtt")
 
 
-def test_it_says_what_happens_in_plain_lines(tmp_path: Path) -> None:
-    """Without a terminal each change of an alert is a line, and Ctrl-C ends it with the summary and exit 0."""
-    demo = _started(tmp_path, f"{os.environ['PATH']}:/usr/sbin")
+@pytest.mark.parametrize("program", [MODULE, TCM], ids=["module", "script"])
+def test_it_says_what_happens_in_plain_lines(tmp_path: Path, program: tuple[str, ...]) -> None:
+    """Without a terminal each change of an alert is a line, and Ctrl-C ends it with the summary and exit 0.
+
+    The command that it names for another look is typed as it stands there.
+    """
+    path = "/usr/bin:/bin:/usr/sbin"
+    demo = _started(tmp_path, path, program=program)
     try:
         assert demo.stdout is not None
         seen = []
@@ -75,8 +83,19 @@ def test_it_says_what_happens_in_plain_lines(tmp_path: Path) -> None:
     finally:
         demo.kill()
     assert demo.returncode == 0, errors
-    assert "state kept in" in out
     assert "\x1b" not in "".join(seen) + out
+    command = out.partition("look again with: ")[2]
+    again = subprocess.run(
+        ["sh", "-c", command],
+        cwd=tmp_path,
+        env=_environment(tmp_path, path),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert (again.returncode, again.stderr) == (1, ""), command  # an alarm fired
+    assert "readings, " in again.stdout
 
 
 def test_the_wheel_brings_the_example_configuration(tmp_path: Path) -> None:

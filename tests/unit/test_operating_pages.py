@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from monitor.config import load_config
 from monitor.consumers import conflicts
 from monitor.model import condition
 from tests.daemon import REPOSITORY
@@ -68,6 +71,27 @@ def test_every_command_is_one(name: str) -> None:
         rest = words[len(known.split()) - 1 :]
         if rest:
             COMMANDS[known].make_context(known, rest)
+
+
+@pytest.mark.parametrize("name", OPERATING)
+def test_no_command_names_a_time_that_has_passed(name: str) -> None:
+    """Who types it today is refused: `date` says the time."""
+    for words in commands(page(name)):
+        times = [words[at + 1] for at, word in enumerate(words) if word in ("--at", "--until")]
+        assert not any(re.match(r"\d{4}-", time) for time in times), words
+
+
+@pytest.mark.parametrize("path", [REPOSITORY / "README.md", DOCS / "supervision.md"], ids=["README", "supervision"])
+def test_an_installation_keeps_its_state_where_the_page_says(path: Path, tmp_path: Path) -> None:
+    """The line that edits the example does, and stands before anything runs."""
+    text = path.read_text(encoding="utf-8")
+    (line,) = re.findall(r"^ +(sed -i .* /etc/tcm/monitor\.toml)$", text, re.MULTILINE)
+    before, _, behind = text.partition(line)
+    assert "cp -r config/. /etc/tcm" in before
+    assert re.search(r"^ +(tcm run|.*systemctl enable --now tcm)$", behind, re.MULTILINE)
+    config = Path(shutil.copytree(REPOSITORY / "config", tmp_path / "etc")) / "monitor.toml"
+    subprocess.run(["sh", "-euc", line.replace("/etc/tcm/monitor.toml", str(config))], check=True, timeout=20)
+    assert load_config(config).state_dir == Path("/var/lib/tcm")
 
 
 @pytest.mark.parametrize("name", OPERATING)
