@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 
 from tests.daemon import REPOSITORY
-from tests.deployed import DEPLOY, make_certificates, make_secrets, read_compose, run
+from tests.deployed import DEPLOY, make_certificates, make_secrets, read_compose, run, unprivileged
 
 MAX_EXPOSURE = 2.0
 BIN = Path(sys.executable).parent
@@ -152,6 +153,36 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert {file: file.read_bytes() for file in files} == before
 
 
+def test_secrets_with_options_in_any_order(tmp_path: Path) -> None:
+    """The folder is found among them; all goes there, and the broker has every name."""
+    folder = tmp_path / "made it"
+    options = ("--host", "gateway.example.org", folder, "--host", "10.0.0.3")
+    done = run(*unprivileged(DEPLOY / "make-secrets", *options))
+    assert done.returncode == 0, done.stderr
+    assert (folder / ".env").exists()
+    files = ("-in", folder / "certificates" / "broker" / "server.pem")
+    names = run("openssl", "x509", "-noout", "-ext", "subjectAltName", *files).stdout
+    assert "DNS:gateway.example.org, IP Address:10.0.0.3" in names
+
+
+@pytest.mark.parametrize(
+    "arguments", [("FOLDER", "OTHER"), ("FOLDER", "--host"), ("--host", "a b", "FOLDER"), ("--hosts", "a", "FOLDER")]
+)
+def test_secrets_are_made_only_when_all_arguments_are_understood(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Neither in the folder nor beside the script."""
+    deploy = tmp_path / "deploy"
+    deploy.mkdir()
+    for script in ("make-secrets", "make-certificates"):
+        (deploy / script).write_bytes((DEPLOY / script).read_bytes())
+        (deploy / script).chmod(0o755)
+    containers = ("--containers", REPOSITORY / "config" / "containers")
+    words = [tmp_path / word if word.isupper() else word for word in arguments]
+    done = run(*unprivileged(deploy / "make-secrets", *containers, *words))
+    assert done.returncode == 2
+    assert done.stderr.startswith("make-")
+    assert {path.name for path in tmp_path.rglob("*")} == {"deploy", "make-secrets", "make-certificates"}
+
+
 def test_names_that_would_have_other_rights(tmp_path: Path) -> None:
     """The broker would take a logger of such a name for the gateway, or its name for a pattern of all loggers."""
     for name in ("gateway", "health", "server", "mosquitto", "+", "a/b", "#", "*"):
@@ -182,8 +213,8 @@ def test_a_revocation_that_was_interrupted_is_finished(tmp_path: Path) -> None:
     made = tmp_path / "made"
     assert run(DEPLOY / "make-certificates", "--containers", tmp_path, made).returncode == 0
     before = (made / "broker" / "revoked.pem").read_bytes()
-    config = ("-config", "authority/openssl.cnf")
-    done = run("sh", "-c", f'cd "{made}" && openssl ca -batch {" ".join(config)} -revoke loggers/L-01.pem')
+    revoking = f'openssl ca -batch -config "{DEPLOY}/openssl.cnf" -revoke loggers/L-01.pem'
+    done = run("sh", "-c", f'cd "{made}" && SERVER_NAMES= {revoking}')
     assert done.returncode == 0, done.stderr
     done = run(DEPLOY / "make-certificates", "--revoke", "L-01", made)
     assert done.returncode == 0, done.stderr
@@ -243,8 +274,8 @@ def test_a_name_that_has_no_certificate(made: Path, option: str) -> None:
 def test_what_ends_within_a_year_is_said(made: Path, tmp_path: Path) -> None:
     """With what to do; the rest is not mentioned."""
     assert make_certificates("--containers", tmp_path, made).stderr == ""
-    short = tmp_path / "make-certificates"
-    short.write_text((DEPLOY / "make-certificates").read_text().replace("\nDAYS=1825\n", "\nDAYS=364\n"))
+    short = copytree(DEPLOY, tmp_path / "deploy") / "make-certificates"
+    short.write_text(short.read_text().replace("\nDAYS=1825\n", "\nDAYS=364\n"))
     assert run("sh", short, "--renew", "L-01", made).returncode == 0
     (line,) = make_certificates("--containers", tmp_path, made).stderr.splitlines()
     assert re.fullmatch("make-certificates: loggers/L-01.pem ends on .+ GMT: --renew L-01", line)

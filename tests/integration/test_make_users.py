@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from monitor.config import StoreSettings
+from monitor.sinks.setup import spaces_of
 from tests.authority import Authority
 from tests.deployed import DEPLOY, run
 from tests.influx_gateway import served
@@ -91,6 +94,41 @@ def test_another_server(tmp_path: Path, server: Influxd) -> None:
     assert "no answer of InfluxDB 1; correct store.url" in said
     said = Machine(tmp_path, f"http://{HOST}:{free_port()}").make_users()
     assert "is InfluxDB up, store.url its address, store.ca_file its authority?" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        ('retention = "90d"\nlong_retention = "7776000000 ms"\n', {"tcm": "2160h0m0s", "tcm_long": "2160h0m0s"}),
+        ('retention = " 1.5e2 min "\n', {"tcm": "2h30m0s", "tcm_long": "0s"}),
+        ("long = false\n", {"tcm": "0s"}),
+    ],
+)
+def test_what_it_makes_is_what_store_init_wants(
+    tmp_path: Path, server: Influxd, more: str, kept: dict[str, str]
+) -> None:
+    """However the configuration writes a retention; and no copy where none is wanted, nor rights on it."""
+    machine = Machine(tmp_path, server.url, more)
+    assert machine.make_users() == ""
+    made = {str(row[0]) for row in ask(server, "SHOW DATABASES", u="admin", p="adminpw")}
+    policies = {name: ask(server, f'SHOW RETENTION POLICIES ON "{name}"', u="admin", p="adminpw") for name in made}
+    assert {name: rows[0][1] for name, rows in policies.items()} == kept
+    grants = ask(server, "SHOW GRANTS FOR grafana", u="admin", p="adminpw")
+    assert {str(row[0]) for row in grants} == set(kept)
+    settings = StoreSettings.model_validate(tomllib.loads((tmp_path / "monitor.toml").read_text())["store"])
+    assert {space.name for space in spaces_of(settings)} == set(kept)
+
+
+@pytest.mark.parametrize("kept", ['"4000 d"', '"59 min"', '"0 d"', '"90"', "90", '"90 D"', '"1e99999 d"', '"-1 d"'])
+@pytest.mark.parametrize("key", ["retention", "long_retention"])
+def test_a_retention_that_check_refuses(tmp_path: Path, key: str, kept: str) -> None:
+    """It is named, before anything is asked of a server."""
+    machine = Machine(tmp_path, f"http://{HOST}:{free_port()}", f"{key} = {kept}\n")
+    said = machine.make_users()
+    assert f"{tmp_path}/monitor.toml: store.{key}: expected text such as" in said
+    assert kept.strip('"') in said
+    with pytest.raises(ValueError, match=key):
+        StoreSettings.model_validate(tomllib.loads((tmp_path / "monitor.toml").read_text())["store"])
 
 
 def test_an_authority_of_ones_own(tmp_path: Path) -> None:
