@@ -19,7 +19,7 @@ from firmware_sim.publish.broker import CONNECTIONS, MAX_CONNECTIONS
 if TYPE_CHECKING:
     import threading
 
-    from firmware_sim.runner import Summary
+    from firmware_sim.runner import Run, Summary
 
 MAX_LOGGERS = 100_000  # all of them in memory; 10 000 take 0.6 GB
 
@@ -31,6 +31,17 @@ BrokerUrl = Annotated[str, typer.Option(help="mqtt://host:port or mqtts://host:p
 Protocol = Annotated[str, typer.Option(help="MQTT version: 5 (falls back to 3.1.1 when that is refused) or 3.1.1")]
 Username = Annotated[str | None, typer.Option(help="MQTT user name")]
 PasswordFile = Annotated[Path | None, typer.Option(help="file with the password, readable by its owner only")]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(help="certificate of the broker's authority; default: that of --certificates, or this machine's"),
+]
+Certificates = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="as deploy/make-certificates leaves it: each logger shows its own certificate, on a connection of its own",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print the summary as JSON")]
 
 ScenarioName = Annotated[
@@ -84,8 +95,10 @@ def run(
     protocol: Protocol = "5",
     username: Username = None,
     password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    certificates: Certificates = None,
 ) -> None:
-    """Run a scenario's loggers against a broker; exit status 1 if not all was settled in time that could be.
+    """Run a scenario's loggers against a broker; exit status 1 if one never got in, or not all was settled in time.
 
     Example: tcm-sim run departure --broker mqtt://127.0.0.1:1883 --for 60s
     """
@@ -94,22 +107,22 @@ def run(
     from firmware_sim.runner import Run, simulate
 
     with _wrong_use_told():
-        link = options.broker(broker, protocol, username, password_file)
+        link = options.broker(broker, protocol, username, password_file, ca_file, certificates)
         course = options.course(scenario, speed, seed, start, real_start, for_, drain)
         told = options.truth(truth)
     clock = course.clock
     with told, progress(clock.start_ns, course.length_s) as look:
         with _wrong_use_told():
             plans = recorder.plan(course.scenario, clock.start_ns, clock.speed, loggers, told)
-        stop = _stop_on_signal()
+            stop = _stop_on_signal()
+            fleet = Run(plans, link, clock, told, stop, connections, look)
         told.stops(stop)
-        fleet = Run(plans, link, clock, told, stop, connections, look)
         summary, is_settled = simulate(fleet, clock, course.limits)
     _print(summary, json_)
     if told.failure is not None:
         _fail(told.failure)
-    if not is_settled and not stop.is_set():
-        raise typer.Exit(1)
+    if not stop.is_set():
+        _judge(fleet, is_settled=is_settled)
 
 
 @app.command()
@@ -126,6 +139,8 @@ def replay(
     protocol: Protocol = "5",
     username: Username = None,
     password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    certificates: Certificates = None,
 ) -> None:
     """Send a real recording as its logger would have; exit status 1 if not all of it was settled in time.
 
@@ -133,19 +148,21 @@ def replay(
     """
     from firmware_sim import options
     from firmware_sim.recording import read, recording_identity
+    from firmware_sim.runner import make_replay
     from firmware_sim.runner import replay as send
 
     with _wrong_use_told():
-        link = options.broker(broker, protocol, username, password_file)
+        link = options.broker(broker, protocol, username, password_file, ca_file, certificates)
         start_ns = options.read_start_ns(start)
         drain_s = options.read_drain_s(drain)
         pieces = read(recording)
         identity = recording_identity(pieces, recording, container, logger)
-    stop = _stop_on_signal()
-    summary = send(pieces, identity, link, start_ns, drain_s, stop)
+        stop = _stop_on_signal()
+        device = make_replay(pieces, identity, link, start_ns, stop)
+    summary = send(device, start_ns, len(pieces), drain_s)
     _print(summary, json_)
-    if summary.acknowledged < len(pieces) and not stop.is_set():
-        raise typer.Exit(1)
+    if not stop.is_set():
+        _judge(device, is_settled=summary.acknowledged == len(pieces))
 
 
 @app.command("list")
@@ -197,6 +214,15 @@ def _wrong_use_told() -> Iterator[None]:
 def _fail(error: Exception) -> NoReturn:
     typer.echo(str(error), err=True)
     raise typer.Exit(2)
+
+
+def _judge(fleet: "Run", *, is_settled: bool) -> None:
+    """End the program with status 1 unless every logger came through, and so did all that it had to say."""
+    unreached = fleet.unreached()
+    if unreached is not None:
+        typer.echo(unreached, err=True)
+    if unreached is not None or not is_settled:
+        raise typer.Exit(1)
 
 
 def _print(summary: "Summary", as_json: bool) -> None:

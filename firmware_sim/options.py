@@ -71,9 +71,17 @@ def read_drain_s(drain: str) -> float:
     return _read("--drain", parse_duration_s, drain)
 
 
-def broker(url: str, protocol: str, username: str | None, password_file: Path | None) -> Broker:
+def broker(
+    url: str,
+    protocol: str,
+    username: str | None,
+    password_file: Path | None,
+    ca_file: Path | None,
+    certificates: Path | None,
+) -> Broker:
     """Return how to reach the broker; the password is the first line of its file, which only its owner may read."""
-    return parse_broker(url, protocol, username, None if password_file is None else _secret(password_file))
+    password = None if password_file is None else _secret(password_file)
+    return parse_broker(url, protocol, username, password, ca_file, certificates)
 
 
 def truth(path: Path | None) -> Truth:

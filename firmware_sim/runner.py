@@ -127,7 +127,7 @@ class Run:
         self._look = look
         self._doorbell = Doorbell()
         self._hubs = make_hubs(broker, [plan.identity for plan in plans], connections, self._doorbell)
-        self._is_reported = False
+        self._is_reported = self._is_refusal_told = False
         lines: dict[int, Line] = {number: line for hub in self._hubs for number, line in hub.lines.items()}
         for number, plan in enumerate(plans):
             self.fleet.add(Unit(plan, lines[number], truth, clock.now_ns, clock.speed, clock.error_ns))
@@ -172,6 +172,13 @@ class Run:
         """Return whether so many records were made and all of them are settled or lost."""
         return self.fleet.summary().created == records and all(unit.logger.held == 0 for unit in self.fleet.units)
 
+    def unreached(self) -> str | None:
+        """Return which connections that were wanted never came about, and why the first; None if all did."""
+        nevers = [hub.session.never for hub in self._hubs if hub.session.never is not None]
+        if not nevers:
+            return None
+        return f"{len(nevers)} of {len(self._hubs)} connections to {self._broker.url} never came about: {nevers[0]}"
+
     def _tell_stretch(self) -> None:
         """Say that the radios report more rarely than the scenario says, if they do."""
         stretch = max((unit.report_stretch for unit in self.fleet.units), default=1.0)
@@ -183,7 +190,7 @@ class Run:
             )
 
     def _report_link(self) -> None:
-        """Say once that the broker is away, and once that it is back, however many connections see it."""
+        """Say once that the broker is away, that it is back, that it refuses, however many connections see it."""
         hubs = [hub for hub in self._hubs if not hub.is_contested]  # those are thrown out, as is meant
         failure = next((hub.session.failure for hub in hubs if hub.session.failure is not None), None)
         if failure is not None and not self._is_reported:
@@ -192,6 +199,10 @@ class Run:
         elif failure is None and self._is_reported and any(hub.session.online for hub in self._hubs):
             log.warning("connected to %s", self._broker.url)
             self._is_reported = False
+        refusal = next((hub.session.refusal for hub in self._hubs if hub.session.refusal is not None), None)
+        if refusal is not None and not self._is_refusal_told:
+            log.warning("%s does not take all messages (%s); look at what it allows to whom", self._broker.url, refusal)
+            self._is_refusal_told = True
 
 
 def simulate(run: Run, clock: VirtualClock, limits: Limits) -> tuple[Summary, bool]:
@@ -209,10 +220,10 @@ def simulate(run: Run, clock: VirtualClock, limits: Limits) -> tuple[Summary, bo
     return run.close(), is_settled
 
 
-def replay(
-    pieces: Sequence[Piece], identity: Identity, broker: Broker, start_ns: int, drain_s: float, stop: threading.Event
-) -> Summary:
-    """Send a recording that began at start_ns, once there is a connection, and wait until all of it is settled.
+def make_replay(
+    pieces: Sequence[Piece], identity: Identity, broker: Broker, start_ns: int, stop: threading.Event
+) -> Run:
+    """Return a run, for `replay`, of the logger that made a recording which began at start_ns.
 
     The clock begins at the end of the recording; the logger's own was right all the time.
     """
@@ -223,10 +234,14 @@ def replay(
     happenings: list[Happening] = sorted(
         [*right, *made], key=lambda happening: happening.at_ns
     )  # at one moment the clock comes first
-    run = Run([LoggerPlan(identity, start_ns, iter(happenings))], broker, clock, Truth(None), stop)
+    return Run([LoggerPlan(identity, start_ns, iter(happenings))], broker, clock, Truth(None), stop)
+
+
+def replay(run: Run, start_ns: int, records: int, drain_s: float) -> Summary:
+    """Let a run of `make_replay` send its records once there is a connection; wait until all of them are settled."""
     deadline_s = time.monotonic() + drain_s
     run.fleet.end_at(start_ns)  # so that what is recorded goes by the live topics
     run.go(drain_s, lambda has_caught_up: run.is_online())
     run.fleet.end_at(None)
-    run.go(max(0.0, deadline_s - time.monotonic()), lambda has_caught_up: has_caught_up and run.is_settled(len(pieces)))
+    run.go(max(0.0, deadline_s - time.monotonic()), lambda has_caught_up: has_caught_up and run.is_settled(records))
     return run.close()

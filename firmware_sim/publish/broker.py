@@ -1,6 +1,7 @@
 """Which broker the loggers connect to."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -11,12 +12,16 @@ MAX_CONNECTIONS = 400  # a thread and two sockets each at worst (old and new), f
 
 
 class BrokerError(ValueError):
-    """A broker URL that cannot be used."""
+    """A broker that cannot be used as the options say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where to connect and as whom. protocol: "5" (falls back to 3.1.1 when that is refused) or "3.1.1"."""
+    """Where to connect and as whom. protocol: "5" (falls back to 3.1.1 when that is refused) or "3.1.1".
+
+    ca_file: whose word on the broker's certificate counts. certificates: folder of deploy/make-certificates, by which
+    each logger shows its own; the authority, too, is taken from it unless there is a ca_file.
+    """
 
     host: str
     port: int
@@ -24,6 +29,8 @@ class Broker:
     protocol: str = "5"
     username: str | None = None
     password: str | None = None
+    ca_file: Path | None = None
+    certificates: Path | None = None
 
     @property
     def url(self) -> str:
@@ -31,7 +38,14 @@ class Broker:
         return f"mqtt{'s' if self.tls else ''}://{self.host}:{self.port}"
 
 
-def parse_broker(url: str, protocol: str = "5", username: str | None = None, password: str | None = None) -> Broker:
+def parse_broker(
+    url: str,
+    protocol: str = "5",
+    username: str | None = None,
+    password: str | None = None,
+    ca_file: Path | None = None,
+    certificates: Path | None = None,
+) -> Broker:
     """Return the broker of `mqtt://host[:port]` or `mqtts://host[:port]`; raise BrokerError that says what is wrong."""
     try:
         parts = urlsplit(url)
@@ -46,4 +60,8 @@ def parse_broker(url: str, protocol: str = "5", username: str | None = None, pas
         raise BrokerError("--broker: expected mqtt://host:port or mqtts://host:port, without user or password")
     if protocol not in PROTOCOLS:
         raise BrokerError(f"--protocol {protocol}: expected {' or '.join(PROTOCOLS)}")
-    return Broker(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", protocol, username, password)
+    tls = parts.scheme == "mqtts"
+    if not tls and (ca_file or certificates):
+        raise BrokerError(f"--broker {url}: expected mqtts:// with --ca-file or --certificates")
+    port = port or PORTS[parts.scheme]
+    return Broker(parts.hostname, port, tls, protocol, username, password, ca_file, certificates)

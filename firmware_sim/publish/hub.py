@@ -10,9 +10,10 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
 from firmware_sim.device import Identity, Message
-from firmware_sim.publish.broker import Broker
+from firmware_sim.publish.broker import MAX_CONNECTIONS, Broker, BrokerError
 from firmware_sim.publish.line import Will
 from firmware_sim.publish.session import MAX_BACKOFF_S, Session, Watcher
+from firmware_sim.publish.tls import Tls, tls_of
 
 MAX_ARRIVED = 100  # for one logger before its next step; what is beyond is dropped, and only means a resend
 CONTESTED_BACKOFF_S = 4.0  # both of one name get a few acknowledgements, one a second, before they are thrown out
@@ -127,7 +128,13 @@ class Hub:
     """One connection and the lines over it."""
 
     def __init__(
-        self, broker: Broker, members: Sequence[tuple[int, Identity]], doorbell: Doorbell, *, is_contested: bool
+        self,
+        broker: Broker,
+        tls: Tls | None,
+        members: Sequence[tuple[int, Identity]],
+        doorbell: Doorbell,
+        *,
+        is_contested: bool,
     ) -> None:
         """Members: number, by which the doorbell rings, and identity. is_contested: another one has the same names."""
         self.is_shared = len(members) > 1
@@ -143,7 +150,7 @@ class Hub:
         will = None if self.is_shared else self.lines[members[0][0]].make_will
         watcher = Watcher(will, lambda: doorbell.ring(self.lines), self._deliver)
         max_backoff_s = CONTESTED_BACKOFF_S if is_contested else MAX_BACKOFF_S
-        self.session = Session(broker, f"{kind}-{first.container}-{first.logger}", watcher, max_backoff_s)
+        self.session = Session(broker, f"{kind}-{first.container}-{first.logger}", watcher, tls, max_backoff_s)
 
     def _deliver(self, topic: str, payload: bytes) -> None:
         if topic in self._by_topic:  # amqtt sends retained messages of other topics as well
@@ -156,15 +163,24 @@ def make_hubs(broker: Broker, identities: Sequence[Identity], connections: int, 
     """Return the connections of all loggers, whose numbers are their places in `identities`.
 
     Loggers of the same names have a connection each, under the same client id: the broker lets the last one in and
-    throws the other one out, as it does with real ones. All others are dealt out to at most `connections`.
+    throws the other one out, as it does with real ones. All others are dealt out to at most `connections`. Raise
+    BrokerError for certificates that cannot be used, or that loggers would have to share.
     """
     names = Counter(identity.topic for identity in identities)
     members = list(enumerate(identities))
     contested = [[member] for member in members if names[member[1].topic] > 1]
     others = [member for member in members if names[member[1].topic] == 1]
+    if broker.certificates is not None and len(others) > connections:
+        needed = f"with --certificates {len(others)} loggers need a connection each"
+        raise BrokerError(
+            f"--connections {connections}: {needed}; raise it (to {MAX_CONNECTIONS} at most) or lower --loggers"
+        )
     dealt = [others[place::connections] for place in range(min(connections, len(others)))]
-    return [Hub(broker, group, doorbell, is_contested=True) for group in contested] + [
-        Hub(broker, group, doorbell, is_contested=False) for group in dealt
+    tls = tls_of(broker, [identity.logger for identity in identities])
+    return [
+        Hub(broker, tls[group[0][1].logger], group, doorbell, is_contested=is_contested)
+        for groups, is_contested in ((contested, True), (dealt, False))
+        for group in groups
     ]
 
 

@@ -5,25 +5,21 @@ leftovers first), the last will carries the time of this connection, and what is
 """
 
 import random
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware_sim.device import Message
 from firmware_sim.publish.broker import Broker
+from firmware_sim.publish.client import MAX_INFLIGHT, cut, make_client
+from firmware_sim.publish.tls import Tls
 
-PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 KEEPALIVE_S = 30
-MAX_INFLIGHT = 20  # without the broker's PUBACK; the default of common brokers
-MAX_QUEUED = 100_000  # in paho, of all loggers on a connection; each bounds its own by its window of 256 records
 FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 5.0
 STEADY_S = 10.0  # a connection that lasted so long was a good one: the next attempt comes soon
@@ -47,18 +43,28 @@ class Session:
     """One MQTT connection, kept up from `want` to `end`, again and again; `close` is for good.
 
     `generation` counts connections: whoever sees it changed knows that there was a break, however short. `failure`
-    says why there is no connection although it is wanted. The back-off between attempts is forgotten only after a
-    connection that lasted, so two sessions under one client id throw each other out at the slowest every
-    max_backoff_s.
+    says why there is no connection although it is wanted, `never` why there was none so far, `refusal` why the broker
+    did not take a message. The back-off between attempts is forgotten only after a connection that lasted, so two
+    sessions under one client id throw each other out at the slowest every max_backoff_s.
     """
 
-    def __init__(self, broker: Broker, client_id: str, watcher: Watcher, max_backoff_s: float = MAX_BACKOFF_S) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        client_id: str,
+        watcher: Watcher,
+        tls: Tls | None = None,
+        max_backoff_s: float = MAX_BACKOFF_S,
+    ) -> None:
         self.generation = 0
         self.online = False
         self.failure: str | None = None
+        self.never: str | None = None
+        self.refusal: str | None = None
         self._broker = broker
         self._client_id = client_id
         self._watcher = watcher
+        self._tls = tls
         self._max_backoff_s = max_backoff_s
         self._protocol = broker.protocol
         self._answered = False  # a CONNACK came on this connection
@@ -74,6 +80,7 @@ class Session:
         """Connect, for ever anew, until `end`."""
         self._wanted.set()
         if self._thread is None and not self._closing.is_set():
+            self.never = "no answer in time"
             self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._client_id}", daemon=True)
             self._thread.start()
 
@@ -94,7 +101,7 @@ class Session:
         if client is not None and orderly and self._handed - self._confirmed <= MAX_INFLIGHT:
             client.disconnect()
         elif client is not None:
-            _cut(client)
+            cut(client)
 
     def close(self) -> None:
         """End for good; the thread stops by itself, see `join`."""
@@ -148,17 +155,25 @@ class Session:
             reached = True
             if self._adopt(client, ended):
                 self._stay(client)
-        except (OSError, ValueError) as error:  # refused, unknown host, TLS; paho raises ValueError for a bad host
+        except OSError as error:  # refused, unknown host, TLS
+            self._fail(ended, str(error) if self._tls is None else self._tls.why(error))
+        except ValueError as error:  # paho's word for a bad host
             self._fail(ended, str(error))
         finally:
             with self._lock:
                 self.online = False
                 self._client = None
         if reached and not self._answered and ended == self._ended:
-            self._fail(ended, f"no answer to an MQTT {self._protocol} CONNECT")
-            if self._broker.protocol == "5":  # some brokers leave a version 5 CONNECT without a word: try them in turn
-                self._protocol = "3.1.1" if self._protocol == "5" else "5"
+            self._fail(ended, self._unanswered())
         self._watcher.changed()
+
+    def _unanswered(self) -> str:
+        """Return why there is no answer to a CONNECT, and try the other version next if that may be it."""
+        broker, said = self._broker, f"no answer to an MQTT {self._protocol} CONNECT"
+        refused = None if self._tls is None else self._tls.last_word(broker.host, broker.port)
+        if refused is None and broker.protocol == "5":  # some leave a version 5 CONNECT without a word
+            self._protocol = "3.1.1" if self._protocol == "5" else "5"
+        return refused or (said if broker.tls else f"{said}; is it a port for mqtts://?")
 
     def _adopt(self, client: mqtt.Client, ended: int) -> bool:
         """Take the connection as the present one, unless `end` came while it was made."""
@@ -174,7 +189,12 @@ class Session:
     def _fail(self, ended: int, why: str) -> None:
         with self._lock:
             if ended == self._ended:
-                self.failure = why
+                self._note(why)
+
+    def _note(self, why: str) -> None:
+        self.failure = why
+        if not self.generation:
+            self.never = why
 
     def _stay(self, client: mqtt.Client) -> None:
         """Serve the connection until it ends; give up on a broker that does not answer the CONNECT."""
@@ -187,22 +207,8 @@ class Session:
             patience.cancel()
 
     def _make_client(self) -> mqtt.Client:
-        broker = self._broker
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            protocol=PROTOCOLS[self._protocol],
-            reconnect_on_failure=False,
-        )
-        if broker.tls:
-            client.tls_set_context(ssl.create_default_context())
-        if broker.username is not None:
-            client.username_pw_set(broker.username, broker.password)
-        client.max_inflight_messages_set(MAX_INFLIGHT)
-        client.max_queued_messages_set(MAX_QUEUED)
-        if self._watcher.will is not None:
-            will = self._watcher.will()
-            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        will = None if self._watcher.will is None else self._watcher.will()
+        client = make_client(self._broker, self._protocol, self._client_id, self._tls, will)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -217,9 +223,9 @@ class Session:
             if client is not self._client:
                 return  # ended meanwhile
             if reason.is_failure:
-                self.failure = f"refused: {reason}"
+                self._note(f"refused: {reason}")
             else:
-                self.failure = None
+                self.failure = self.never = None
                 self.online = True
                 self.generation += 1
         if str(reason) == "Unsupported protocol version":
@@ -240,11 +246,5 @@ class Session:
     def _on_publish(self, client: mqtt.Client, data: object, mid: int, reason: ReasonCode, properties: object) -> None:
         if client is self._client:
             self._confirmed += 1
-
-
-def _cut(client: mqtt.Client) -> None:
-    """End the TCP connection without a DISCONNECT; its thread notices at once."""
-    connection = client.socket()
-    if isinstance(connection, socket.socket):
-        with suppress(OSError):  # the other side was first
-            connection.shutdown(socket.SHUT_RDWR)
+            if reason.is_failure:
+                self.refusal = f"{self._client_id}: {reason}"
