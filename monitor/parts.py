@@ -17,6 +17,7 @@ from monitor.config import Config
 from monitor.config.alerting import NotifierSettings
 from monitor.config.endings import end_conditions, endings
 from monitor.consumers import Board, Store, Watch, WatchReader
+from monitor.consumers.cursors import read_cursors
 from monitor.consumers.long import Long
 from monitor.consumers.minutes import Minutes
 from monitor.consumers.notifiers import Notifiers, Opening
@@ -24,6 +25,8 @@ from monitor.examine.evidence import evidence_of
 from monitor.ingest import Desk, Inbox, Intake, Session
 from monitor.ingest.client import Client
 from monitor.journal import Journal, JournalReader, Retention, StateLock
+from monitor.journal.failure import write_failure
+from monitor.journal.writer import RECOVERED
 from monitor.model.clock import NS_PER_S, Clock
 from monitor.model.condition import Condition
 from monitor.model.errors import JournalError, TcmError
@@ -218,8 +221,17 @@ class Parts:
 
 
 def open_journal(config: Config, clock: Clock) -> Journal:
-    """The journal, with the configuration in force as its last `config` record; the caller holds the lock."""
-    journal = Journal(config.state_dir, config.journal)
+    """The journal, with the configuration in force as its last `config` record; the caller holds the lock.
+
+    JournalError when it cannot be used, or is gone: a new one in its place would pass for the whole one.
+    """
+    state_dir = config.state_dir
+    if not any((state_dir / name).exists() for name in ("journal.db", RECOVERED)):
+        try:
+            _require_whole_journal(0, read_cursors(state_dir))
+        except sqlite3.Error as error:
+            raise write_failure("start", state_dir, error) from None
+    journal = Journal(state_dir, config.journal)
     rules = config.rules.to_json()
     if journal.last_config() != rules:
         journal.append_own("config", clock.now_ns(), rules)

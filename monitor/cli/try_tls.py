@@ -29,6 +29,7 @@ _VERIFY = {  # OpenSSL's X509_V_ERR_*, of the server's certificate
     64: ("url", "its certificate is for another address: use the name that it is made for"),
 }
 _NO_TLS = ("url", "it does not speak TLS on this port: correct the port, or use mqtt:// or http://")
+_NO_WORD = ("url", "the other side closed the connection without a word: does it speak TLS on this port?")
 _NOT_OURS = ("cert_file", "it does not accept our certificate: is it of its authority?")
 _EXPIRED, _BAD = "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_BAD_CERTIFICATE"
 _REASONS = {  # OpenSSL's words for what ends a connection; alerts are what the server says of our certificate
@@ -64,8 +65,10 @@ def tls_fault(
         words = soon(end_of(_shake_hands(context, host, port)), datetime.now(UTC))
     except ssl.SSLCertVerificationError as error:
         return Finding(*_VERIFY.get(error.verify_code, ("url", f"its certificate: {error.verify_message}")))
+    except ssl.SSLZeroReturnError:
+        return Finding(*_NO_WORD)
     except ssl.SSLError as error:
-        return _refused(error.reason or "", cert_file)
+        return _refused(error.reason or str(error), cert_file)
     except ConnectionResetError:
         return Finding(*_NO_TLS)
     except OSError:

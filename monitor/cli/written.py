@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typer.core import TyperGroup
 
 from monitor.model.errors import TcmError
+
+_MAY_NOT = "this user may not: become one who may, such as the daemon's own user or a member of its group"
 
 
 class Commands(TyperGroup):
@@ -33,10 +36,14 @@ def prepare_output() -> None:
 
 
 def lost(error: OSError) -> TcmError:
-    """What it means that nobody foresaw an error of the system: what was printed cannot be written, as a rule.
+    """What it means that nobody foresaw an error of the system: it names a file, or what is printed cannot be written.
 
-    The rest of it is given up: Python would try again at its end, and fail once more.
+    The rest of that is given up: Python would try again at its end, and fail once more.
     """
+    cause = error.strerror or str(error)
+    if error.filename is not None:
+        may_not = error.errno in (errno.EACCES, errno.EPERM)
+        return TcmError("open", str(error.filename), cause, _MAY_NOT if may_not else "")
     with suppress(OSError):  # where there is no such file there is nothing to give up
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return TcmError("write the answer", error.filename or "standard output", error.strerror or str(error))
+    return TcmError("write the answer", "standard output", cause)

@@ -24,6 +24,7 @@ from typing import Any
 from monitor.journal.attachments import FOLDER, digests_in, is_as_named
 from monitor.journal.check import Verdict, check_journal
 from monitor.journal.failure import write_failure
+from monitor.journal.lock import rest
 from monitor.journal.schema import (
     JOURNAL_TABLES,
     JOURNAL_VERSION,
@@ -54,10 +55,13 @@ def back_up(state_dir: Path, folder: Path, progress: Progress) -> dict[str, Any]
     try:
         with _unfinished(folder) as work:
             _require_room(state_dir, work)
-            with closing(_new_journal(work / JOURNAL, source)) as copy:
+            before, name = rest(source), read_only(source)
+            with closing(_new_journal(work / JOURNAL, name)) as copy:
                 _copy_rows(copy, progress)
                 _copy_consumers(state_dir, work)
                 _copy_rest(copy)
+                if "immutable" in name and rest(source) != before:  # read without a lock, the others with one
+                    raise TcmError("back up", str(source), "a daemon started meanwhile", "back up again")
                 lost = _copy_attachments(state_dir, work, copy)
             verdict = _verify(work, progress)
             files = {str(path.relative_to(work)): path.stat().st_size for path in sorted(_files(work))}
@@ -105,13 +109,13 @@ def _require_room(state_dir: Path, work: Path) -> None:
         raise TcmError("back up", str(work), cause, "choose a folder on another disk")
 
 
-def _new_journal(path: Path, source: Path) -> sqlite3.Connection:
-    """An empty journal, with the one to copy attached as `source`."""
+def _new_journal(path: Path, source: str) -> sqlite3.Connection:
+    """An empty journal, with the one to copy, by its URI, attached as `source`."""
     connection = sqlite3.connect(path, uri=True, isolation_level=None)
     connection.execute("PRAGMA journal_mode=OFF")  # a copy that does not end is thrown away
     connection.execute("PRAGMA synchronous=OFF")  # it is synchronised once, whole
     connection.executescript(f"{JOURNAL_TABLES}PRAGMA user_version={JOURNAL_VERSION};")
-    connection.execute("ATTACH ? AS source", (read_only(source),))
+    connection.execute("ATTACH ? AS source", (source,))
     return connection
 
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from monitor.journal.accounts import check_accounts
 from monitor.journal.chain import GENESIS, digest, link
+from monitor.journal.failure import Unreachable
+from monitor.journal.lock import rest
 from monitor.journal.schema import JOURNAL_VERSION, open_for_reading
 from monitor.journal.writer import ROW
 from monitor.model.errors import JournalError
@@ -84,17 +86,23 @@ class Verdict:
 def check_journal(state_dir: Path, progress: Progress) -> Verdict:
     """Check the journal of a state directory, as far as it had come when this began.
 
-    Raises JournalError only where there is none.
+    Raises JournalError where there is none, or this user may not open it; DiskFull where it takes room that is not
+    there. A daemon that starts while the file is read without a lock may make it look damaged: JournalError too.
     """
     path, verdict = state_dir / FILE, Verdict()
     if not path.exists():
         raise JournalError("check", str(path), "there is no journal", "is this the daemon's state directory?")
+    before = rest(path)
     try:
         with closing(open_for_reading(path, JOURNAL_VERSION)) as connection:
             _check(connection, verdict, progress)
+    except Unreachable:
+        raise
     except (JournalError, sqlite3.Error) as error:
         cause = error.cause if isinstance(error, JournalError) else str(error)
         verdict.report("file", "unreadable", None, cause)
+    if verdict.problems and before is not None and rest(path) != before:
+        raise JournalError("check", str(path), "a daemon wrote to it meanwhile", "check again")
     return verdict
 
 

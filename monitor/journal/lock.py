@@ -1,4 +1,4 @@
-"""The lock file of a state directory: it admits one daemon."""
+"""The lock file of a state directory: it admits one daemon; what it leaves, when it ends, is at rest."""
 
 from __future__ import annotations
 
@@ -27,6 +27,19 @@ def lock_holder(state_dir: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return None
+
+
+def rest(path: Path) -> tuple[int, int] | None:
+    """Size and time of change (ns) of a file that is at rest: all of it is in it, and no daemon holds its directory.
+
+    None of any other. As long as it stays the same, whoever read the file read it as it is.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    has_log = wal.exists() and wal.stat().st_size > 0
+    if not path.exists() or has_log or lock_holder(path.parent) is not None:
+        return None
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 class StateLock:

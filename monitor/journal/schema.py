@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 
-from monitor.journal.failure import FULL, write_failure
-from monitor.journal.lock import lock_holder
+from monitor.journal.failure import FULL, NO_INDEX, write_failure
+from monitor.journal.lock import rest
 from monitor.model.errors import DiskFull, JournalError
 from monitor.model.regular_file import sync
 
@@ -199,17 +199,23 @@ def open_for_reading(path: Path, version: int = SCHEMA_VERSION) -> sqlite3.Conne
 
 
 def connect_reading(path: Path) -> sqlite3.Connection:
-    """A read-only connection to a file of any version; sqlite3.Error when it is not there or no database.
+    """A read-only connection to a file of any version; sqlite3.Error when it is not there or no database."""
+    return _connect(read_only(path))
 
-    On a full disk a file that nobody writes to and that has no WAL is read as it lies there.
+
+def read_only(path: Path) -> str:
+    """The name under which SQLite opens a file and never writes to it.
+
+    A file at rest whose index this user may not make, or finds no room for, is read as it lies there, without a lock:
+    a daemon that starts meanwhile is not seen, and what it folds back may be seen in part. See `rest`.
     """
+    name = f"{path.resolve().as_uri()}?mode=ro"
     try:
-        return _connect(read_only(path))
-    except sqlite3.OperationalError as error:
-        # Without room SQLite says that it cannot open the index, or that it found none for it.
-        if error.sqlite_errorcode not in (*FULL, sqlite3.SQLITE_CANTOPEN) or not _is_at_rest(path):
-            raise
-    return _connect(f"{read_only(path)}&immutable=1")
+        _connect(name).close()
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode in NO_INDEX and rest(path) is not None:
+            return f"{name}&immutable=1"
+    return name
 
 
 def _connect(name: str) -> sqlite3.Connection:
@@ -221,18 +227,6 @@ def _connect(name: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _is_at_rest(path: Path) -> bool:
-    """Whether all of a file is in it, and no daemon holds its state directory."""
-    wal = path.with_name(f"{path.name}-wal")
-    has_log = wal.exists() and wal.stat().st_size > 0
-    return path.exists() and not has_log and lock_holder(path.parent) is None
-
-
-def read_only(path: Path) -> str:
-    """The name under which SQLite opens a file and never writes to it."""
-    return f"{path.resolve().as_uri()}?mode=ro"
 
 
 def _check_version(path: Path, connection: sqlite3.Connection, expected: int, known: tuple[int, ...] = ()) -> int:

@@ -176,6 +176,21 @@ def test_a_truncated_file_is_found(tmp_path: Path, size: int) -> None:
     assert not check(tmp_path)["ok"]
 
 
+def test_a_daemon_that_writes_to_what_was_at_rest_is_no_damage(tmp_path: Path) -> None:
+    """Who may not lock the file may see a part of what a daemon writes: what then looks wrong proves nothing."""
+    fill(tmp_path)
+    change(tmp_path, "UPDATE records SET topic = 'x' WHERE pos = 10")
+
+    def start(_done: int, _total: int) -> None:
+        journal = Journal(tmp_path)
+        journal.append_own("config", 5, b"{}")
+        journal.close()
+
+    with pytest.raises(JournalError, match=r"a daemon wrote to it meanwhile .check again"):
+        check_journal(tmp_path, start)
+    assert [problem["position"] for problem in check(tmp_path)["problems"]] == [10]
+
+
 def test_a_check_beside_the_daemon(tmp_path: Path) -> None:
     """While records come and payloads go: no false alarm."""
     bench = Bench(tmp_path, "2 MB")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config import Config, Rules
+from monitor.config import Config, Rules, StoreSettings
 from monitor.config.warnings import warnings_of
 from monitor.consumers.operators import OperatorReader
 from monitor.journal import JournalReader
@@ -375,7 +375,7 @@ def test_a_container_disarmed_on_a_planned_leg_is_a_warning(entered: list[Operat
     book = OperatorBook()
     for pos, record in enumerate(entered):
         book = book.add(pos, record)
-    config = cast(Config, SimpleNamespace(rules=box(), files={}, mqtt=None, store=None, notifiers=()))
+    config = cast(Config, SimpleNamespace(rules=box(), files={}, mqtt=None, store=StoreSettings(), notifiers=()))
     now = dt.datetime.fromtimestamp((T0 + 50 * S) / S, dt.UTC)
     found = [problem.message for problem in warnings_of(config, now, book) if problem.key == "armed"]
     expected = f"disarmed by an operator (tcm log list) although legs are planned ({legs}); "
