@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.processes import HOST, START_LIMIT_S, STOP_LIMIT_S
+from tests.processes import HOST, START_LIMIT_S, listening
 from tests.servers import Influxd
 
 SEEN_MAX = 1000  # requests that a gateway remembers
@@ -103,14 +102,5 @@ def served(gateway: Gateway) -> Iterator[None]:
 
         do_GET = do_PATCH = do_POST  # noqa: N815 - the names that http.server calls
 
-    server = ThreadingHTTPServer((HOST, 0), Handler)
-    server.daemon_threads = True
-    gateway.url = f"http://{HOST}:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as gateway.url:
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(STOP_LIMIT_S)

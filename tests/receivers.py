@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 from monitor.model.alert import FIRING, Alert, Evidence
 from monitor.model.clock import NS_PER_S, SystemClock
 from monitor.notify import Notification
-from tests.processes import HOST, free_port
+from tests.processes import HOST, free_port, listening
 
 AT_NS = 1_795_424_400 * NS_PER_S  # 2026-11-23T09:00:00Z
 USER, PASSWORD = "tcm", "correct horse battery staple"
@@ -118,17 +117,8 @@ def webhook() -> Iterator[Webhook]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing on stderr."""
 
-    server = ThreadingHTTPServer((HOST, 0), Handler)
-    server.daemon_threads = True
-    told.url = f"http://{HOST}:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as told.url:
         yield told
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10.0)
 
 
 @dataclass(slots=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,7 +16,7 @@ from monitor import API
 from monitor.cli.following import follow
 from monitor.config import Access
 from monitor.model.errors import TcmError
-from tests.processes import HOST, free_port
+from tests.processes import HOST, free_port, listening
 
 Piece = bytes | int  # what a connection sends before it breaks, or the status that it is refused with
 
@@ -40,14 +39,8 @@ def server(*connections: Piece, api: str = API) -> Iterator[tuple[Access, list[s
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
 
-    with ThreadingHTTPServer((HOST, 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield configured(f"{HOST}:{listening.server_port}"), heard
-        finally:
-            listening.shutdown()
-            thread.join(10)
+    with listening(Handler) as url:
+        yield configured(url.removeprefix("http://")), heard
 
 
 def configured(listen: str) -> Access:
