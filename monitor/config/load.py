@@ -97,7 +97,7 @@ def _check_notifier(notifier: NotifierSettings, file: str) -> Iterator[Problem]:
     """Whether the secret of a notifier and its file for TLS can be used."""
     place, path = f"notifier.{notifier.name}", notifier.secret_file
     if not os.environ.get(notifier.variable):
-        fault = secret_fault(path) if path is not None else ""
+        fault = secret_fault(path, has_lines=notifier.has_lines) if path is not None else ""
         if path is None and notifier.needs_secret:
             fault = f"missing; expected a file with {notifier.needs_secret}, or {notifier.variable}"
         if fault:
