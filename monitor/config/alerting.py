@@ -71,18 +71,13 @@ class Routed(Strict):
         return f"TCM_NOTIFIER_{re.sub('[^A-Z0-9]', '_', self.name.upper())}_SECRET"
 
     @property
-    def has_lines(self) -> bool:
-        """Whether the secret may have several lines."""
-        return False
-
-    @property
     def needs_secret(self) -> str:
         """What the secret is where there must be one, "" where it may be missing."""
         return ""
 
     def secret(self) -> str | None:
         """The variable, else what secret_file holds, else None; ConfigError when the file cannot be used."""
-        return secret(self.variable, self.secret_file, has_lines=self.has_lines)
+        return secret(self.variable, self.secret_file)
 
 
 class Grouped(Routed):
@@ -178,11 +173,6 @@ class AppriseNotifier(Grouped):
     """Any service that Apprise knows; the secret is its URL, one a line for several."""
 
     kind: Literal["apprise"]
-
-    @property
-    def has_lines(self) -> bool:
-        """One for each service."""
-        return True
 
     @property
     def needs_secret(self) -> str:

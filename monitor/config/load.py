@@ -83,7 +83,9 @@ def _check_named_files(settings: Settings, file: str) -> list[Problem]:
     problems = [problem for notifier in settings.notifier for problem in _check_notifier(notifier, file)]
     for (table, key), variable in _SECRETS.items():
         path = getattr(getattr(settings, table), key)
-        fault = secret_fault(path) if path is not None and not os.environ.get(variable) else ""
+        if path is None or os.environ.get(variable):
+            continue
+        fault = secret_fault(path, is_token=key == "token_file")
         if fault:
             problems.append(Problem(file, f"{table}.{key}", fault))
     for table, key in (("mqtt", "ca_file"), ("mqtt", "cert_file"), ("mqtt", "key_file"), ("store", "ca_file")):
@@ -97,7 +99,7 @@ def _check_notifier(notifier: NotifierSettings, file: str) -> Iterator[Problem]:
     """Whether the secret of a notifier and its file for TLS can be used."""
     place, path = f"notifier.{notifier.name}", notifier.secret_file
     if not os.environ.get(notifier.variable):
-        fault = secret_fault(path, has_lines=notifier.has_lines) if path is not None else ""
+        fault = secret_fault(path) if path is not None else ""
         if path is None and notifier.needs_secret:
             fault = f"missing; expected a file with {notifier.needs_secret}, or {notifier.variable}"
         if fault:

@@ -13,7 +13,7 @@ from monitor.config.address import HTTP, LocalPath, Text, split_address
 from monitor.config.alerting import MAX_NOTIFIERS, AlertSettings, NotifierSettings
 from monitor.config.broker import Broker
 from monitor.config.inputs import MAX_SOURCES, SourceSettings
-from monitor.config.secret import secret
+from monitor.config.secret import secret, token
 from monitor.model.limit import Identifier, Strict
 from monitor.model.strict import Bytes, Seconds
 
@@ -95,7 +95,7 @@ class StoreSettings(Strict):
 
     def token(self) -> str | None:
         """TCM_STORE_TOKEN, else what token_file holds, else None; ConfigError when the file cannot be used."""
-        return secret("TCM_STORE_TOKEN", self.token_file)
+        return token("TCM_STORE_TOKEN", self.token_file)
 
     def password(self) -> str | None:
         """TCM_STORE_PASSWORD, else what password_file holds, else None; ConfigError when the file cannot be used."""

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from monitor.config.alerting import AlertmanagerNotifier
+from monitor.config.secret import token_fault
 from monitor.model.alert import OPEN_STATES
 from monitor.model.clock import NS_PER_S, parse_rfc3339, rfc3339
 from monitor.model.errors import ConfigError
@@ -26,9 +27,9 @@ class Alertmanager:
     def __init__(self, settings: AlertmanagerNotifier, instance: str) -> None:
         self._instance, secret = instance, settings.secret()
         self._receiver = Receiver(settings.url, settings.ca_file, secret)
-        if settings.username is None and secret and not (secret.isascii() and secret.isprintable()):
-            cause = "expected a bearer token of printable ASCII characters in one line, as HTTP carries no others"
-            raise ConfigError("notify: alertmanager", settings.name, cause, "check secret_file")
+        fault = token_fault(secret) if settings.username is None and secret else ""
+        if fault:
+            raise ConfigError("notify: alertmanager", settings.name, fault, "check secret_file")
         self._headers = _authorization(settings.username, secret)
 
     def send(self, notification: Notification) -> None:

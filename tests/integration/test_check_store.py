@@ -180,19 +180,21 @@ class TestStore:
             assert DaemonProcess(tmp_path, broker_url, v1(server.url)).tcm("store", "init").returncode == 0
             assert check(tmp_path, broker_url, v1(server.url)).errors == {}
 
-    @pytest.mark.parametrize(("token", "said"), [("to\nken", "expected one line"), ("tök€n", "no HTTP header can")])
+    @pytest.mark.parametrize("token", ["to\nken", "tök€n"])
     def test_a_token_that_cannot_be_sent(
-        self, tmp_path: Path, broker_url: str, management: Management, token: str, said: str
+        self, tmp_path: Path, broker_url: str, management: Management, token: str
     ) -> None:
-        """It is said, and the token itself is not."""
+        """It is said before a server is asked, by `--token-file` then; and the token itself is not."""
         file = tmp_path / "token"
         file.write_text(token)
         file.chmod(0o600)
         one = DaemonProcess(tmp_path, broker_url, v2(management.url, f'token_file = "{file}"'))
-        for command in (("check", "--connect"), ("store", "init")):
-            done = one.tcm(*command)
+        other = DaemonProcess(tmp_path / "other", broker_url, v2(management.url))
+        ways = [(one, command) for command in (("check",), ("check", "--connect"), ("store", "init"))]
+        for process, command in [*ways, (other, ("store", "init", "--token-file", str(file)))]:
+            done = process.tcm(*command)
             told = " ".join((done.stdout + done.stderr).split())
-            assert said in told
+            assert ("no HTTP header can" if process is other else "printable ASCII") in told
             assert "Traceback" not in told
             assert token[:2] + token[-2:] not in told and token not in told and "Token " not in told
 
