@@ -23,6 +23,7 @@ _RIGHTS = "docs/store.md says which rights it needs"
 _NUMBERS_ONLY = "VictoriaMetrics keeps numbers and milliseconds only, refuses nothing, and is not read: docs/store.md"
 _UNKNOWN_ORG = '"organization name'  # how InfluxDB 2's message begins when there is no such one
 _NO_POLICY = "retention policy not found"  # what InfluxDB 1 says of a database whose default one was dropped
+_NO_COPY = "the daemon makes it for what comes, `tcm store audit` brings back what is older"
 _ANYTHING = "SHOW MEASUREMENTS LIMIT 1"
 _LOGIN_STATUSES = (401, 403)
 
@@ -91,15 +92,18 @@ def _try_space(settings: StoreSettings, sink: InfluxSink, server: Server) -> Ite
             yield Finding("long", "expected false: VictoriaMetrics cannot be asked for what the copy is made of")
         return
     try:
-        yield from _try_copies(settings, sink)
+        misled = list(_try_copies(settings, sink))
     except Held as error:
         yield _unreadable(settings, error)
         return
+    yield from misled
     if settings.copy_name is not None:
         with closing(open_influx(settings, name=settings.copy_name)) as copy:
             try:
                 copy.try_write()
                 copy.query(_ANYTHING)
+                if not misled and not copy.is_there():
+                    yield Finding("long", f"{settings.copy_name} is not there: {_NO_COPY}", is_error=False)
             except SinkError as error:
                 cause = (
                     f"expected to write and read {settings.copy_name}, the long-term copy: {error}; {_INIT}: {_RIGHTS}"

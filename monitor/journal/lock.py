@@ -35,10 +35,13 @@ def rest(path: Path) -> tuple[int, int] | None:
     None of any other. As long as it stays the same, whoever read the file read it as it is.
     """
     wal = path.with_name(f"{path.name}-wal")
-    has_log = wal.exists() and wal.stat().st_size > 0
-    if not path.exists() or has_log or lock_holder(path.parent) is not None:
+    try:
+        has_log = wal.exists() and wal.stat().st_size > 0
+        if not path.exists() or has_log or lock_holder(path.parent) is not None:
+            return None
+        found = path.stat()
+    except PermissionError:  # of the folder, to who opens the file
         return None
-    found = path.stat()
     return found.st_size, found.st_mtime_ns
 
 

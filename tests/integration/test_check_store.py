@@ -242,6 +242,8 @@ class TestStore:
             assert "run `tcm store init`" in warning()
             assert DaemonProcess(tmp_path, broker_url, v1(server.url)).tcm("store", "init").returncode == 0
             assert warning() == ""
+            ask(server, "DROP DATABASE tcm_long")
+            assert "tcm_long is not there: the daemon makes it" in warning()
             assert "table copies says otherwise than the configuration" in warning("long = false")
 
     def test_a_secret_that_is_empty(self, tmp_path: Path, broker_url: str, influx_server: Influxd) -> None:

@@ -103,6 +103,17 @@ def test_a_journal_that_may_not_be_opened_is_not_called_damaged(tmp_path: Path) 
     assert "may this user read it?" in done.stderr
 
 
+def test_who_may_not_enter_can_check_the_configuration(tmp_path: Path) -> None:
+    """What operators set lies where this user may not look: the rest is checked without it."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    config = configured(tmp_path, "theirs/var")
+    give_away(folder, 0o700)
+    done = member("check", "--config", config)
+    assert done.returncode == 0, done.stderr
+    assert "errors: 0" in done.stdout
+
+
 @pytest.mark.parametrize("command", ["status --config", "replay", "shock list", "journal check"])
 def test_a_folder_that_may_not_be_entered(tmp_path: Path, command: str) -> None:
     """What could not be opened, and who may: nothing of the answer."""
