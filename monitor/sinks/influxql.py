@@ -134,14 +134,18 @@ def read_owners(query: Query, measurement: str) -> set[tuple[str, str]]:
 
 def read_retention_ns(query: Query, database: str) -> int:
     """How long the database keeps points, 0 for ever."""
-    default = next((policy for policy in read_policies(query, database) if policy["default"]), {"duration": ""})
-    return sum(int(count) * _UNITS_S[unit] for count, unit in _DURATION.findall(default["duration"])) * NS_PER_S
+    return next((kept_ns(policy) for policy in read_policies(query, database) if policy["default"]), 0)
 
 
 def read_policies(query: Query, database: str) -> list[dict[str, Any]]:
     """The retention policies of a database: name, duration, whether one is the default ..."""
     found = query(f'SHOW RETENTION POLICIES ON "{quoted(database)}"').get("series", [])
     return [dict(zip(one["columns"], row, strict=True)) for one in found for row in one.get("values", [])]
+
+
+def kept_ns(policy: dict[str, Any]) -> int:
+    """How long a retention policy keeps points, 0 for ever."""
+    return sum(int(count) * _UNITS_S[unit] for count, unit in _DURATION.findall(policy["duration"])) * NS_PER_S
 
 
 def bucket_retention_ns(answer: Any) -> int | None:

@@ -6,7 +6,7 @@ ever deleted; a retention is shortened, which drops points, only where that is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from monitor.model.clock import NS_PER_S
 from monitor.model.errors import TcmError
 from monitor.sinks.influx import InfluxSink
 from monitor.sinks.influx_client import InfluxClient
-from monitor.sinks.influxql import quoted, read_policies, read_retention_ns
+from monitor.sinks.influxql import kept_ns, quoted, read_policies
 from monitor.sinks.server import Server
 
 COPIES = "copies"
@@ -109,22 +109,32 @@ def _database(client: InfluxClient, space: Space, may_shorten: bool) -> Iterator
         change(f'CREATE DATABASE "{name}"{duration}')
         yield Step(what, f"made, {_kept(space.retention_s)}")
         return
-    ask = partial(client.query, space.name)
-    policies = read_policies(ask, space.name)
-    default = next((str(one["name"]) for one in policies if one["default"]), None)
+    policies = read_policies(partial(client.query, space.name), space.name)
+    default, done = next((one for one in policies if one["default"]), None), "stands"
     if default is None:  # somebody dropped it, or the server makes none by itself: nothing can be written
-        duration = f"{_whole_s(space)}s" if space.retention_s else "INF"
-        how = "ALTER" if _POLICY in (one["name"] for one in policies) else "CREATE"
-        change(f'{how} RETENTION POLICY "{_POLICY}" ON "{name}" DURATION {duration} REPLICATION 1 DEFAULT')
-        yield Step(what, f"its retention policy made, {_kept(space.retention_s)}")
-        return
-    standing_s = read_retention_ns(ask, space.name) / NS_PER_S or None
+        default, done = _made_default(change, name, space, policies), "its retention policy made"
+    standing_s = kept_ns(default) / NS_PER_S or None
     if not _is_other(space, standing_s, may_shorten):
-        yield Step(what, f"stands, {_kept(standing_s)}")
+        yield Step(what, f"{done}, {_kept(standing_s)}")
         return
     # A shard may not be longer than the retention: 0s has the server choose anew.
-    change(f'ALTER RETENTION POLICY "{quoted(default)}" ON "{name}" DURATION {_whole_s(space)}s SHARD DURATION 0s')
+    policy = f'RETENTION POLICY "{quoted(default["name"])}" ON "{name}"'
+    change(f"ALTER {policy} DURATION {_whole_s(space)}s SHARD DURATION 0s")
     yield Step(what, f"changed, {_kept(space.retention_s)} (was {_kept(standing_s)})")
+
+
+def _made_default(
+    change: Callable[[str], object], name: str, space: Space, policies: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The default policy of a database without one: that of the usual name as it stands, else one as configured."""
+    policy = f'RETENTION POLICY "{_POLICY}" ON "{name}"'
+    for standing in policies:
+        if standing["name"] == _POLICY:
+            change(f"ALTER {policy} DEFAULT")
+            return standing
+    duration = f"{_whole_s(space)}s"  # 0s: for ever
+    change(f"CREATE {policy} DURATION {duration} REPLICATION 1 DEFAULT")
+    return {"name": _POLICY, "duration": duration}
 
 
 def _bucket(client: InfluxClient, org: str, space: Space, may_shorten: bool) -> Iterator[Step]:

@@ -127,6 +127,17 @@ class TestInflux1:
             assert made == f"its retention policy made, kept for {'30 d' if retention else 'ever'}"
             assert init(config)[f"database {name}"] == made.replace("its retention policy made", "stands")
 
+    def test_a_policy_that_becomes_the_default_is_not_shortened(self, tmp_path: Path, influx_server: Influxd) -> None:
+        """Points stand in it: they go only where that is asked for."""
+        name = f"init-{uuid4().hex}"
+        config = configured(tmp_path, self.store(influx_server, name, 'long = false\nretention = "30 d"'))
+        ask(influx_server, f'CREATE DATABASE "{name}"')
+        ask(influx_server, f'CREATE RETENTION POLICY other ON "{name}" DURATION 1d REPLICATION 1 DEFAULT')
+        ask(influx_server, f'DROP RETENTION POLICY other ON "{name}"')
+        assert "--shorten" in refused(config)
+        assert ask(influx_server, f'SHOW RETENTION POLICIES ON "{name}"')[0][1] == "0s"
+        assert init(config, "--shorten")[f"database {name}"] == "changed, kept for 30 d (was kept for ever)"
+
     def test_changes_a_retention(self, tmp_path: Path, influx_server: Influxd) -> None:
         """A longer one at once, a shorter one (also below a shard's 7 days) only when it is asked for; none: none."""
         name = f"init-{uuid4().hex}"
