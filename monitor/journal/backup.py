@@ -28,6 +28,7 @@ from monitor.journal.lock import rest
 from monitor.journal.schema import (
     JOURNAL_TABLES,
     JOURNAL_VERSION,
+    LOCKLESS,
     connect_reading,
     copy_database,
     open_for_reading,
@@ -60,7 +61,7 @@ def back_up(state_dir: Path, folder: Path, progress: Progress) -> dict[str, Any]
                 _copy_rows(copy, progress)
                 _copy_consumers(state_dir, work)
                 _copy_rest(copy)
-                if "immutable" in name and rest(source) != before:  # read without a lock, the others with one
+                if name.endswith(LOCKLESS) and rest(source) != before:  # the others are read with one
                     raise TcmError("back up", str(source), "a daemon started meanwhile", "back up again")
                 lost = _copy_attachments(state_dir, work, copy)
             verdict = _verify(work, progress)

@@ -22,6 +22,7 @@ KEPT_WAL_BYTES = 4 << 20  # what stays of a longer one once it is folded back, a
 SHORT_RATIO = 10  # a WAL that is more than this part of what is free on the disk is folded back and cut at once
 CHECKPOINT_COMMITS = 200  # about 4 MB of single records: what an idle moment folds back in a few ms
 BUSY_TIMEOUT_S = 10.0  # only a checkpoint in another connection can make anybody wait, for milliseconds
+LOCKLESS = "&immutable=1"  # how the name of a file ends that is read without a lock, see `read_only`
 
 IDENTITY_CONFLICT = "monitor.identity-conflict: another payload is stored under this logger, boot and seq"
 JOURNAL_TABLES = f"""
@@ -214,7 +215,7 @@ def read_only(path: Path) -> str:
         _connect(name).close()
     except sqlite3.Error as error:
         if error.sqlite_errorcode in NO_INDEX and rest(path) is not None:
-            return f"{name}&immutable=1"
+            return f"{name}{LOCKLESS}"
     return name
 
 
