@@ -197,6 +197,15 @@ class DaemonProcess:
         lines = self.get("/metrics")[1].splitlines()
         return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
 
+    def wait_problem(self, part: str, words: str, limit_s: float = 10.0) -> None:
+        """Wait until /readyz is 503 and says these words of the part; what it says at first may be less."""
+
+        def is_said() -> bool:
+            code, answer = self.get("/readyz")
+            return code == 503 and part in answer["parts"] and words in answer["parts"][part]
+
+        wait_until(is_said, limit_s, f"{words!r} as the problem of {part}")
+
     def wait_settled(self, records: int) -> None:
         """Wait until `records` are journalled and all consumers but the copy, which takes longer, have passed them."""
 

@@ -53,11 +53,10 @@ def test_both_servers_may_come_after_the_daemon(
     own_influx_server.stop()
     with DaemonProcess(tmp_path, own_mosquitto_server.url, store) as daemon:
         daemon.start("/healthz")
-        wait_until(lambda: set(daemon.get("/readyz")[1]["parts"]) >= {"live", "fill", "store"}, 10, "all to be named")
-        code, answer = daemon.get("/readyz")
-        assert (code, answer["ready"]) == (503, False)
-        assert str(own_mosquitto_server.port) in answer["parts"]["live"]
-        assert str(own_influx_server.port) in answer["parts"]["store"]
+        daemon.wait_problem("live", str(own_mosquitto_server.port))
+        daemon.wait_problem("fill", str(own_mosquitto_server.port))
+        daemon.wait_problem("store", str(own_influx_server.port))
+        assert daemon.get("/readyz")[1]["ready"] is False
         told = json.loads(daemon.tcm("status", "--json").stdout)
         assert (told["state"], set(told["problems"])) == ("degraded", {"live", "fill", "store"})
         assert "store: " in daemon.tcm("status").stdout
@@ -146,8 +145,7 @@ def test_the_v2_dialect_writes_with_the_token_of_a_file(
             wait_stored(own_influx_server, 10)
             gateway.token = "another"
             send(logger, 10)
-            wait_until(lambda: "store" in daemon.get("/readyz")[1]["parts"], 10, "the store to be named")
-            assert "401" in daemon.get("/readyz")[1]["parts"]["store"]
+            daemon.wait_problem("store", "401")
             gateway.token = "test-token"
             wait_stored(own_influx_server, 20)
     paths = {path.partition("?")[0] for path, _ in gateway.seen}
@@ -194,8 +192,7 @@ def test_alerts_that_the_broker_refuses_are_not_taken_for_told(tmp_path: Path) -
     ):
         logger.env(START_NS, [[40.0]] * 30)
         logger.send()
-        wait_until(lambda: "notify" in daemon.get("/readyz")[1]["parts"], 10, "the refusal to be named")
-        assert "ot authorized" in daemon.get("/readyz")[1]["parts"]["notify"]
+        daemon.wait_problem("notify", "ot authorized")
         assert daemon.status()["consumers"]["notify"]["backlog"] == 1
         rules.write_text("topic readwrite #\n")
         broker.reload()

@@ -133,10 +133,7 @@ def test_a_part_that_hangs_is_named_and_ends_the_daemon(tmp_path: Path, own_mosq
             with closing(sqlite3.connect(daemon.state_dir / "journal.db", isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 fill(logger, 1)
-                wait_until(lambda: "journal" in daemon.get("/readyz")[1]["parts"], 10, "the journal to be named")
-                code, answer = daemon.get("/readyz")
-                assert (code, answer["ready"]) == (503, False)
-                assert answer["parts"]["journal"].startswith("no progress for ")
+                daemon.wait_problem("journal", "no progress for ")
                 assert daemon.answers("/healthz")
                 assert "journal: no progress" in daemon.tcm("status").stdout
                 fed = manager.heard.count("WATCHDOG=1")
@@ -167,7 +164,7 @@ def test_servers_that_hang_are_named_and_do_not_hold_the_end(
         fill(logger, 5)
         logger.wait_acknowledged(9)
         own_mosquitto_server.freeze()
-        wait_until(lambda: "store" in daemon.get("/readyz")[1]["parts"], 12, "the store to be missed")
+        daemon.wait_problem("store", "", 12)
         wait_until(lambda: {"live", "fill"} <= set(daemon.get("/readyz")[1]["parts"]), 25, "the broker to be missed")
         assert daemon.status()["problems"].keys() >= {"live", "fill", "store"}
         assert 'tcm_part_stalled{part="store"} 1.0' in daemon.get("/metrics")[1]

@@ -150,8 +150,8 @@ def test_check_and_daemon_see_through_rules_that_let_nobody_read(
         for name, topic in (("live", LIVE_PROBE), ("fill", FILL_PROBE)):
             assert f"{name} session: {NOTHING_COMES}" in error["message"]
             assert topic in error["message"]
-            wait_until(lambda name=name: "ACL" in daemon.get("/readyz")[1]["parts"][name], LIMIT_S, "the problem")  # type: ignore[misc]  # bound at once
-            assert daemon.get("/readyz")[1]["parts"][name].startswith(NOTHING_COMES)
+            daemon.wait_problem(name, NOTHING_COMES, LIMIT_S)
+            assert "ACL" in daemon.get("/readyz")[1]["parts"][name]
         rules.write_text(READING)
         broker.reload()
         wait_until(lambda: daemon.answers("/readyz"), LIMIT_S, "readiness")
