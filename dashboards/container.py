@@ -179,18 +179,20 @@ def _alerts() -> Table:
 
 
 def _loggers() -> Table:
-    text_fields = ("place", "serial", "model", "calibration_due")
+    text_fields = ("place", "serial", "other_serial", "model", "calibration_due")
     fields = (*text_fields, "online", "armed", "silent_s", "lag_s", "gap_records", "battery_pct", "memory_pct", "clock")
     chosen = ", ".join(f'last("{field}") AS "{field}"' for field in fields)
     text = f'SELECT {chosen} FROM "logger" WHERE {AT_END} AND {OF_LOGGER} GROUP BY "logger"'
     words = (
         "Who measures where, until when it is calibrated, and how it is: silent since its last message, lag of its "
-        "newest reading, records known to be missing. Clock: 2 synchronised, 1 free running, 0 unset."
+        "newest reading, records known to be missing. A serial that the logger says and its file does not: the "
+        "certificates are another's. Clock: 2 synchronised, 1 free running, 0 unset."
     )
     shown = rows("Loggers", words, table(text), nothing="no logger was told of within a day", height=8)
     exposure = address(EXPOSURE, (("container", "${container}"), ("logger", "${__value.text}")))
     own = {
         "logger": column(link=("Exposure", exposure)),
+        "other_serial": column(name="says serial"),
         "calibration_due": column(name="calibration due"),
         "online": column(mappings=yes_no("online", "offline")),
         "armed": column(mappings=yes_no("armed", "disarmed")),

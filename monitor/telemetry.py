@@ -23,6 +23,7 @@ from monitor.model.clock import NS_PER_S, rfc3339
 
 RATE_WINDOW_S = 10.0
 MAX_LOOKS = 100
+UNSAID = ("other_serial", "state", "armed", "battery_pct", "memory_pct", "last_seen_at", "boot", "clock")
 
 Document = dict[str, Any]
 
@@ -82,11 +83,15 @@ class StateReader:
         silent = {(box.id, logger.id) for box in rules.containers.values() for logger in box.logger}
         for row in self.journal.loggers():
             known = self.journal.last_status(row["logger"])
+            said = self.journal.last_serial(row["logger"])
+            serial = rules.logger(row["container"], row["logger"]).serial or said
             silent.discard((row["container"], row["logger"]))
             yield {
                 "container": row["container"],
                 "logger": row["logger"],
                 "registered": rules.is_registered(row["container"], row["logger"]),
+                "serial": serial,
+                "other_serial": said if said != serial else None,
                 "state": known.state if known else None,
                 "armed": known.armed if known else None,
                 "battery_pct": known.battery_pct if known else None,
@@ -100,9 +105,9 @@ class StateReader:
                 "waiting": row["waiting"],
             }
         for container, logger in sorted(silent):
-            never = dict.fromkeys(("state", "armed", "battery_pct", "memory_pct", "last_seen_at", "boot", "clock"))
+            known_by = {"registered": True, "serial": rules.logger(container, logger).serial}
             numbers = {"upto": -1, "next": 0, "gap_records": 0, "waiting": 0}
-            yield {"container": container, "logger": logger, "registered": True} | never | numbers
+            yield {"container": container, "logger": logger} | known_by | dict.fromkeys(UNSAID) | numbers
 
 
 class Rate:

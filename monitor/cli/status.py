@@ -109,6 +109,9 @@ def _show(document: dict[str, Any]) -> None:
     out.print(_loggers(document["loggers"]))
     if not all(row["registered"] for row in document["loggers"]):
         out.print("* not in the file of its container", highlight=False)
+    for row in document["loggers"]:
+        if row["other_serial"]:
+            out.print(_other_serial(row), style="yellow", markup=False, highlight=False)
 
 
 def open_alerts(counts: dict[str, int]) -> str:
@@ -148,6 +151,13 @@ def _loggers(rows: list[dict[str, Any]]) -> Table:
         )
         shown.add_row(*(Text(cell) for cell in cells))
     return shown
+
+
+def _other_serial(row: dict[str, Any]) -> str:
+    return (
+        f"{row['container']}/{row['logger']} says that its serial is {row['other_serial']}, the container's file "
+        f"{row['serial']}: correct the file and the certificates in it, or mount the logger that was meant"
+    )
 
 
 def _armed(standing: dict[str, Any]) -> str:

@@ -17,7 +17,17 @@ from monitor.model.phase import phase_in, word_in
 
 NO_CONSIGNMENT = "-"  # the tag of a container without one: InfluxDB has no empty tags
 SEVERITIES = ("info", "warning", "alarm")  # their numbers in `worst` are 1, 2, 3; 0 is nothing open
-LOGGER_FIELDS = ("place", "serial", "model", "calibration_due", "state", "lag_s", "gap_records", "silent_s")
+LOGGER_FIELDS = (
+    "place",
+    "serial",
+    "other_serial",
+    "model",
+    "calibration_due",
+    "state",
+    "lag_s",
+    "gap_records",
+    "silent_s",
+)
 SAID = frozenset(("logger", name) for name in LOGGER_FIELDS)  # beside what follows from the journal
 NO_KEY = 0  # of a point that comes from no record
 MAX_STAGES = 200  # of a container, the newest: a journey of 60 legs with a pause behind each has 120
@@ -100,6 +110,7 @@ def logger_point(rules: Rules, logger: Document, newest_ns: int | None, now_ns: 
     values = (
         registered.place or "",
         registered.serial or "",
+        logger["other_serial"] or "",
         registered.model or "",
         _calibration_due(registered),
         logger["state"] or "never heard",

@@ -262,6 +262,11 @@ class JournalReader:
             wills.append(status)
         return wills[0] if wills else None
 
+    def last_serial(self, logger: str) -> str | None:
+        """The serial that a logger last said of itself, None where its latest statuses name none."""
+        statuses = self.statuses(logger, _LAST_POS, MAX_WILLS + 1)
+        return next((status.serial for status in statuses if status.serial), None)
+
     def is_stale_will(self, pos: int, logger: str, status: Status) -> bool:
         """Whether the status at `pos` is the will of a connection that died unnoticed while its logger began anew.
 

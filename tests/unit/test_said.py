@@ -65,6 +65,7 @@ class Standing:
                 {
                     "container": name,
                     "logger": "L-1",
+                    "other_serial": None if name == "C" else "SN-9",
                     "state": "online",
                     "last_seen_at": rfc3339(HEARD_NS),
                     "gap_records": 3,
@@ -106,10 +107,10 @@ def test_a_point_says_how_it_stands() -> None:
         "armed=true,worst=0.0,open_alerts=0.0,silent_loggers=0.0,loggers=1.0",
     ]
     assert texts(told, "logger") == [
-        'logger,container=C,logger=L-1 place="",serial="SN-1",model="",calibration_due="",state="online",lag_s=6.0,'
-        "gap_records=3.0,silent_s=4.0",
-        'logger,container=D,logger=L-1 place="",serial="",model="",calibration_due="",state="online",gap_records=3.0,'
-        "silent_s=4.0",
+        'logger,container=C,logger=L-1 place="",serial="SN-1",other_serial="",model="",calibration_due="",'
+        'state="online",lag_s=6.0,gap_records=3.0,silent_s=4.0',
+        'logger,container=D,logger=L-1 place="",serial="",other_serial="SN-9",model="",calibration_due="",'
+        'state="online",gap_records=3.0,silent_s=4.0',
     ]
     (monitor,) = texts(told, "monitor")
     assert monitor.startswith(

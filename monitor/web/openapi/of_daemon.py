@@ -23,6 +23,8 @@ LOGGER = table(
         "container": text("it reports from"),
         "logger": text("its id"),
         "registered": flag("whether the container's file names it"),
+        "serial": maybe(text("by its container's file, or else as it says itself")),
+        "other_serial": maybe(text("as it says itself, where its container's file has another")),
         "state": maybe(text("online, sleeping, offline; null before its first status")),
         "armed": maybe(flag("whether the logger itself records for the journey")),
         "battery_pct": maybe(number("of its battery")),
