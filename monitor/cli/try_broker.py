@@ -11,10 +11,12 @@ from monitor.cli.try_tls import Finding, speaks_tls, tls_fault
 from monitor.config import Config, MqttSettings
 from monitor.config.certificates import read_certificate
 from monitor.ingest import Inbox, Session
+from monitor.ingest.session import REFUSED
 from monitor.model.clock import SystemClock
 from monitor.wire import FILL_FILTER, LIVE_FILTER
 
 TRY_S = 20.0  # half of it for the connection, and as much until the broker gives the session's own message back
+NO_LOGIN = (f"{REFUSED}Not authorized", f"{REFUSED}Bad user name or password")  # in the words of paho
 GATEWAY_NAME = "gateway"  # in deploy/mosquitto/acl, and in the certificate that deploy/make-certificates makes for it
 
 
@@ -45,6 +47,8 @@ def try_broker(config: Config) -> Iterator[Finding]:
 
 def _hint(mqtt: MqttSettings, tried: Sequence[_Tried]) -> tuple[str, str]:
     """The key to look at, and what is behind problems that say too little by themselves; "" where nothing is known."""
+    if any(each.problem in NO_LOGIN for each in tried):
+        return _login_hint(mqtt)
     connected = sum(each.is_connected for each in tried)
     if connected == len(tried) and mqtt.cert_file is not None:  # and nothing comes
         name = read_certificate(mqtt.cert_file).name
@@ -55,6 +59,18 @@ def _hint(mqtt: MqttSettings, tried: Sequence[_Tried]) -> tuple[str, str]:
     if not connected and not mqtt.tls and speaks_tls(mqtt.host, mqtt.port):
         return "url", "it speaks TLS on this port: use mqtts://, with ca_file, cert_file and key_file"
     return "url", ""
+
+
+def _login_hint(mqtt: MqttSettings) -> tuple[str, str]:
+    if mqtt.username is not None:
+        return (
+            "username",
+            f"does the broker know {mqtt.username!r}, and with this password? Users are its password_file's",
+        )
+    if mqtt.cert_file is not None:
+        name = read_certificate(mqtt.cert_file).name
+        return "cert_file", f"it is the certificate of {name!r}: the broker has to take that for a user's name"
+    return "username", "it wants a login: give username and password_file, or have it take cert_file for one"
 
 
 def _try_sessions(config: Config) -> list[_Tried]:

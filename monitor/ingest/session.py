@@ -36,6 +36,7 @@ SETTLE_NS = 2 * NS_PER_S  # after a connect to a kept session the broker's queue
 MAX_OUTGOING = 1_000
 CATCH_UP_NS = 5 * NS_PER_S  # between connections made anew for what found no room
 SUBSCRIBE_AGAIN_NS = 10 * NS_PER_S  # a broker that refuses or does not answer may do so for a moment only
+REFUSED = "refused: "  # and the broker's reason
 _UNSPECIFIED = "Unspecified error"
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Session:
         self._settings, self._filters, self._inbox, self._clock = settings, topic_filters, inbox, clock
         self._is_fill, self._is_trial = is_fill, is_trial
         self._settled_at_ns = 0
-        self._is_stopping = False
+        self._is_stopping = self._is_refused = False
         self.granted = threading.Event()
         self.tried = threading.Event()
         self.on_granted: Callable[[bool], None] = lambda _is_new: None
@@ -148,8 +149,9 @@ class Session:
         if self._is_stopping:
             client.disconnect()
             return
+        self._is_refused = reason.is_failure
         if reason.is_failure:
-            self.problem = f"refused: {reason}"
+            self.problem = f"{REFUSED}{reason}"
             self.tried.set()
             log.warning("connect to %s: %s (check user, password and rights)", self._settings.url, self.problem)
             return
@@ -200,6 +202,8 @@ class Session:
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._receipts.begin_anew()
         self.granted.clear()
+        if self._is_refused:  # then the broker ends the connection, which is no news
+            return
         said = str(reason)  # paho's word for a connection that ended without one
         self.problem = f"connection lost: {'the broker closed it or is gone' if said == _UNSPECIFIED else said}"
         self.tried.set()

@@ -21,9 +21,11 @@ class Answer(NamedTuple):
     warnings: dict[str, str]
 
 
-def check(folder: Path, broker_url: str, store: str = 'kind = "embedded"', mqtt: str = "") -> Answer:
+def check(
+    folder: Path, broker_url: str, store: str = 'kind = "embedded"', mqtt: str = "", protocol: str = "5"
+) -> Answer:
     """What the command says of this table [store] and these lines of [mqtt]."""
-    one = DaemonProcess(folder, broker_url, store)
+    one = DaemonProcess(folder, broker_url, store, protocol=protocol)
     one.config.write_text(one.config.read_text().replace("[store]", f"{mqtt}\n[store]"))
     document = json.loads(one.tcm("check", "--connect", "--json").stdout)
     return Answer(*({each["key"]: each["message"] for each in document[kind]} for kind in ("errors", "warnings")))
@@ -55,6 +57,32 @@ class TestBroker:
             errors = check(tmp_path, f"mqtts://{HOST}:{broker.port}", mqtt=trust).errors
         assert list(errors) == ["mqtt.url"]
         assert words in errors["mqtt.url"]
+
+    @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+    def test_no_login(self, tmp_path: Path, protocol: str) -> None:
+        """Whatever follows: that it then ends the connection is not what is told."""
+        (password := tmp_path / "password").write_text("wrong\n")
+        password.chmod(0o600)
+        login = f'username = "gw"\npassword_file = "{password}"'
+        with mosquitto("allow_anonymous false") as broker:
+            for number, (mqtt, words) in enumerate((("", "it wants a login"), (login, "does the broker know 'gw'"))):
+                one = tmp_path / str(number)
+                errors = check(one, broker.url, mqtt=mqtt, protocol=protocol).errors
+                assert list(errors) == ["mqtt.username"]
+                refused = "refused: Not authorized"
+                said = f"live session: {refused}; fill session: {refused}; {words}"
+                assert said in errors["mqtt.username"]
+
+    def test_no_user_by_this_certificate(self, tmp_path: Path, authority: Authority, trust: str) -> None:
+        certificate, key = authority.issue("broker")
+        with mosquitto(
+            *(f"certfile {certificate}", f"keyfile {key}", f"cafile {authority.ca_file}"),
+            *("allow_anonymous false", "require_certificate true"),
+        ) as broker:
+            mqtt = trust + self.login(authority.issue("gateway"))
+            errors = check(tmp_path, f"mqtts://{HOST}:{broker.port}", mqtt=mqtt).errors
+        assert list(errors) == ["mqtt.cert_file"]
+        assert "the certificate of 'gateway': the broker has to take that for a user's name" in errors["mqtt.cert_file"]
 
     def test_its_authority(self, tmp_path: Path, authority: Authority) -> None:
         certificate, key = authority.issue("broker")
