@@ -31,7 +31,7 @@ MAX_CHANGES = 50
 NOTHING = "nothing told"
 NOBODY = "no container was told of in this time"
 QUESTION = "What is it going through?"
-OF_ROW = (QUESTION, address(CONTAINER, [("container", "${__data.fields.container}")]))
+OF_NAME = (QUESTION, address(CONTAINER, [("container", "${__value.text}")]))  # of the cell with the container's name
 OF_SERIES = data_link(QUESTION, address(CONTAINER, [("container", "${__field.labels.container}")]))
 
 
@@ -93,14 +93,14 @@ def _severity() -> StateTimeline:
 
 def _containers() -> Table:
     fields = ("title", "marking", "phase", "leg", "custodian", "armed", "open_alerts", "silent_loggers", "loggers")
-    chosen = ", ".join(f'"{name}"' for name in ("container", "consignment", *fields))
+    chosen = ", ".join(f'"{name}"' for name in ("consignment", *fields))
     text = f'SELECT last("worst") AS "worst", {chosen} FROM "container" WHERE {NOW} GROUP BY "container"'
     words = "How each container stands at the end of the time range. Choose one to see what it is going through."
     nothing = "no container was told of within a day"
     shown = rows("Containers", words, table(text), nothing=nothing, first="Worst")
     for name in (*fields, "consignment"):
         shown = shown.override_by_name(name, column(name=name.replace("_", " ").capitalize()))
-    shown = shown.override_by_name("container", column(name="Container", link=OF_ROW))
+    shown = shown.override_by_name("container", column(name="Container", link=OF_NAME))
     shown = shown.override_by_name("worst", column(name="Worst", mappings=severities()))
     shown = shown.override_by_name("armed", column(name="Armed", mappings=yes_no("armed", "disarmed")))
     return shown.with_transformation(arranged(("container", "worst", "open_alerts", "silent_loggers", *fields)))
@@ -123,7 +123,7 @@ def _alerts() -> Table:
         f"newest {MAX_CHANGES} changes of each rule on a logger's channel."
     )
     shown = rows("What is open", words, table(text), nothing="no alert is open", first="Last change")
-    shown = shown.override_by_name("container", column(name="Container", link=OF_ROW))
+    shown = shown.override_by_name("container", column(name="Container", link=OF_NAME))
     shown = shown.override_by_name("message", column(name="Message", width=600))
     shown = shown.override_by_name("Time", column(name="Last change"))
     shown = shown.override_by_name("severity", column(name="Severity", mappings=severity_names()))
@@ -143,7 +143,7 @@ def _legs() -> StateTimeline:
 
 def _loggers() -> Table:
     fields = ("place", "serial", "silent_s", "lag_s", "gap_records")
-    chosen = ", ".join(f'"{name}"' for name in ("container", "logger", *fields))
+    chosen = ", ".join(f'"{name}"' for name in fields)
     text = f'SELECT last("state") AS "state", {chosen} FROM "logger" WHERE {AT_END} GROUP BY "container", "logger"'
     words = (
         "All loggers, the longest silent first: when each was heard, how old its newest reading is, and how many "
@@ -151,7 +151,7 @@ def _loggers() -> Table:
     )
     nothing = "no logger was told of within a day"
     shown = rows("Loggers", words, table(text), nothing=nothing, first="Silent for", width=WIDTH // 2)
-    shown = shown.override_by_name("container", column(name="Container", link=OF_ROW))
+    shown = shown.override_by_name("container", column(name="Container", link=OF_NAME))
     for name in ("logger", "place", "serial", "state"):
         shown = shown.override_by_name(name, column(name=name.capitalize()))
     shown = shown.override_by_name("silent_s", column(name="Silent for", unit="s"))

@@ -52,14 +52,20 @@ def _refused() -> TimeSeries:
 
 
 def _backlog() -> TimeSeries:
-    words = "Records of the journal that each consumer has still to read. It must come back to 0 after each burst."
-    queries = [over_time(f"{name}_backlog", name) for name in ("watch", "store", "notify")]
+    words = (
+        "What each consumer has still to do: watch and store records of the journal, notify changes of alerts, copy "
+        "hours of loggers for the copy by the minute. It must come back to 0 after each burst, copy within a minute."
+    )
+    queries = [over_time(f"{name}_backlog", name) for name in ("watch", "store", "notify", "copy")]
     return own_lines("Backlog of the consumers", words, queries, "", width=HALF)
 
 
 def _lag() -> TimeSeries:
-    words = "Age of the oldest record that a consumer has not done with: watch judges, store writes to InfluxDB."
-    queries = [over_time("watch_lag_s", "watch"), over_time("store_lag_s", "store")]
+    words = (
+        "How long something has waited for a consumer: watch judges, store writes to InfluxDB, notify tells of alerts, "
+        "copy keeps the copy by the minute, which it looks at every 20 s."
+    )
+    queries = [over_time(f"{name}_lag_s", name) for name in ("watch", "store", "notify", "copy")]
     return own_lines("Lag of the consumers", words, queries, "s", steps=LATE, width=HALF)
 
 

@@ -85,14 +85,8 @@ def _size(panel: Panel) -> tuple[int, int]:
 
 def page(uid: str, title: str, question: str, *, span: str = "now-24h", refresh: str = "1m") -> Page:
     """An empty page that answers `question`, with the variable of the data source and links to the other pages."""
-    others = (
-        DashboardLink("Pages")
-        .type(DashboardLinkType.DASHBOARDS)
-        .tags([TAG])
-        .as_dropdown(True)
-        .include_vars(True)
-        .keep_time(True)
-    )
+    # Side by side: the SDK puts links into the menu of controls, where newer Grafanas show no dropdown.
+    others = DashboardLink("Pages").type(DashboardLinkType.DASHBOARDS).tags([TAG]).include_vars(True).keep_time(True)
     return (
         Page(title)
         .uid(uid)

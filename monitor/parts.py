@@ -27,10 +27,10 @@ from monitor.ingest.client import Client
 from monitor.journal import Journal, JournalReader, Retention, StateLock
 from monitor.journal.failure import write_failure
 from monitor.journal.writer import RECOVERED
-from monitor.model.clock import NS_PER_S, Clock
+from monitor.model.clock import Clock
 from monitor.model.condition import Condition
 from monitor.model.errors import JournalError, TcmError
-from monitor.model.progress import Progress
+from monitor.model.progress import Lag, Progress
 from monitor.notify.notification import Transport
 from monitor.notify.opening import open_transport
 from monitor.sinks.sink import Sink
@@ -84,6 +84,7 @@ class Parts:
         self.live.on_granted = self.board.refresh
         self.board.refusals = lambda: (self.live.refusals, self.live.refusal)
         self.inbox.is_fill_held = self._is_fill_held
+        self._lag = Lag()
         self.rules = config.rules  # whoever takes up others sets them here
         sources = Sources(config.rules.sources)
         self.intake = Intake(
@@ -144,16 +145,19 @@ class Parts:
 
     def consumers(self, now_ns: int, last_transition: int) -> dict[str, dict[str, float]]:
         """Of each how far it is, how much there is before it, and the age of that, for the status document."""
-        head, document = self.journal.pos, {}
-        for name, part in (("watch", self.watch), ("store", self.store)):
-            backlog = max(head - part.pos, 0)
-            lag_s = max(now_ns - part.last_received_ns, 0) / NS_PER_S if backlog and part.last_received_ns else 0.0
-            document[name] = {"pos": part.pos, "backlog": backlog, "lag_s": round(lag_s, 3)}
-        document["watch"]["unreadable"] = self.watch.judge.unreadable
-        backlog = max(last_transition - self.board.pos, 0)
-        document["notify"] = {"pos": self.board.pos, "backlog": backlog, "lag_s": 0.0}
-        if self.long is not None:
-            document["copy"] = {"pos": self.long.made, "backlog": self.long.backlog, "lag_s": 0.0}
+        watch, store, board, long = self.watch, self.store, self.board, self.long
+        document: dict[str, dict[str, float]] = {}
+
+        def tell(name: str, pos: int, backlog: int, done_ns: int) -> None:
+            lag_s = self._lag.look_s(name, backlog, now_ns, done_ns)
+            document[name] = {"pos": pos, "backlog": backlog, "lag_s": lag_s}
+
+        tell("watch", watch.pos, max(self.journal.pos - watch.pos, 0), watch.last_received_ns)
+        document["watch"]["unreadable"] = watch.judge.unreadable
+        tell("store", store.pos, max(self.journal.pos - store.pos, 0), store.last_received_ns)
+        tell("notify", board.pos, max(last_transition - board.pos, 0), 0)
+        if long is not None:
+            tell("copy", long.made, long.backlog, long.complete_ns)
         return document
 
     def close_door(self) -> None:

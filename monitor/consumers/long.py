@@ -61,6 +61,7 @@ class Long:
         self._attempts, self._is_open = 0, False
         self._error: SinkError | None = None
         self.made = 0  # hours brought to the copy since the start
+        self.complete_ns = self._read_ns = 0  # when it had all that was touched (UTC), and when that was read
         self.on_done: Callable[[], None] = lambda: None
 
     @property
@@ -112,6 +113,7 @@ class Long:
             return False
         self._hours = self._next()
         if not self._hours:
+            self._note_complete()
             self._wait(PERIOD_S)
             return False
         self._future = self._executor.submit(self._bring, self._hours)
@@ -135,7 +137,10 @@ class Long:
         is_due = bool(aside) and now_ns >= self._aside_due_ns
         if is_due or not aside:
             self._aside_due_ns = now_ns + round(ASIDE_S * NS_PER_S)
-        return [each.row for each in aside.values()] if is_due else self._touched.after(self._upto, MAX_HOURS)
+        if is_due:
+            return [each.row for each in aside.values()]
+        self._read_ns = self._clock.now_ns()
+        return self._touched.after(self._upto, MAX_HOURS)
 
     def _take(self, future: Future[None]) -> bool:
         """Take up how it went."""
@@ -150,10 +155,16 @@ class Long:
         if error is not None:
             raise error
         if len(self._hours) < MAX_HOURS:
+            self._note_complete()
             self._wait(PERIOD_S)
         self._hours = []
         self._error, self._attempts = None, 0
         return True
+
+    def _note_complete(self) -> None:
+        """All that was touched when that was read last is in the copy, but what is set aside."""
+        if not self._aside:
+            self.complete_ns = self._read_ns
 
     def _wait(self, wait_s: float) -> None:
         self._due_ns = self._clock.mono_ns() + round(wait_s * NS_PER_S)

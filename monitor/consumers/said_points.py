@@ -127,6 +127,13 @@ def _calibration_due(logger: Logger) -> str:
     return min((each.due.isoformat() for each in logger.calibration.values() if each.due), default="")
 
 
+def _of_copy(consumers: Document) -> Document:
+    """How far the copy by the minute is, nothing where there is none; it counts hours of loggers."""
+    if "copy" not in consumers:
+        return {}
+    return {"copy_backlog": consumers["copy"]["backlog"], "copy_lag_s": consumers["copy"]["lag_s"]}
+
+
 def monitor_points(status: Document, disk_free_bytes: int, rss_bytes: int, now_ns: int) -> Iterator[Points]:
     """The daemon by its status document, and each of its notifiers."""
     instance, consumers, loggers = ("instance", status["instance"]), status["consumers"], status["loggers"]
@@ -140,6 +147,8 @@ def monitor_points(status: Document, disk_free_bytes: int, rss_bytes: int, now_n
         "store_backlog": consumers["store"]["backlog"],
         "store_lag_s": consumers["store"]["lag_s"],
         "notify_backlog": consumers["notify"]["backlog"],
+        "notify_lag_s": consumers["notify"]["lag_s"],
+        **_of_copy(consumers),
         "gap_records": status["gaps"]["open"] + status["gaps"]["requested"],
         "budget_used_pct": 100 * status["journal"]["used_bytes"] / status["budget_bytes"],
         "disk_free_bytes": disk_free_bytes,

@@ -132,9 +132,13 @@ def filled_in(text: str, values: Mapping[str, Value], window: Window, interval_m
 
 
 def rows_of(series: list[dict[str, Any]]) -> Rows:
-    """The rows of an answer that say anything besides their time, tags included."""
+    """The rows of an answer that say anything besides their time, tags included.
+
+    AssertionError for a tag that is selected, too: Grafana would show it as two columns of one name.
+    """
     rows = []
     for one in series:
+        assert not set(one.get("tags", {})) & set(one["columns"]), f"grouped by and selected: {one['columns']}"
         named = [column for column in one["columns"] if column != "time"]
         for values in one.get("values", ()):
             row = dict(zip(one["columns"], values, strict=True))

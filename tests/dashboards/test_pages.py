@@ -119,6 +119,13 @@ def test_links_lead_to_pages_and_variables_that_are_there(name: str) -> None:
         assert set(re.findall(r"[?&]var-(\w+)=", url)) <= there, url
 
 
+@by_page
+def test_links_between_pages_stand_side_by_side(name: str) -> None:
+    """As the SDK has every link in the menu of controls, where newer Grafanas leave out those that drop down."""
+    (link,) = ALL_PAGES[name]["links"]
+    assert (link["type"], link["tags"], link["asDropdown"]) == ("dashboards", ["tcm"], False)
+
+
 def test_fleet_leads_to_a_container_and_that_to_an_event() -> None:
     links = {page["uid"]: " ".join(_all("url", page)) for page in ALL_PAGES.values()}
     assert "/d/tcm-container?" in links["tcm-fleet"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 import urllib.request
 from collections import Counter
@@ -11,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from monitor.model.condition import GATEWAY
-from tests.dashboards.grafana import Window, filled_in, pages
+from tests.dashboards.grafana import Window, filled_in, pages, panels
 from tests.dashboards.journey import SAID_S, Journey
 from tests.dashboards.least import LEAST
 from tests.dashboards.opened import CONTAINER, opened
 from tests.dashboards.pictures import draw_page
-from tests.dashboards.transform import rows_shown
+from tests.dashboards.transform import field_names, rows_shown
 from tests.processes import wait_until
 
 DAY_MS = 86_400_000
@@ -38,6 +40,18 @@ def test_every_panel_has_rows(journey: Journey) -> None:
             if len(found) < LEAST[name].get(owner, 0)
         ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_links_name_fields_that_are_there(journey: Journey) -> None:
+    """Else Grafana leaves the name in the address as it is, and the page behind it opens without a container."""
+    named = 0
+    for name, page in pages().items():
+        page_opened = opened(journey, name, page)
+        for panel in panels(page):
+            wanted = set(re.findall(r"\$\{__data\.fields\.([^}]+)\}", json.dumps(panel)))
+            named += len(wanted)
+            assert wanted <= (wanted and field_names(panel, page_opened.answers_of(panel))), (name, panel["title"])
+    assert named > 0
 
 
 def test_long_ranges_are_read_from_the_copy(journey: Journey) -> None:

@@ -25,6 +25,12 @@ def rows_shown(panel: Page, answers: list[list[dict[str, Any]]]) -> Rows:
     return rows
 
 
+def field_names(panel: Page, answers: list[list[dict[str, Any]]]) -> set[str]:
+    """What links know a table's fields by: what its columns are called once they are arranged is for the eye alone."""
+    data = {**panel, "transformations": [one for one in panel.get("transformations", ()) if one["id"] != "organize"]}
+    return {name for row in rows_shown(data, answers) for name in row}
+
+
 def _names(panel: Page) -> list[str | None]:
     """What each query's value is called; None where its columns have names of their own."""
     return [t["alias"] if t["resultFormat"] == "time_series" else None for t in panel["targets"]]

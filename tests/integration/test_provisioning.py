@@ -20,6 +20,7 @@ FOLDER = REPOSITORY / "dashboards" / "provisioning"
 FILES = sorted(FOLDER.glob("*/*.yaml"))
 SOURCES = [file for file in FILES if file.parent.name in ("datasources", "other-servers")]
 HOUR_S = 3600
+DAY_S = 24 * HOUR_S
 
 
 def test_a_container_without_readings_for_half_a_day_is_found(influx_server: Influxd) -> None:
@@ -39,14 +40,29 @@ def test_a_container_without_readings_for_half_a_day_is_found(influx_server: Inf
 
 
 def test_a_daemon_that_says_nothing_is_found(influx_server: Influxd) -> None:
-    """No row, which the rule takes as an alert, as long as the last word is more than five minutes old."""
+    """The rule looks at the last five minutes of each: another gateway that writes into the database hides nothing."""
     now_s = int(time.time())
-    silent = _filled(influx_server, [f"monitor,instance=g records=1 {now_s - 301}"])
-    talking = _filled(influx_server, [f"monitor,instance=g records=1 {now_s - 10}"])
-    query = _query("tcm-daemon-silent")
-    assert influx_rows(influx_server, silent, query) == []
-    assert [row[-1] for row in influx_rows(influx_server, talking, query)] == [1]
+    silent, talking = f"monitor,instance=a records=1 {now_s - 330}", f"monitor,instance=b records=1 {now_s - 10}"
+    rows = influx_rows(influx_server, _filled(influx_server, [silent, talking]), _query("tcm-daemon-silent"))
+    counts = [row[-1] for row in rows]  # of each the oldest five minutes first
+    assert len(counts) == 2 * DAY_S // 300
+    of_silent, of_talking = counts[: len(counts) // 2], counts[len(counts) // 2 :]
+    assert (of_silent[-2:], of_talking[-2:]) == ([1, 0], [0, 1])
+
+
+def test_a_day_without_a_word_is_an_alert(influx_server: Influxd) -> None:
+    now_s = int(time.time())
+    long_gone = _filled(influx_server, [f"monitor,instance=g records=1 {now_s - DAY_S - 1}"])
+    assert influx_rows(influx_server, long_gone, _query("tcm-daemon-silent")) == []
     assert _rules()["tcm-daemon-silent"]["noDataState"] == "Alerting"
+
+
+def test_pages_and_rules_lie_in_one_folder() -> None:
+    """Both find it by its title: the rules know no uid, and with one for the pages there would be two such folders."""
+    (provider,) = _read(FOLDER / "dashboards" / "tcm.yaml")["providers"]
+    (group,) = _read(FOLDER / "alerting" / "tcm.yaml")["groups"]
+    assert provider["folder"] == group["folder"]
+    assert "folderUid" not in provider
 
 
 def test_each_rule_ends_in_a_condition_made_of_its_own_queries() -> None:

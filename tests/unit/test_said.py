@@ -57,7 +57,7 @@ class Standing:
             "quarantined": 0,
             "journal": {"pos": 9, "used_bytes": 50},
             "budget_bytes": 200,
-            "consumers": dict.fromkeys(("watch", "store", "notify"), CONSUMER),
+            "consumers": dict.fromkeys(("watch", "store", "notify", "copy"), CONSUMER),
             "gaps": {"open": 1, "requested": 2, "filled": 4, "lost": 8},
             "alerts": {"firing": 2, "acknowledged": 1},
             "notifiers": [{"name": "ops", "backlog": 3, "failing_since": heard_at, "told": 4, "refused": 0}],
@@ -115,7 +115,8 @@ def test_a_point_says_how_it_stands() -> None:
     (monitor,) = texts(told, "monitor")
     assert monitor.startswith(
         "monitor,instance=here records=5.0,duplicates=1.0,quarantined=0.0,journal_pos=9.0,watch_backlog=2.0,"
-        "watch_lag_s=0.5,store_backlog=2.0,store_lag_s=0.5,notify_backlog=2.0,gap_records=3.0,budget_used_pct=25.0,disk_free_bytes="
+        "watch_lag_s=0.5,store_backlog=2.0,store_lag_s=0.5,notify_backlog=2.0,notify_lag_s=0.5,copy_backlog=2.0,"
+        "copy_lag_s=0.5,gap_records=3.0,budget_used_pct=25.0,disk_free_bytes="
     )
     assert ",loggers=2.0,loggers_online=2.0,alerts_open=3.0,rss_bytes=" in monitor
     assert texts(told, "notifier") == [

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.model.clock import NS_PER_S
 from monitor.model.errors import DiskFull, TcmError
-from monitor.model.progress import Progress
+from monitor.model.progress import Lag, Progress
 from monitor.supervise import CALM_S, END_S, ServiceManager, Supervisor
 from monitor.telemetry import Rate
 from monitor.threads import STALL_S, Loop, Pace, Pool, Threads, Turn
@@ -252,3 +253,14 @@ def test_a_part_that_gives_way_pauses_after_each_step(monkeypatch: pytest.Monkey
         stopping.set()  # ends the pause too
         thread.join(LIMIT_S / 2)
     assert not thread.is_alive()
+
+
+def test_the_lag_is_since_nothing_waited_or_since_what_was_done_last_came() -> None:
+    lag = Lag()
+    assert lag.look_s("watch", 3, 10 * NS_PER_S, 0) == 0.0  # nobody has looked before
+    assert lag.look_s("watch", 3, 25 * NS_PER_S, 0) == 15.0
+    assert lag.look_s("watch", 4, 26 * NS_PER_S, 20 * NS_PER_S) == 6.0
+    assert lag.look_s("store", 1, 30 * NS_PER_S, 0) == 0.0
+    assert lag.look_s("watch", 0, 3600 * NS_PER_S, 20 * NS_PER_S) == 0.0
+    assert lag.look_s("watch", 1, 3601 * NS_PER_S, 20 * NS_PER_S) == 1.0  # one record behind an hour of silence
+    assert lag.look_s("watch", 1, 3600 * NS_PER_S, 0) == 0.0  # a clock that went back
