@@ -97,7 +97,11 @@ class Supervisor:
         worst = max(self._loops, key=lambda loop: loop.stuck_s)
         if worst.stuck_s >= END_S:
             hint = "nothing is lost; if it happens again after the restart, look at the disk and at who locks its files"
-            raise TcmError("supervise", worst.name, f"no progress for {worst.stuck_s:.0f} s: the daemon ends", hint)
+            as_long = (
+                worst.stuck_s - MAX_LOOK_S
+            )  # who waits for a part that hangs may have moved a look longer, or less
+            names = ", ".join(loop.name for loop in self._loops if loop.stuck_s >= as_long)
+            raise TcmError("supervise", names, f"no progress for {worst.stuck_s:.0f} s: the daemon ends", hint)
         if worst.stuck_s < STALL_S:
             self._manager.pat()
         self._report()

@@ -111,6 +111,7 @@ class DaemonProcess:
         self.config, self.log = folder / "config" / "monitor.toml", folder / "log.txt"
         settings = (
             f'instance = "test"\nstate_dir = "../var"\n[mqtt]\nurl = "{broker_url}"\nprotocol = "{protocol}"\n'
+            f'client_id = "tcm-test-{self.port}"\n'  # else it gets what a shared broker kept for another test's
             f'[store]\n{store}\n[web]\nlisten = "{HOST}:{self.port}"\n[ingest]\ndefault_limits = "test"\n{more}\n'
         )
         write_files(self.config.parent, {"limits/test.toml": limits, "monitor.toml": settings})
@@ -216,6 +217,18 @@ class DaemonProcess:
             return not any(status["consumers"][name]["backlog"] for name in ("watch", "store", "notify"))
 
         wait_until(is_done, SETTLE_S, f"{records} records to pass the daemon")
+
+    def wait_stored(self, records: int) -> None:
+        """The same, and until the store has what watch made of them too, such as events and alerts."""
+        self.wait_settled(records)
+        statement = "SELECT (SELECT max(upto) FROM results), (SELECT max(n) FROM transitions)"
+
+        def is_done() -> bool:
+            ((judged, transitions),) = self.rows("watch.db", statement)
+            stored = dict(self.rows("store.db", "SELECT name, n FROM cursors"))
+            return bool(stored.get("judged", 0) >= (judged or 0) and stored.get("transitions", 0) >= (transitions or 0))
+
+        wait_until(is_done, SETTLE_S, f"what {records} records led to in the store")
 
     def tcm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `tcm` with this configuration."""

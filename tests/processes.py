@@ -147,7 +147,7 @@ def accepts(port: int) -> bool:
 
 def get(port: int, path: str) -> tuple[int, bytes]:
     """Status and body of the answer, 0 when there is none."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=1.0)
+    connection = http.client.HTTPConnection(HOST, port, timeout=10.0)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -60,7 +60,8 @@ def _try_server(settings: StoreSettings) -> Iterator[Finding]:
             yield _unidentified(settings, error)
             return
         if not server.is_supported:
-            yield Finding("url", f"expected a supported server ({SUPPORTED}), this is {server.text}")
+            other = "upgrade it, or give the url of another; nobody has tried this one"
+            yield Finding("url", f"expected a supported server ({SUPPORTED}), this is {server.text}: {other}")
             return
         other = server.dialect_fault(settings.dialect or "")
         if other:

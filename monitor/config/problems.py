@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -13,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from monitor.model.errors import ConfigError
+from monitor.model.quantity import inside_unit, parse_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ _EXPECTED = {
     "model_attributes_type": "expected a table",
     "literal_error": "expected {expected}",
     "greater_than": "expected more than {gt:g}",
-    "greater_than_equal": "expected {ge:g} or more",
+    "greater_than_equal": "expected {ge:g}{unit} or more",
+    "less_than_equal": "expected at most {le:g}{unit}",
     "date_type": _DATE,
     "date_parsing": _DATE,
     "date_from_datetime_parsing": _DATE,
@@ -178,8 +181,17 @@ def _explain(item: ErrorDetails, place: _Place) -> list[tuple[str, str]]:
         tag = item.get("ctx", {}).get("tag")
         return [("kind", f"expected one of {kinds}, got {tag!r}" if tag else f"missing; expected one of {kinds}")]
     if kind in _EXPECTED:
-        return [("", f"{_EXPECTED[kind].format_map(item.get('ctx', {}))}, got {got}")]
+        return [("", f"{_EXPECTED[kind].format_map(item.get('ctx', {}) | {'unit': _unit(item['input'])})}, got {got}")]
     return [("", f"{item['msg']}, got {got}")]
+
+
+def _unit(value: object) -> str:
+    """The unit that a bound is given in, where the value is a time or a size with one."""
+    for dimension in ("time", "size"):
+        with suppress(ValueError):
+            parse_quantity(value, dimension)
+            return f" {inside_unit(dimension)}"
+    return ""
 
 
 def _known_here(item: ErrorDetails, place: _Place) -> str:

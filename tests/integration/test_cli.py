@@ -17,7 +17,7 @@ import pytest
 from monitor.journal import StateLock
 from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_v1, run, tcm
 from tests.fleet import START_NS, Logger
-from tests.processes import HOST, free_port
+from tests.processes import HOST, free_port, wait_until
 from tests.raw_http import answer as http_answer
 from tests.raw_http import raw_server
 from tests.servers import Influxd, Mosquitto, mosquitto
@@ -115,6 +115,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]
         logger.publish(f"{logger.topic}/up/env", b"rubbish")
         logger.wait_acknowledged(6)
         daemon.wait_settled(7)
+        wait_until(lambda: daemon.status()["quarantined"] == 1, 10, "the bad message in quarantine")
         yield daemon
 
 

@@ -133,7 +133,7 @@ def test_a_cut_amid_a_packet_leaves_nothing_of_it(line: Line) -> None:
     messages = [("big/a", rng.randbytes(LARGE_BYTES)), ("big/a", b"after it")]
     with Proxy(line.broker.port) as proxy, line.session(proxy.port, inbox) as session:
         assert session.granted.wait(LIMIT_S)
-        proxy.delay(0.05)
+        proxy.delay(0.25)  # 4 s for all of it: time enough to see a part
         line.publish(*messages)
         wait_until(lambda: len(session._client._in_packet["packet"]) > LARGE_BYTES // 4, LIMIT_S, "a part of it")
         proxy.cut()

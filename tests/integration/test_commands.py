@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from monitor.journal import Journal
+from monitor.model.clock import rfc3339
 from tests.daemon import tcm, write_files
 from tests.processes import HOST, free_port
 from tests.raw_http import answer, raw_server
@@ -222,7 +224,7 @@ def entries(gateway: Gateway) -> list[tuple[str, ...]]:
     key = gateway.alerts["dew"]["id"]
     return [
         ("alerts", "ack", key, *BY), ("phase", "set", "C", "storage", *BY), ("log", "custody", "C", "owner-b", *BY),
-        ("log", "disarm", "C", "--until", "2027-01-01T00:00:00Z", *BY), ("log", "arm", "C", *BY),
+        ("log", "disarm", "C", "--until", rfc3339(time.time_ns() + 3600 * S), *BY), ("log", "arm", "C", *BY),
         ("log", "seal", "C", "A-004711", "--attach", str(gateway.folder / "config" / "monitor.toml"), *BY),
         ("log", "functional-check", "C", "pass", *BY), ("silence", "add", "C", "--for", "2 h", "--rule", "dew", *BY),
     ]  # fmt: skip

@@ -64,7 +64,7 @@ def test_every_service_is_closed(compose: Any) -> None:
 
 def test_the_image_is_made_of_what_is_there() -> None:
     """Each file and folder that is copied is in the repository, and not among what the build does not see."""
-    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Containerfile").read_text(), re.M)
+    copied = re.findall(r"^COPY (?!--from)(?:--chmod=\d+ )?(.+) \S+$", (DEPLOY / "Containerfile").read_text(), re.M)
     sources = [source for sources in copied for source in sources.split()]
     assert len(sources) >= 8
     assert all((REPOSITORY / source).exists() for source in sources)

@@ -147,7 +147,7 @@ def test_three_kills_lose_and_double_nothing(
                 logger.connect()
                 logger.send(*range(logger.upto + 1, records), fill=True)
                 logger.wait_acknowledged(records - 1)
-        daemon.wait_settled(total)
+        daemon.wait_stored(total)
 
         assert _count(daemon) == total
         assert all(is_journalled(daemon.state_dir, logger, records - 1) for logger in loggers)

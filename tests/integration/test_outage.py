@@ -137,6 +137,7 @@ def test_the_v2_dialect_writes_with_the_token_of_a_file(
     token.chmod(0o600)
     with influx_v2_gateway(own_influx_server, bucket=DATABASE) as gateway:
         table = f'kind = "influxdb"\nurl = "{gateway.url}"\ndialect = "v2"\norg = "tcm"\nbucket = "{DATABASE}"\n'
+        table += "long = false\n"  # which is read, too: after five seconds
         with (
             running_daemon(tmp_path, own_mosquitto_server.url, f'{table}token_file = "{token}"') as daemon,
             Logger(own_mosquitto_server.port, "L-01") as logger,

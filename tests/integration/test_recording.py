@@ -62,7 +62,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory, influx_server: Influxd) -> It
         world = Sent(influx_server, daemon)
         client = _listen(broker, world)
         _replay(broker)
-        daemon.wait_settled(2)
+        daemon.wait_stored(2)
         yield world
         client.disconnect()
         client.loop_stop()

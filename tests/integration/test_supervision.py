@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import sqlite3
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from monitor.warming import SEAL
-from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
+from tests.daemon import READY_S, DaemonProcess, influx_rows, influx_v1, running_daemon
 from tests.fleet import START_NS, Logger
 from tests.processes import HOST, free_port, wait_until
 from tests.raw_http import OK, drip, raw_server
@@ -117,7 +118,7 @@ def test_without_a_service_manager_the_address_is_checked(tmp_path: Path) -> Non
     """An address of a kind that nobody listens on is named at the start."""
     daemon = DaemonProcess(tmp_path, NOBODY, prefix=("env", "NOTIFY_SOCKET=vsock:2:1"))
     process = daemon.launch()
-    assert process.wait(END_S) == 2
+    assert process.wait(READY_S) == 2
     assert "NOTIFY_SOCKET=vsock:2:1: expected a path" in daemon.log.read_text()
 
 
@@ -140,7 +141,8 @@ def test_a_part_that_hangs_is_named_and_ends_the_daemon(tmp_path: Path, own_mosq
                 assert daemon.died(20) not in (0, -signal.SIGABRT)
                 assert manager.heard.count("WATCHDOG=1") - fed <= 1
             said = daemon.log.read_text()
-            assert "supervise: journal: no progress for " in said
+            # Behind it those who wait for their turn.
+            assert re.search("supervise: journal[a-z, ]*: no progress for ", said)
             assert logger.upto == -1
             daemon.start()
             logger.birth()
@@ -164,11 +166,11 @@ def test_servers_that_hang_are_named_and_do_not_hold_the_end(
         fill(logger, 5)
         logger.wait_acknowledged(9)
         own_mosquitto_server.freeze()
-        daemon.wait_problem("store", "", 12)
-        wait_until(lambda: {"live", "fill"} <= set(daemon.get("/readyz")[1]["parts"]), 25, "the broker to be missed")
+        daemon.wait_problem("store", "", 25)
+        wait_until(lambda: {"live", "fill"} <= set(daemon.get("/readyz")[1]["parts"]), 40, "the broker to be missed")
         assert daemon.status()["problems"].keys() >= {"live", "fill", "store"}
         assert 'tcm_part_stalled{part="store"} 1.0' in daemon.get("/metrics")[1]
-        wait_until(lambda: bool(daemon.get("/api/alerts?state=firing")[1]), 12, "the alarm")
+        wait_until(lambda: bool(daemon.get("/api/alerts?state=firing")[1]), 25, "the alarm")
         (alert,) = daemon.get("/api/alerts?state=firing")[1]
         assert (alert["rule"], alert["container"], alert["logger"]) == ("monitor.part-stalled", "-", "-")
         assert daemon.end(signal.SIGTERM, END_S) == 0
@@ -275,4 +277,4 @@ def test_sigterm_during_the_start(tmp_path: Path, own_mosquitto_server: Mosquitt
 def test_sigterm_while_python_still_imports(tmp_path: Path) -> None:
     """As soon as the command runs at all, a signal waits until it is listened to."""
     daemon = DaemonProcess(tmp_path, NOBODY, program=("-c", KILLED_EARLY))
-    assert daemon.launch().wait(END_S) == 0, daemon.log.read_text()
+    assert daemon.launch().wait(READY_S) == 0, daemon.log.read_text()

@@ -60,14 +60,14 @@ def test_records_without_a_clock_are_placed_by_their_boot(
             silent.env(START_NS + 200 * S, [[22.0]])
             silent.send(fill=True)
             silent.wait_acknowledged(1)
-            wait_until(lambda: row_of(daemon, "L-02") == (1, 2), 5, "two records to wait")
+            wait_until(lambda: row_of(daemon, "L-02") == (1, 2), 20, "two records to wait")
             daemon.wait_settled(3)
             assert daemon.metric("tcm_waiting_records") == 2
             assert "2 wait" in daemon.tcm("status").stdout
             silent.env(START_NS + 5_000 * S, [[23.0]])
             silent.send(2)
             silent.wait_acknowledged(2)
-            wait_until(lambda: row_of(daemon, "L-02") == (1, 0), 5, "nothing to wait")
+            wait_until(lambda: row_of(daemon, "L-02") == (1, 0), 20, "nothing to wait")
             daemon.wait_settled(4)
             assert row_of(daemon, "L-01") == (0, 0)
         assert daemon.stop() == 0

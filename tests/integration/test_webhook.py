@@ -126,11 +126,11 @@ def test_what_is_passed_on_is_one_printable_line(answer: str | bytes) -> None:
 
 def test_an_answer_that_drips_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in time, the answer as a whole does not."""
-    monkeypatch.setattr(receiver, "ANSWER_S", 0.3)
-    monkeypatch.setattr(receiver, "CONNECT_S", 0.3)
     with raw_server() as server, closing(way(server.url, tmp_path)) as transport:
         server.script.append(drip(b"HTTP/1.1 200 OK\r\nX: "))
-        with pytest.raises(NotTaken):
+        with monkeypatch.context() as impatient, pytest.raises(NotTaken):
+            impatient.setattr(receiver, "ANSWER_S", 0.3)
+            impatient.setattr(receiver, "CONNECT_S", 0.3)
             transport.send(notification())
         transport.send(notification())
 
@@ -148,11 +148,12 @@ def test_the_status_is_the_answer_whatever_becomes_of_its_body(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: Answer
 ) -> None:
     """A receiver that said 200 has it; the next notification goes over a new connection."""
-    monkeypatch.setattr(receiver, "ANSWER_S", 0.3)
-    monkeypatch.setattr(receiver, "CONNECT_S", 0.3)
     with raw_server() as server, closing(way(server.url, tmp_path)) as transport:
         server.script.append(body)
-        transport.send(notification())
+        with monkeypatch.context() as impatient:
+            impatient.setattr(receiver, "ANSWER_S", 2.0)
+            impatient.setattr(receiver, "CONNECT_S", 1.0)
+            transport.send(notification())
         transport.send(notification())
     assert len(server.bodies) == 2
 
@@ -185,7 +186,7 @@ def test_close_ends_what_is_under_way(tmp_path: Path) -> None:
         with connection:
             connection.recv(1)
             transport.close()
-            thread.join(2.0)
+            thread.join(receiver.CONNECT_S)
     assert [type(error) for error in errors] == [NotTaken]
 
 

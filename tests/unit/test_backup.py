@@ -14,10 +14,13 @@ from monitor.journal import Journal, backup
 from monitor.journal.backup import back_up
 from monitor.journal.check import check_journal
 from monitor.model.errors import TcmError
+from tests.processes import wait_until
 from tests.unit.test_journal import arrival, contents, fill, refused, rows, seqs
 from tests.unit.test_retention import Bench
 from tests.unit.test_retention import fill as fill_up
 from tests.unit.test_wire import env
+
+LIMIT_S = 20.0
 
 
 def quiet(_done: int, _total: int) -> None:
@@ -73,7 +76,10 @@ def test_a_backup_while_everything_is_written(tmp_path: Path, monkeypatch: pytes
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        answers = [back_up(state, tmp_path / str(i), quiet) for i in range(3)]
+        answers = []
+        for i in range(3):
+            answers.append(back_up(state, tmp_path / str(i), quiet))
+            wait_until(lambda: journal.pos > answers[-1]["pos"], LIMIT_S, "another record")
     finally:
         stopping.set()
         thread.join(20)

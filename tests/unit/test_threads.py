@@ -75,8 +75,9 @@ def test_turns_go_by_the_order_of_asking() -> None:
     assert order == ["a", "b", "c", "first again"]
 
 
-def test_who_is_woken_lets_others_go_first() -> None:
+def test_who_is_woken_lets_others_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Woken at once, it steps after its time only; what comes meanwhile is done by the same step."""
+    monkeypatch.setattr("monitor.threads.IDLE_S", LIMIT_S)  # else it may look at time by itself before it is woken
     steps = list[float]()
 
     def step() -> bool:
@@ -253,6 +254,20 @@ def test_a_part_that_gives_way_pauses_after_each_step(monkeypatch: pytest.Monkey
         stopping.set()  # ends the pause too
         thread.join(LIMIT_S / 2)
     assert not thread.is_alive()
+
+
+def test_who_waits_for_a_part_that_hangs_is_not_named_in_its_place() -> None:
+    """It may stand as still, or a look longer."""
+    journal, watch, store = (
+        Loop(name, lambda: False, lambda: Progress(5, 6)) for name in ("journal", "watch", "store")
+    )
+    store.steps += 1
+    looks = supervisor(journal, watch, store)
+    watch.pace.look(1.0)
+    with pytest.raises(TcmError, match="supervise: journal, watch: no progress for"):
+        for _ in range(int(END_S)):
+            store.steps += 1
+            looks.look(1.0)
 
 
 def test_the_lag_is_since_nothing_waited_or_since_what_was_done_last_came() -> None:
