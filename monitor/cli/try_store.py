@@ -140,7 +140,10 @@ def _unwritable(settings: StoreSettings, sink: InfluxSink, error: SinkError) -> 
         cause = f"{settings.org} is not there: {error.cause}; correct it, `influx org list` tells the server's"
         return Finding("org", cause)
     if status == 404 or (settings.dialect == "v1" and settings.name not in sink.client.databases(settings.name)):
-        cause = f"{settings.name} is not there, or not for this login: {error.cause}; {_INIT}: {_RIGHTS}"
+        why = (
+            "" if status == 403 else f": {error.cause}"
+        )  # there that it may not make it, which would look like the fault
+        cause = f"{settings.name} is not there, or not for this login{why}; {_INIT}: {_RIGHTS}"
         return Finding(_name_key(settings), cause)
     if status == 403:
         return _login_refused(settings, error, "write")

@@ -153,8 +153,7 @@ class TestStore:
             assert "lets nobody in without a login" in errors_with('username = "tcm"')["store.password_file"]
             assert "authorization failed" in errors_with(login("wrong"))["store.username"]
             errors = errors_with(login("right"))
-            assert "tcm is not there, or not for this login" in errors["store.database"]
-            assert "run `tcm store init`" in errors["store.database"]
+            assert "tcm is not there, or not for this login; run `tcm store init`" in errors["store.database"]
             ask(server, "CREATE DATABASE tcm", **root)
             ask(server, "GRANT READ ON tcm TO tcm", **root)
             assert "expected a login that may write" in errors_with(login("right"))["store.username"]
