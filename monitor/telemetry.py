@@ -19,6 +19,7 @@ from monitor.consumers.operators import OperatorReader
 from monitor.consumers.silences import Silences
 from monitor.journal import JournalReader
 from monitor.journal.room import used_bytes
+from monitor.journal.statuses import last_serial, last_status
 from monitor.model.clock import NS_PER_S, rfc3339
 
 RATE_WINDOW_S = 10.0
@@ -82,8 +83,8 @@ class StateReader:
     def _loggers(self, rules: Rules) -> Iterator[Document]:
         silent = {(box.id, logger.id) for box in rules.containers.values() for logger in box.logger}
         for row in self.journal.loggers():
-            known = self.journal.last_status(row["logger"])
-            said = self.journal.last_serial(row["logger"])
+            known = last_status(self.journal, row["logger"])
+            said = last_serial(self.journal, row["logger"])
             serial = rules.logger(row["container"], row["logger"]).serial or said
             silent.discard((row["container"], row["logger"]))
             yield {

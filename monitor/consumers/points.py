@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.consumers.reading import read, read_operator
 from monitor.journal import JournalReader
+from monitor.journal.statuses import is_stale_will
 from monitor.model.batch import Points
 from monitor.model.channel import field_name
 from monitor.model.operator import OperatorRecord
@@ -43,7 +44,7 @@ def record_points(record: Record, journal: JournalReader) -> Iterator[Points]:
     if message is None:
         return
     if isinstance(message, Status):
-        if not journal.is_stale_will(record.pos, record.logger or "", message):
+        if not is_stale_will(journal, record.pos, record.logger or "", message):
             yield status_points(record, message)
         return
     anchor = anchor_of(record, message.stamp, journal.anchor)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from monitor.journal.reader import MAX_WILLS, JournalReader
+from monitor.journal.reader import JournalReader
+from monitor.journal.statuses import MAX_WILLS, statuses
 from monitor.model.record import Record
 
 MAX_SCAN = 50_000  # positions looked through at once: 0.05 s in which nothing of the journal's log is given free
@@ -49,7 +50,7 @@ def find_shock(reader: JournalReader, logger: str, boot: int, seq: int) -> Recor
 
 def lowpass_hz(reader: JournalReader, logger: str, sensor: str, before_pos: int) -> float | None:
     """The corner of an accelerometer's own low-pass as its logger last declared before a position; None: never."""
-    for status in reader.statuses(logger, before_pos, MAX_WILLS):
+    for status in statuses(reader, logger, before_pos, MAX_WILLS):
         if sensor in status.accelerometers:
             return status.accelerometers[sensor].get("lp_hz")
     return None

@@ -11,15 +11,13 @@ from typing import Any, NamedTuple
 
 from monitor.journal.schema import IDENTITY_CONFLICT, JOURNAL_VERSION, open_for_reading
 from monitor.model.condition import GATEWAY
-from monitor.model.errors import JournalError, WireError
-from monitor.model.record import Anchor, Record, Status
-from monitor.wire import decode
+from monitor.model.errors import JournalError
+from monitor.model.record import Anchor, Record
 
 MAX_BATCH_RECORDS = 500
 MAX_BATCH_BYTES = 8 << 20  # 35 events of 37 000 samples, or 500 blocks of 16 kB: what a step may hold in memory
 MAX_CACHED_ANCHORS = 100_000  # about 150 bytes each
-MAX_WILLS = 16  # one behind the other: a logger says something between two of them; further back nobody looks
-_LAST_POS = 1 << 62
+LAST_POS = 1 << 62
 _COLUMNS = "records.pos, received_ns, container, records.logger, records.boot, seq, kind, topic, payload"
 # Of loggers in other containers than ?3 (JSON, NULL for all) the payload is left where it is.
 _OWN_COLUMNS = _COLUMNS.replace(
@@ -158,7 +156,7 @@ class JournalReader:
         row = self._connection.execute("SELECT pos, chain FROM records ORDER BY pos DESC LIMIT 1").fetchone()
         return (row[0], row[1].hex()) if row else (0, bytes(32).hex())
 
-    def last_config(self, at_pos: int = _LAST_POS) -> bytes | None:
+    def last_config(self, at_pos: int = LAST_POS) -> bytes | None:
         """The configuration in force, or in force at `at_pos`; None in a journal without any.
 
         Where a recovery could not find the one in force, the first behind it.
@@ -252,48 +250,6 @@ class JournalReader:
         ).fetchall()
         names = ("container", "logger", "boot", "upto", "next", "clk", "seen_ns", "gap_records", "waiting")
         return [dict(zip(names, row, strict=True)) | {"gap_records": int(row[7])} for row in rows]
-
-    def last_status(self, logger: str) -> Status | None:
-        """A logger's last status that is no stale will, None before the first."""
-        wills: list[Status] = []
-        for status in self.statuses(logger, _LAST_POS, MAX_WILLS + 1):
-            if status.state != "offline":
-                return next((will for will in wills if will.stamp.boot == status.stamp.boot), status)
-            wills.append(status)
-        return wills[0] if wills else None
-
-    def last_serial(self, logger: str) -> str | None:
-        """The serial that a logger last said of itself, None where its latest statuses name none."""
-        statuses = self.statuses(logger, _LAST_POS, MAX_WILLS + 1)
-        return next((status.serial for status in statuses if status.serial), None)
-
-    def is_stale_will(self, pos: int, logger: str, status: Status) -> bool:
-        """Whether the status at `pos` is the will of a connection that died unnoticed while its logger began anew.
-
-        Then what the logger itself said last before `pos` came from another boot: it speaks of nothing present. The
-        positions alone decide, so every reader says the same, whenever it looks.
-        """
-        if status.state != "offline":
-            return False
-        for said in self.statuses(logger, pos, MAX_WILLS):
-            if said.state != "offline":
-                return said.stamp.boot != status.stamp.boot
-        return False
-
-    def statuses(self, logger: str, before_pos: int, limit: int) -> Iterator[Status]:
-        """A logger's statuses before a position, the latest first; watch tells of those that cannot be read."""
-        rows = self._connection.execute(
-            "SELECT payload FROM records WHERE kind = 'status' AND logger = ? AND pos < ? AND payload IS NOT NULL "
-            "ORDER BY pos DESC LIMIT ?",
-            (logger, before_pos, limit),
-        )
-        for (payload,) in rows:
-            try:
-                status = decode("status", payload)
-            except WireError:
-                continue
-            assert isinstance(status, Status)  # as its kind says
-            yield status
 
     def close(self) -> None:
         """Give the file back."""

@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from monitor.journal.reader import MAX_WILLS
 from monitor.journal.room import ENOUGH_SHARE, SHORT_SHARE
 from monitor.journal.schema import IDENTITY_CONFLICT
+from monitor.journal.statuses import MAX_WILLS
 from monitor.journal.writer import Journal
 from monitor.model.clock import MINUTE_NS, NS_PER_S, Clock
 

@@ -24,6 +24,7 @@ from monitor.journal import Commit, Journal, JournalReader, Place, Refused, Stat
 from monitor.journal.ordered import batches
 from monitor.journal.reader import MAX_BATCH_BYTES
 from monitor.journal.schema import CHECKPOINT_COMMITS, IDENTITY_CONFLICT
+from monitor.journal.statuses import last_status
 from monitor.model.condition import DISK_FULL, DISK_LOW
 from monitor.model.errors import DiskFull, JournalError
 from monitor.wire import decode
@@ -317,7 +318,7 @@ def test_the_reader_counts_what_status_shows(tmp_path: Path, journal: Journal) -
     assert reader.gaps() == {"open": 1, "requested": 0, "filled": 0, "lost": 1}
     (row,) = reader.loggers()
     assert (row["container"], row["logger"], row["boot"], row["seen_ns"], row["gap_records"]) == ("C", "L", 2, 2000, 1)
-    assert reader.last_status("L") == decode("status", pack(status(2)))
+    assert last_status(reader, "L") == decode("status", pack(status(2)))
     assert (reader.last_config(), reader.last_config(3), reader.last_config(0)) == (b"{2}", b"{1}", b"{1}")
     assert reader.head()[1] == rows(tmp_path, "SELECT hex(chain) FROM records ORDER BY pos DESC")[0][0].lower()
     reader.close()

@@ -17,6 +17,7 @@ from monitor.journal import Commit, Journal, JournalReader, Place, Refused, Usab
 from monitor.journal.check import check_journal
 from monitor.journal.retention import KEPT_STATUSES, MAX_PIECE_BYTES, MAX_PIECE_ROWS, Retention
 from monitor.journal.schema import IDENTITY_CONFLICT
+from monitor.journal.statuses import last_status
 from monitor.model.clock import NS_PER_S
 from monitor.model.condition import DISK_FULL, DISK_LOW
 from monitor.model.errors import DiskFull
@@ -155,7 +156,7 @@ def test_configurations_operators_and_the_last_statuses_stay(tmp_path: Path) -> 
     )]  # fmt: skip
     assert kinds == [("env", 1), ("status", 6), ("tick", 1)]
     reader = JournalReader(tmp_path)
-    told = reader.last_status("M")
+    told = last_status(reader, "M")
     assert told is not None
     assert told.next_seq == KEPT_STATUSES + 2
     reader.close()

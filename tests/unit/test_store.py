@@ -29,6 +29,7 @@ from monitor.consumers.results import ResultBook
 from monitor.consumers.store import LATE_NS
 from monitor.consumers.writes import BACKOFF_MAX_S, delay_s
 from monitor.journal import Journal, JournalReader, Place, Usable
+from monitor.journal.statuses import is_stale_will, last_status
 from monitor.model.batch import Points, Table
 from monitor.model.clock import rfc3339
 from monitor.model.errors import DiskFull, SinkError
@@ -328,7 +329,7 @@ def test_a_stale_will_says_nothing(
     sink = Ledger()
     run(bench.store(sink))
     assert [int(text.rpartition(" ")[2]) // S for text in of("logger", sink.kept)] == list(written)
-    last = bench.reader.last_status("L")
+    last = last_status(bench.reader, "L")
     assert last is not None
     assert (last.stamp.boot, last.state) == present
     state = StateReader(bench.folder)
@@ -347,9 +348,9 @@ def test_store_and_status_agree_on_every_will(told: list[tuple[int, str]]) -> No
             arrived = said(boot, state)
             bench.append(arrived)
             assert isinstance(arrived.message, Status)
-            if not bench.reader.is_stale_will(bench.journal.pos, "L", arrived.message):
+            if not is_stale_will(bench.reader, bench.journal.pos, "L", arrived.message):
                 expected = arrived.message
-            assert bench.reader.last_status("L") == expected
+            assert last_status(bench.reader, "L") == expected
         for part in (bench.reader, bench.results, bench.watch, bench.journal):
             part.close()
 
