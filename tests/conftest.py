@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.authority import Authority
 from tests.servers import Influxd, Mosquitto, VictoriaMetrics, influxd, mosquitto, victoria_metrics
+
+# How long an example takes says how busy the machine is: on none a law is broken by that.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -181,7 +181,9 @@ def _explain(item: ErrorDetails, place: _Place) -> list[tuple[str, str]]:
         tag = item.get("ctx", {}).get("tag")
         return [("kind", f"expected one of {kinds}, got {tag!r}" if tag else f"missing; expected one of {kinds}")]
     if kind in _EXPECTED:
-        return [("", f"{_EXPECTED[kind].format_map(item.get('ctx', {}) | {'unit': _unit(item['input'])})}, got {got}")]
+        bounds = item.get("ctx", {})
+        unit = _unit(item["input"]) if any(bounds.values()) else ""  # 0 is 0 in any unit
+        return [("", f"{_EXPECTED[kind].format_map(bounds | {'unit': unit})}, got {got}")]
     return [("", f"{item['msg']}, got {got}")]
 
 

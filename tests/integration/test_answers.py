@@ -198,7 +198,7 @@ class Noting(InfluxSink):
 
 
 @given(st.lists(ANSWERS, max_size=40), st.sets(st.integers(0, 11)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_each_line_is_confirmed_or_refused(server: RawServer, script: list[Answer], hot: set[int]) -> None:
     """Whatever the sequence of answers: a line was in a body that was answered 204, or stands in table `refused`."""
     with TemporaryDirectory() as folder:

@@ -306,7 +306,7 @@ ORDERS = st.permutations([(logger, seq) for logger in ("L-1", "L-2") for seq in 
 
 
 @given(ORDERS, st.lists(st.integers(0, 12), max_size=3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_in_whatever_order_records_came(order: list[tuple[str, int]], ticks: list[int]) -> None:
     """Judged live, again in official order, or both: the embedded store has what the audit expects.
 

@@ -112,7 +112,7 @@ def expected(readings: dict[int, float]) -> dict[int, tuple[float, float, float]
     return {minute: (min(values), sum(values) / len(values), max(values)) for minute, values in found.items()}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BLOCKS)
 def test_the_copy_is_what_the_readings_come_to(
     influx_server: Influxd, blocks: list[tuple[str, int, int, list[Reading], bool]]

@@ -157,7 +157,7 @@ class TestInflux1:
             == "stands, kept for 30 d"
         )
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(runs=st.lists(st.tuples(st.none() | st.integers(1, 4000), st.booleans()), max_size=5))
     def test_one_run_is_enough(self, influx_server: Influxd, runs: list[tuple[int | None, bool]]) -> None:
         """Whatever stood before: what is configured stands, unless points would go that nobody has given up."""

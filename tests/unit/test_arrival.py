@@ -323,7 +323,7 @@ def take(arrivals: Arrivals, entries: list[Heard | Tick], view: View) -> list[Fi
     return found + arrivals.step(heard, Phases(view))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.data())
 def test_cuts_and_restarts_change_nothing(seed: int, data: st.DataObject) -> None:
     """Wherever the journal is cut, with or without a restart from the snapshot, container by container or whole."""
@@ -354,7 +354,7 @@ class Restless(Arrivals):
         return False
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32), st.booleans())
 def test_to_look_ahead_changes_nothing(seed: int, is_all: bool) -> None:
     """While nothing is open, and nothing can come due, a tick is passed over: findings and state are the same."""

@@ -107,7 +107,7 @@ def judged_apart(folder: Path) -> Result:
     return apart._together([apart._judge(part, lambda _pos: None) for part in parts])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.0, 0.15]))
 def test_apart_comes_to_the_same_as_together_and_as_live(seed: int, late: float) -> None:
     """Alerts in all fields and in order, counts, totals and margins; live each tick is judged by itself."""

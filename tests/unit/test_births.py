@@ -188,7 +188,7 @@ class Device:
 STEPS = st.lists(st.sampled_from(["make", "make", "make", "tear", "restart", "birth", "settle"]), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS, st.randoms(use_true_random=False), st.booleans())
 def test_nothing_held_is_declared_lost_and_at_the_end_nothing_is_silent(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], rng: object, is_shuffled: bool

@@ -112,7 +112,7 @@ def save(boots: Boots) -> None:
     boots.committed()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ACTIONS)
 def test_a_boot_equals_its_naive_model(actions: list[tuple[object, ...]]) -> None:
     """Whatever comes in whatever order: upto, next and the gaps are those of a table with one row a seq."""
@@ -129,7 +129,7 @@ def test_a_boot_equals_its_naive_model(actions: list[tuple[object, ...]]) -> Non
         assert (boot.awaited(64), boot.awaited(2)) == (model.awaited(64), model.awaited(2))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ACTIONS)
 def test_the_ranges_stay_disjoint_in_order_and_joined(actions: list[tuple[object, ...]]) -> None:
     """No range is empty, none touches another of its state, none lies beyond `next`."""
@@ -142,7 +142,7 @@ def test_the_ranges_stay_disjoint_in_order_and_joined(actions: list[tuple[object
             assert not (last + 1 == first and state == following)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ACTIONS)
 def test_what_is_saved_comes_back(actions: list[tuple[object, ...]]) -> None:
     """A daemon that starts anew knows each boot as the one before it did."""
@@ -259,7 +259,7 @@ def test_the_number_of_gaps_is_bounded_whatever_a_logger_says_it_holds() -> None
 WORDS = st.lists(st.tuples(st.sampled_from(["settle", "expect", "retract", "lose_below"]), st.integers(0, 60)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(WORDS)
 def test_whatever_is_believed_and_taken_back_every_seq_is_here_or_in_a_gap(words: list[tuple[str, int]]) -> None:
     """What came is never missing; `upto` ends before the first seq that may still be made or come."""

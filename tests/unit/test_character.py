@@ -116,7 +116,7 @@ def quiet(seed: int) -> Waveform:
 
 @pytest.mark.parametrize(("family", "kind"), [(impact, "impact"), (sine, "vibration"), (rattle, "rattle")])
 @given(seed=seeds)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_always_told(family: Callable[[int], Waveform], kind: str, seed: int) -> None:
     assert Analysis(family(seed)).kind == kind
 
@@ -138,7 +138,7 @@ def test_how_often_an_event_is_told_wrong(family: Callable[[int], Waveform], kin
 
 
 @given(seeds)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_of_a_record_that_is_not_valid_nobody_says_that_it_was_quiet(seed: int) -> None:
     event = quiet(seed)
     analysis = Analysis(event)
@@ -147,7 +147,7 @@ def test_of_a_record_that_is_not_valid_nobody_says_that_it_was_quiet(seed: int) 
 
 
 @given(seeds, st.floats(0.1, 100.0))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_kind_does_not_depend_on_the_size(seed: int, factor: float) -> None:
     """Nor on which way the sensor lies."""
     d = Drawn(seed, noise_g=0.0)

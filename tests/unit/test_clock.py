@@ -269,7 +269,7 @@ class Scene:
             self.twin.restart()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(EVENT, max_size=40), st.data())
 def test_the_order_and_the_anchors_are_those_of_the_naive_twin(
     tmp_path_factory: pytest.TempPathFactory, events: list[Any], data: st.DataObject

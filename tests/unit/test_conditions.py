@@ -111,7 +111,7 @@ def test_too_many_conditions_are_cut_alike_by_every_reader() -> None:
 NAMED = st.lists(st.sampled_from([HELD, FLOOD, HELD._replace(text="x")]), max_size=2, unique_by=lambda each: each.rule)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(NAMED, st.sampled_from(["", "", "crash", "stop", "save"])), max_size=8))
 def test_restarts_and_replays_tell_the_same(
     tmp_path_factory: pytest.TempPathFactory, story: list[tuple[list[Condition], str]]

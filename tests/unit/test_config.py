@@ -173,6 +173,15 @@ def test_the_error_has_one_problem_a_line(minimal: Path) -> None:
     assert "monitor.toml: web.listen: expected text in quotes, got 8700" in lines[1]
 
 
+def test_a_bound_has_the_unit_of_what_is_bounded(minimal: Path) -> None:
+    """Nobody would take 3600 for an hour."""
+    tables = '[store]\nretention = "30 min"\n[[notifier]]\nname = "a"\nkind = "mqtt"\nescalate_after = "9 d"\n'
+    write(minimal, MINIMAL + tables)
+    found = problems(minimal)
+    assert found["monitor.toml", "store.retention"] == "expected 3600 s or more, got '30 min'"
+    assert found["monitor.toml", "notifier.a.escalate_after"] == "expected at most 604800 s, got '9 d'"
+
+
 def test_required_keys_are_enough(minimal: Path) -> None:
     """All else has a default; the only profile there is becomes the default."""
     config = load_config(minimal)

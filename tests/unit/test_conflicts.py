@@ -94,7 +94,7 @@ def test_what_retention_has_dropped_breaks_nothing(station: Station) -> None:
     assert owners(station) == [("L", 2)]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.lists(st.tuples(st.sampled_from("KLM"), st.integers(0, 5)), max_size=30), max_size=4))
 def test_every_replay_and_restart_tells_the_same(
     tmp_path_factory: pytest.TempPathFactory, intervals: list[list[tuple[str, int]]]

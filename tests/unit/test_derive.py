@@ -171,7 +171,7 @@ LAYOUTS = st.lists(st.sampled_from([*CHANNELS, "temperature.lid", "humidity.lid"
 RULES = (condensation(surface=["temperature.hardware", "temperature.lid"]), leak(cracking="30 hPa"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LAYOUTS, st.data())
 def test_derived_channels_equal_their_plain_twins(layout: list[str], data: st.DataObject) -> None:
     """Whatever the readings are, and however the rows are cut."""

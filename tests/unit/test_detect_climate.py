@@ -105,7 +105,7 @@ def step(view: View, blocks: list[Block]) -> Detected:
     return Engine(view).step(Batch(blocks))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 2**32))
 def test_cuts_and_restarts_change_nothing(seed: int) -> None:
     """One batch, a batch for each reading, and a restart from a snapshot in between: the same findings and state."""

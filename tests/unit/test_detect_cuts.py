@@ -74,7 +74,7 @@ def comparable(findings: list[Finding]) -> tuple[list[Finding], Told]:
     return [f for f in findings if f.change != "peak"], last_peak
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, 2**32))
 def test_the_engine_equals_its_plain_twin(seed: int) -> None:
     """On random streams each rule tells what a loop over the readings tells."""
@@ -92,7 +92,7 @@ def test_the_engine_equals_its_plain_twin(seed: int) -> None:
     assert [f.pos for f in found] == sorted(f.pos for f in found)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32), st.data())
 def test_any_cut_gives_the_same_findings_and_the_same_state(seed: int, data: st.DataObject) -> None:
     """However the journal is cut, with or without a restart from the snapshot at each cut, nothing changes."""
@@ -115,7 +115,7 @@ def test_any_cut_gives_the_same_findings_and_the_same_state(seed: int, data: st.
     assert engine.snapshot() == whole.snapshot()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32))
 def test_reconfiguring_to_equal_rules_changes_nothing(seed: int) -> None:
     """Rules of equal content keep their state, in whatever order they stand."""

@@ -54,7 +54,7 @@ def test_known_velocity_change() -> None:
 
 
 @given(heights_m, restitutions, shapes, lengths_s, rates_hz, st.floats(0.12, 0.5), offsets_g, noises_g, seeds)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_fall_seen_whole_tells_the_height(
     height_m: float,
     restitution: float,
@@ -82,7 +82,7 @@ def test_a_fall_seen_whole_tells_the_height(
 
 
 @given(heights_m, restitutions, st.floats(0.004, 0.02), st.floats(0.12, 0.5), seeds)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_velocity_change_is_that_of_the_impact_alone(
     height_m: float, restitution: float, length_s: float, rest_s: float, seed: int
 ) -> None:
@@ -113,7 +113,7 @@ def test_the_range_of_an_impact_holds_the_height(height_m: float, restitution: f
 
 
 @given(heights_m, restitutions, shapes, lengths_s, rates_hz, st.floats(0.0, 0.25), noises_g, st.floats(0, 1), seeds)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_fall_that_began_before_the_record_is_at_least(
     height_m: float,
     restitution: float,
@@ -273,7 +273,7 @@ def test_a_shaker_has_no_drop_height() -> None:
 
 
 @given(seeds, st.integers(1, 3000), st.floats(1.0, 1e5), st.integers(0, 4000), st.floats(0.0, 1.0))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_record_has_an_answer(seed: int, samples: int, fs_hz: float, pre: int, holes: float) -> None:
     """Long or short, with missing samples or not: ranges in order, none negative."""
     random = np.random.default_rng(seed)

@@ -303,7 +303,7 @@ def values_of(blocks: Sequence[Block], kind: str) -> dict[tuple[int, str], tuple
 TWINS = {"dew_margin": "margin", "differential": "differential", "disagreement": "disagreement"}
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.integers(0, 2**32))
 def test_the_grid_equals_its_plain_twin(seed: int) -> None:
     """What is told at which point, and by which record, is what a loop over points and readings tells."""
@@ -332,7 +332,7 @@ def _plain(block: Block) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.data())
 def test_cuts_and_restarts_change_nothing(seed: int, data: st.DataObject) -> None:
     """However the journal is cut, with or without a restart from the snapshot at each cut."""

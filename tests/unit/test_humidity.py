@@ -55,7 +55,7 @@ def test_bounds_of_a_dry_dew_point() -> None:
     assert wider[0] < low < high < wider[1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(0, 50), st.floats(5, 100))
 def test_dew_point_is_that_of_an_independent_library(temperature_c: float, humidity_pct: float) -> None:
     """PsychroLib uses Hyland and Wexler's formulas (ASHRAE): Magnus is within 0.06 K of them above 0 degC."""
@@ -67,7 +67,7 @@ def test_dew_point_is_that_of_an_independent_library(temperature_c: float, humid
         assert float(frost_point(temperature_c, humidity_pct)) == pytest.approx(expected_c, abs=0.06)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.floats(-100, 100), st.floats(-50, 150))
 def test_formulas_equal_their_plain_twins(temperature_c: float, humidity_pct: float) -> None:
     """As float64 to the last digits; as float32 within 1e-4 K, so that no speed is bought with accuracy."""

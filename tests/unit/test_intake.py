@@ -219,7 +219,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(EVENTS)
 def test_acknowledgements_are_true_rare_and_never_go_back(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, int, str, int]]
@@ -322,7 +322,7 @@ def test_what_cannot_be_used_is_kept_and_freed(bench: Bench, bad: Delivery, reas
     assert (sorted(freed), bench.intake.quarantined, bench.intake.records) == ([0, 1], 1, 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.text(max_size=30) | st.just("tcm/v1/C/L/up/env"), st.binary(max_size=60)), max_size=5))
 def test_any_message_is_kept(tmp_path_factory: pytest.TempPathFactory, messages: list[tuple[str, bytes]]) -> None:
     """No topic and no payload ends the intake; every delivery is a row."""

@@ -241,7 +241,7 @@ def suffer(folder: Path, seed: int, events: list[str]) -> Ordeal:
     return ordeal
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.booleans())
 def test_the_alerts_are_those_in_official_order(
     tmp_path_factory: pytest.TempPathFactory, seed: int, is_dropped: bool

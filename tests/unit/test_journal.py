@@ -438,7 +438,7 @@ def contents(folder: Path) -> list[list[Row]]:
     return [rows(folder, f"SELECT * FROM {table}") for table in ("records", "quarantine", "boots", "gaps", "waiting")]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(MESSAGES, st.data())
 def test_commits_and_restarts_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, scene: list[tuple[str, int, int, int, bool]], data: st.DataObject

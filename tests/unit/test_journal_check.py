@@ -62,7 +62,7 @@ def test_without_a_journal_there_is_nothing_to_check(tmp_path: Path) -> None:
         check(tmp_path)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(MESSAGES, st.booleans())
 def test_whatever_a_daemon_writes_passes(
     tmp_path_factory: pytest.TempPathFactory, scene: list[tuple[str, int, int, int, bool]], is_dropped: bool
@@ -78,7 +78,7 @@ def test_whatever_a_daemon_writes_passes(
     assert check(bench.folder)["problems"] == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_any_byte_changed_in_any_row_is_found(
     tmp_path_factory: pytest.TempPathFactory, filled: Path, data: st.DataObject

@@ -149,7 +149,7 @@ RULES = (CLOCK | {"for": "90 s"}, CLOCK | {"id": "strict", "step": "1 ms", "phas
 SPANS = ((100 * S, "road"), (4000 * S, "air"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32))
 def test_clocks_equal_their_twin(seed: int) -> None:
     """On random blocks each rule tells what a plain loop tells."""
@@ -168,7 +168,7 @@ def test_clocks_equal_their_twin(seed: int) -> None:
     assert sorted(found) == sorted(twin)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.data())
 def test_cuts_and_restarts_change_nothing(seed: int, data: st.DataObject) -> None:
     """Wherever the journal is cut, with or without a restart from the snapshot there."""

@@ -44,7 +44,7 @@ def test_equals_its_plain_twin_on_random_streams(sign: int, is_area: bool) -> No
         assert after.arrays()[name].tolist() == [getattr(twin, name) for twin in twins]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(2, 30), st.booleans())
 def test_cuts_change_nothing(seed: int, pieces: int, is_area: bool) -> None:
     """Cut anywhere, single readings included, totals and memory are the same to the last bit."""

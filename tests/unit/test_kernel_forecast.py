@@ -113,7 +113,7 @@ def test_trend_equals_its_twin() -> None:
     assert np.isfinite(series.detail).sum() > 100
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(2, 40))
 def test_cuts_change_nothing(seed: int, pieces: int) -> None:
     """Cut into up to 40 pieces: the same levels and times to the last bit, and the same memory."""

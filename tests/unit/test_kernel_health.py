@@ -84,7 +84,7 @@ def test_stuck_equals_its_twin() -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(2, 30))
 def test_cuts_change_nothing_of_stuck(seed: int, pieces: int) -> None:
     """Cut into up to 30 pieces, mostly single readings: the same points and the same memory."""
@@ -92,7 +92,7 @@ def test_cuts_change_nothing_of_stuck(seed: int, pieces: int) -> None:
     assert_cuts_change_nothing(readings, StuckMemory.empty(50), series_judge(stuck, STUCK), seed, pieces)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.1]), st.sampled_from([20, 120, 400]))
 def test_what_is_passed_over_is_not_stuck(seed: int, tolerance: float, for_s: int) -> None:
     """Lanes that need no kernel: it tells nothing of them and leaves the same memory."""
@@ -162,7 +162,7 @@ def test_missing_equals_its_twin() -> None:
     assert ((series.values > 0) & (series.values < 100)).sum() > 5000
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(2, 30))
 def test_cuts_change_nothing_of_missing(seed: int, pieces: int) -> None:
     """Also where the 60 rows straddle several cuts."""

@@ -54,7 +54,7 @@ def laid_out(window: dict[int, tuple[float, float, int]]) -> NDArray[np.float64]
     return rows
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(2, 30), st.booleans())
 def test_cuts_change_neither_windows_nor_memory(seed: int, pieces: int, restarts_at_gap: bool) -> None:
     """Cut anywhere, single readings included, windows and memory are the same to the last bit."""

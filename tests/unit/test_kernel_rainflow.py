@@ -46,7 +46,7 @@ def test_ranges_equal_their_plain_twin_on_random_streams() -> None:
         assert_equals_twins(readings, series, (NaiveRange() for _ in range(10_000)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(2, 30))
 def test_cuts_change_no_range(seed: int, pieces: int) -> None:
     """Cut anywhere, ranges and memory are the same."""
@@ -97,7 +97,7 @@ def test_damage_equals_its_plain_twin_on_random_streams(min_range: float) -> Non
     assert np.isfinite(series.values).mean() > 0.5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(2, 30), st.sampled_from([0.0, 1.0, 4.0]), st.sampled_from([1, 20]))
 def test_cuts_change_no_damage(seed: int, pieces: int, min_range: float, lanes: int) -> None:
     """Cut anywhere, single readings included, damages and memory are the same to the last bit."""
@@ -105,7 +105,7 @@ def test_cuts_change_no_damage(seed: int, pieces: int, min_range: float, lanes: 
     assert_cuts_change_nothing(random_lanes(seed, lanes, 60), DamageMemory.empty(lanes), judge, seed, pieces)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([0.0, 1.0, 4.0]),

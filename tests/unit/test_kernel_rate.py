@@ -34,7 +34,7 @@ def test_equals_its_plain_twin_on_random_streams() -> None:
     assert assert_equals_twins(readings, series, twins) > 10_000
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(2, 30), st.sampled_from([S, 3 * S, 20 * S]), st.sampled_from([1, 20]))
 def test_cuts_change_nothing(seed: int, pieces: int, width_ns: int, lanes: int) -> None:
     """Cut anywhere, single readings included, rates and memory are the same to the last bit."""

@@ -86,7 +86,7 @@ def test_cusum_equals_its_twin() -> None:
     assert ((series.values > 0) & (series.values < 5)).sum() > 500
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(2, 40))
 def test_cuts_change_nothing(seed: int, pieces: int) -> None:
     """Cut into up to 40 pieces: the same values to the last bit, and the same memory."""

@@ -159,7 +159,7 @@ def test_losses_equal_those_of_the_plain_twin() -> None:
     assert len(at) > 3000
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(2, 30))
 def test_cuts_change_neither_losses_nor_memory(seed: int, pieces: int) -> None:
     """Cut anywhere, single readings included, all is the same to the last bit."""

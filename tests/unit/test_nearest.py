@@ -50,7 +50,7 @@ def naive(blocks: list[Block], view: View) -> dict[Limited, tuple[float, float, 
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32), st.data())
 def test_the_nearest_is_that_of_a_plain_loop(seed: int, data: st.DataObject) -> None:
     """Of every stream under every rule, in the phases in which it watches, exceeded or not; late readings left out."""
@@ -60,7 +60,7 @@ def test_the_nearest_is_that_of_a_plain_loop(seed: int, data: st.DataObject) -> 
     assert {key: (each.margin, each.value, each.time_ns) for key, each in found.items()} == naive(blocks, view)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32))
 def test_who_observes_changes_nothing(seed: int) -> None:
     """The findings are the same, also of rules that are dealt with without looking at each reading."""
@@ -69,7 +69,7 @@ def test_who_observes_changes_nothing(seed: int) -> None:
     assert comparable(Engine(view, nearest=Nearest()).step(Batch(blocks)).findings) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
 def test_streams_end_to_end_change_nothing(seed: int, other: int) -> None:
     """A replay lays the blocks of each sender end to end: same findings, same state."""

@@ -100,7 +100,7 @@ def first_times(told: list[Notification]) -> Iterator[Notification]:
 
 @pytest.mark.parametrize("of", [GROUPED, DIRECT, ALERTMANAGER], ids=["grouped", "direct", "alertmanager"])
 @given(steps=STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nothing_is_lost_and_nothing_changes(of: NotifierSettings, steps: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), of)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config import Config, Rules, StoreSettings
@@ -217,7 +217,6 @@ def box(*, armed: bool = True, startup_s: int = 0) -> Rules:
     return Rules.model_validate(content)
 
 
-@settings(deadline=None)
 @given(ENTRIES, st.booleans(), st.sampled_from([0, 15, 60]), st.randoms())
 def test_a_container_is_armed_as_a_plain_loop_says(
     entered: list[OperatorRecord], by_file: bool, startup_s: int, rng: Any
@@ -267,7 +266,6 @@ PARTIES = st.sampled_from(["owner", "haulier", "plan"])
 CUSTODY = st.builds(lambda at_s, party: said("custody", at_s, custodian=party), TENS.map(lambda n: 6 * n), PARTIES)
 
 
-@settings(deadline=None)
 @given(st.lists(CUSTODY, max_size=6))
 def test_the_custodian_is_whom_a_plain_loop_says(entered: list[OperatorRecord]) -> None:
     """By operators where they said one, between legs and behind them the one of the leg before."""

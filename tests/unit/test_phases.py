@@ -74,7 +74,6 @@ TENS = st.integers(0, 45).map(lambda n: n * 10)
 WORDS = st.builds(said, st.sampled_from(["road", "air", "open", "plan", "plan"]), TENS)
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, max_size=8), st.lists(st.integers(-5, 460), min_size=1, max_size=20), st.randoms())
 def test_spans_are_what_a_plain_loop_says(entered: list[OperatorRecord], times_s: list[int], rng: Any) -> None:
     """Over the plan and without one, whatever the order in which the book is told, and told again."""
@@ -130,7 +129,7 @@ def journals(draw: st.DrawFn) -> list[Item]:
     return draw(st.permutations([*blocks, *draw(st.lists(WORDS, max_size=5))]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(journals(), st.lists(st.integers(0, 13), max_size=3))
 def test_a_bound_rule_obeys_operators_by_the_time_of_the_reading(
     tmp_path_factory: pytest.TempPathFactory, items: list[Item], restarts: list[int]

@@ -146,7 +146,7 @@ def test_what_can_be_read_comes_back_as_it_was(tmp_path: Path, whole: Path) -> N
     assert problems(tmp_path) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0, 1))
 def test_a_file_cut_anywhere(tmp_path_factory: pytest.TempPathFactory, whole: Path, share: float) -> None:
     """What is before the cut is recovered; the daemon goes on with its own chain behind it."""
@@ -166,7 +166,7 @@ def test_a_file_cut_anywhere(tmp_path_factory: pytest.TempPathFactory, whole: Pa
     assert [problem for problem in problems(folder) if "are missing" not in problem] == []
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=4), st.binary(min_size=1, max_size=64))
 def test_pages_overwritten_anywhere(
     tmp_path_factory: pytest.TempPathFactory, whole: Path, pages: list[int], rubbish: bytes

@@ -257,7 +257,7 @@ class Watcher:
         self.look()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(EVENT, max_size=15))
 def test_every_seq_is_one_of_four_and_none_is_lost_untold(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, int, int]]

@@ -332,7 +332,7 @@ def test_a_full_disk_while_dropping_changes_nothing(tmp_path: Path, monkeypatch:
     bench.close()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(MESSAGES, st.data())
 def test_whatever_is_dropped_when_the_journal_stays_what_it_was(
     tmp_path_factory: pytest.TempPathFactory, scene: list[tuple[str, int, int, int, bool]], data: st.DataObject

@@ -339,7 +339,7 @@ RULES = st.one_of(
 COMMON = st.fixed_dictionaries({}, optional={"phases": st.just(["road", "air"]), "guard": st.just("accuracy")})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(RULES, COMMON)
 def test_the_journal_gives_back_the_same_rule(keys: dict[str, Any], common: dict[str, Any]) -> None:
     """Defaults are written out, values in the unit used inside, and nothing is lost, of any kind."""

@@ -125,7 +125,7 @@ def test_a_point_says_how_it_stands() -> None:
 
 
 @given(st.lists(st.none() | st.tuples(st.sampled_from("CD"), st.integers(0, 2)), min_size=70, max_size=150))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_each_change_is_told_at_once_and_everything_once_a_minute(changes: list[tuple[str, int] | None]) -> None:
     """Second by second: a container has a point just when it changed or was told a minute ago, and its logger too."""
     told: list[Points] = []
@@ -177,7 +177,7 @@ ENTRIES = st.builds(entry, st.just("phase"), st.just("phase"), st.sampled_from([
 
 
 @given(st.lists(ENTRIES, max_size=4), st.integers(0, 100), st.integers(0, 100))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_change_on_the_journey_is_told_once_at_its_time(
     entries: list[OperatorRecord], first_s: int, second_s: int
 ) -> None:

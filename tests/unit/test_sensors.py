@@ -236,7 +236,7 @@ def journal(seed: int) -> list[Block]:
     return blocks
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.data())
 def test_cuts_and_restarts_change_nothing(seed: int, data: st.DataObject) -> None:
     """However the journal is cut, also into single readings, with or without a restart at each cut."""

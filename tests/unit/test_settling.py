@@ -278,7 +278,7 @@ CLOCKS_AND_LIMITS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(CLOCKS_AND_LIMITS, HOLD_OFFS)
 def test_no_alert_ends_before_it_begins(
     tmp_path_factory: pytest.TempPathFactory, story: list[tuple[int, float, str]], hold_off: str
@@ -440,7 +440,7 @@ def misfortune(gateway: Gateway, event: str, rng: random.Random) -> None:
     gateway.start(page_records=rng.randint(1, 5))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, HOLD_OFFS)
 def test_in_the_end_the_alerts_are_those_in_official_order(
     tmp_path_factory: pytest.TempPathFactory, seed: int, hold_off: str

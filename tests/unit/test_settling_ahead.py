@@ -56,7 +56,7 @@ def small() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(SEEDS, HOLD_OFFS, st.integers(1, 3), st.integers(0, 2))
 def test_alerts_are_those_in_official_order_however_far_ahead_they_are_judged(
     small: pytest.MonkeyPatch,

@@ -238,7 +238,7 @@ def test_an_event_without_samples_is_an_error() -> None:
         analysed(event(np.zeros((3, 0))))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.integers(1, 400), st.sampled_from([50.0, 100.0, 333.0]))
 def test_analysis_equals_its_plain_twins(seed: int, samples: int, fs_hz: float) -> None:
     """On random records static vector, peaks, resultant, duration, velocity change are what plain loops give."""

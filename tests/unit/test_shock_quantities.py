@@ -153,7 +153,7 @@ def comparable(findings: list[Finding]) -> list[tuple[Any, ...]]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(journals(), rules(), st.sampled_from([None, 0.4]))
 def test_rules_equal_a_plain_loop(items: list[Event | Tick], rule: dict[str, Any], accuracy_g: float | None) -> None:
     """Every finding with its times, values, limits and uncertainties, by itself and counted."""
@@ -166,7 +166,7 @@ def test_rules_equal_a_plain_loop(items: list[Event | Tick], rule: dict[str, Any
     assert [tuple(f._replace(note="", detail="")) for f in found] == comparable(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(journals(), st.lists(rules(), min_size=1, max_size=6), st.data())
 def test_any_split_and_any_restart_tell_the_same(
     items: list[Event | Tick], given: list[dict[str, Any]], data: st.DataObject

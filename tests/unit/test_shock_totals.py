@@ -117,7 +117,7 @@ def by_lane(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.pos, finding.logger))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(journals(), st.sampled_from(RULES))
 def test_tallies_equal_a_plain_loop(items: list[Item], rule: dict[str, object]) -> None:
     """Every finding with its times, values and peaks."""
@@ -128,7 +128,7 @@ def test_tallies_equal_a_plain_loop(items: list[Item], rule: dict[str, object]) 
     assert by_lane(judge(ShockJudge(view), items)) == by_lane(naive)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(journals(), st.data())
 def test_any_split_and_any_restart_tell_the_same(items: list[Item], data: st.DataObject) -> None:
     """Cut anywhere, with a restart from the snapshot at each cut, in one container or all."""
@@ -146,7 +146,7 @@ def test_any_split_and_any_restart_tell_the_same(items: list[Item], data: st.Dat
     assert piecemeal.snapshot() == whole.snapshot()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(journals())
 def test_late_events_disturb_nothing(items: list[Item]) -> None:
     """What is told of the present is the same without the late ones."""

@@ -78,7 +78,7 @@ ALERTS = [
 ] + [alert("-")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(SILENCES, SILENCES, ENDS), max_size=6), st.integers(0, 6))
 def test_an_alert_is_silenced_as_a_plain_loop_says(
     tmp_path_factory: pytest.TempPathFactory, entered: list[OperatorRecord], cut: int

@@ -109,7 +109,7 @@ def test_a_full_memory_overwrites_the_oldest_and_says_so() -> None:
 
 
 @given(st.integers(500, 6000), st.lists(st.integers(1, 9), min_size=1, max_size=4), st.lists(st.integers(0, 40)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_what_an_overrun_flash_keeps_does_not_hang_on_acknowledgements(
     capacity_bytes: int, rows: list[int], lags: list[int]
 ) -> None:

@@ -17,7 +17,7 @@ from firmware_sim.physics.atmosphere import (
 from firmware_sim.physics.gas import contents, follow, scan, vapour
 
 F64 = NDArray[np.float64]
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 CUTS = st.lists(st.integers(0, 50), max_size=5).map(sorted)
 
 

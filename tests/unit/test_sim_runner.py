@@ -267,7 +267,7 @@ delays = st.sampled_from([None, 0, NS_PER_S, 20 * MINUTE_NS])
 
 
 @given(happenings, links, links, delays, delays, st.lists(st.integers(1, 600), max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_same_plan_gives_the_same_bytes_whatever_the_link_does(
     some: list[Happening],
     link: LinkPlan,
@@ -302,7 +302,7 @@ def without_overrun(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 @given(happenings, links)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_connected_and_acknowledged_long_enough_is_settled(some: list[Happening], link: LinkPlan) -> None:
     """Whatever is duplicated or reordered on the way: nothing stays behind in a logger that is on."""
     world = World([*some, act(301, "power-on")], link)

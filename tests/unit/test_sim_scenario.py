@@ -335,7 +335,7 @@ def test_copies_of_a_larger_fleet_have_names_of_their_own(own: str, loggers: int
     fill_pa=st.sampled_from((-10_000, 100_000)),
     leak=st.sampled_from((0, 1_000_000)),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_world_is_whole_at_the_corners_of_the_bounds(
     outside_c: float, altitude_m: int, weather: int, valve: str, hull: str, fill_pa: int, leak: int
 ) -> None:

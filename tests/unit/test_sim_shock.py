@@ -161,7 +161,7 @@ def test_rotation_there_and_back(about_z: float, about_x: float, felt: tuple[flo
 
 
 @given(angles, angles, st.tuples(*[st.floats(-1.5, 1.5)] * 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_offset_and_gravity_are_the_mean_before_the_trigger(
     about_z: float, about_x: float, offset_g: tuple[float, float, float]
 ) -> None:
@@ -173,7 +173,7 @@ def test_offset_and_gravity_are_the_mean_before_the_trigger(
 
 
 @given(seeds, st.integers(8, 16), st.floats(1.0, 200.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_counts_are_within_half_a_count_and_cut_at_the_rails(seed: int, bits: int, range_g: float) -> None:
     acc = replace(QUIET, bits=bits, range_g=range_g, level_g=range_g / 2)
     sensed_g = np.random.default_rng(seed).uniform(-1.5 * range_g, 1.5 * range_g, (3, 200))
@@ -205,7 +205,7 @@ def test_a_low_pass_flattens_a_short_pulse() -> None:
 
 
 @given(st.floats(1.2, 12.0), st.floats(8.0, 20.0), st.sampled_from([0, 1, 2]), st.sampled_from([-1, 1]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_record_begins_before_the_first_sample_beyond_the_level(
     peak_g: float, duration_ms: float, axis: int, sign: int
 ) -> None:
@@ -289,7 +289,7 @@ def test_outside_power_and_journey_nothing_triggers() -> None:
 
 
 @given(seeds, st.floats(0.0, 0.4), st.lists(st.floats(0.1, 8.0), min_size=1, max_size=7, unique=True), st.floats(0, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_records_lie_within_the_spans(seed: int, grms: float, edges_s: list[float], armed_s: float) -> None:
     """Whatever strikes and shakes: in time order, every impact told once, no record outside of power and journey."""
     edges = [0.0, *sorted(edges_s), math.inf]
@@ -324,7 +324,7 @@ def test_isolation_takes_from_the_pulse_and_leaves_the_fall() -> None:
     count=st.integers(0, 60),
     ac=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_laws_of_the_channel(seed: int, dead_s: float, wake_g: float, grms: float, count: int, ac: bool) -> None:
     """In time order, apart by the dead time, every impact told once, triggered where it says, the same again."""
     random = np.random.default_rng(seed)

@@ -61,7 +61,7 @@ def test_the_integral_is_that_of_a_fine_sum(name: str, grms: float) -> None:
 
 
 @given(tables, grms_values, seeds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_waveform_has_its_rms_on_every_axis(name: str, grms: float, seed: int) -> None:
     """Exactly over a whole period, which is a power of two."""
     wave_g = waveform(PSD[name], grms, FS_HZ, 8192, np.random.default_rng(seed))
@@ -106,7 +106,7 @@ def test_nothing_crosses_without_vibration() -> None:
     value=st.tuples(*[st.floats(-3, 3)] * 3),
     seed=seeds,
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_conditioned_waveform_takes_its_value_at_the_trigger(
     at: int, value: tuple[float, float, float], seed: int
 ) -> None:
@@ -164,7 +164,7 @@ def test_extremes_are_by_energy_and_the_greater_peak() -> None:
 
 
 @given(seeds, st.lists(st.integers(0, 40), max_size=4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_extremes_do_not_depend_on_how_they_are_asked_for(seed: int, cuts: list[int]) -> None:
     random = np.random.default_rng(seed)
     ends_s = np.linspace(30.0, 1200.0, 40)

@@ -17,7 +17,7 @@ F64 = NDArray[np.float64]
 HOUR_S, DAY_S = 3600.0, 86_400.0
 MIDNIGHT_NS = 1_795_478_400_000_000_000  # 2026-11-24T00:00:00Z
 CALM = Weather(0.0, 0.0, 0.0)
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 
 
 def world(

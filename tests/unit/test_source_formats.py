@@ -348,7 +348,7 @@ records_of_any_kind = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(GOOD)), st.data())
 def test_mutated_payloads_end_as_records_or_with_a_reason(name: str, data: st.DataObject) -> None:
     """Bytes changed, cut out and put in."""
@@ -360,7 +360,7 @@ def test_mutated_payloads_end_as_records_or_with_a_reason(name: str, data: st.Da
     either(read, bytes(changed))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(records_of_any_kind | json_values, st.binary(max_size=64))
 @example([{"bn": "a", "v": 1, "bt": 1e308}], b"")
 @example({"temp": 1, "at": 1.7e308}, b"\xff")
@@ -372,7 +372,7 @@ def test_any_structure_ends_as_records_or_with_a_reason(content: Any, noise: byt
         either(read, json.dumps(content).encode())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), odd_text)
 @example(None, f"{HALF}_")
 def test_any_text_in_any_place_ends_with_a_reason_that_can_be_kept(data: st.DataObject | None, text: str) -> None:

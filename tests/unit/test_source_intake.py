@@ -104,7 +104,7 @@ def test_no_gap_and_no_answer(gateway: Gateway) -> None:
     assert [topic for topic, _ in gateway.sent] == ["tcm/v1/C/L/down/ack"]
 
 
-@settings(deadline=None, max_examples=50)  # each commits to a disk that others use too
+@settings(max_examples=50)  # each commits to a disk that others use too
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=12))
 def test_the_same_message_is_one_record(tmp_path_factory: pytest.TempPathFactory, sent: list[tuple[int, bool]]) -> None:
     """However often and in whatever order it comes; the first content of an instant stands."""
@@ -144,7 +144,7 @@ def test_unregistered_loggers_of_a_source_are_quarantined(tmp_path: Path) -> Non
     gateway.journal.close()
 
 
-@settings(deadline=None, max_examples=25)  # as above
+@settings(max_examples=25)  # as above
 @given(st.text(st.sampled_from("a_\ue000"), max_size=6))
 @example("\ue000")
 def test_halves_of_surrogate_pairs_are_kept_with_their_reason(

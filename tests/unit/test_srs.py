@@ -39,7 +39,7 @@ def assert_agree(one: Responses, other: Responses) -> None:
     assert (np.abs(magnitudes(other) - expected) <= AGREE * largest).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32),
     count=st.sampled_from([1, 3, 5]),
@@ -74,7 +74,7 @@ def test_kernels_agree_where_work_is_cut(count: int, samples: int, oscillators: 
 
 
 @KERNELS
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32),
     samples=st.integers(1, 400),

@@ -110,7 +110,7 @@ def by_picking(pole: complex, factor: complex, state: float, step_s: float, slop
     return step_s**2 / 8 * (w**2 * state + abs(factor) * (w + slope))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(
     shape=st.sampled_from(SHAPES),
     log_turns=st.floats(-2, 1.3),  # f tau from 0.01 to 20

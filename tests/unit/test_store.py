@@ -338,7 +338,7 @@ def test_a_stale_will_says_nothing(
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["online", "sleeping", *["offline"] * 18])), max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_store_and_status_agree_on_every_will(told: list[tuple[int, str]]) -> None:
     """The present state is that of the last status that is no stale will, also behind more wills than anyone counts."""
     with TemporaryDirectory() as folder:
@@ -460,7 +460,7 @@ def told_again(bench: Bench, at_s: int, value: float) -> None:
     st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=6),
     st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["confirmed", "lost", "unanswered"])), max_size=40),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_later_of_two_points_of_one_time_stands(
     told: list[tuple[int, bool]], answers: list[tuple[int, str]]
 ) -> None:

@@ -114,7 +114,7 @@ def journals(draw: st.DrawFn) -> list[Block]:
     return made
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(journals(), st.data())
 def test_any_split_and_restart_gives_the_same_results(blocks: list[Block], data: st.DataObject) -> None:
     """Blocks of a batch may come in any order of their layouts; a restart goes on from the snapshot."""
@@ -131,7 +131,7 @@ def test_any_split_and_restart_gives_the_same_results(blocks: list[Block], data:
     assert book.snapshot() == whole.snapshot()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(journals())
 def test_live_minutes_do_not_depend_on_late_ones(blocks: list[Block]) -> None:
     """Late blocks are told too, from a memory of their own."""

@@ -26,7 +26,7 @@ def resting(seed: int, samples: int, noise_g: float, offset_g: float) -> F64:
 
 
 @given(seeds, st.floats(1.0, 100_000.0), st.integers(1, 60_000), st.floats(0.0, 0.3), st.floats(0.0, 20.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_event_from_a_sensor_at_rest(seed: int, fs_hz: float, samples: int, noise_g: float, offset_g: float) -> None:
     """Whatever its noise, its offset, the drift of its offset with temperature and the steps of its converter."""
     accel_g = resting(seed, samples, noise_g, offset_g)
@@ -41,7 +41,7 @@ def test_no_event_from_a_sensor_at_rest(seed: int, fs_hz: float, samples: int, n
     seeds, rates_hz, st.floats(2.0, 50.0), st.floats(0.005, 0.05), st.floats(0, 0.04), st.floats(0, 10),
     st.lists(st.floats(0.1, 8.0), min_size=1, max_size=6),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_pulse_is_in_one_event(
     seed: int, fs_hz: float, peak_g: float, length_s: float, noise_g: float, offset_g: float, gaps_s: list[float]
 ) -> None:
@@ -64,7 +64,7 @@ def test_each_pulse_is_in_one_event(
 
 
 @given(seeds, rates_hz, st.floats(0.6, 5.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_sensor_that_is_turned_is_at_rest_again(seed: int, fs_hz: float, angle: float) -> None:
     """Being turned over within half a second is an event, lying another way is none."""
     t_s = np.arange(round(20 * fs_hz)) / fs_hz

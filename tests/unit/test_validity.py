@@ -86,7 +86,7 @@ def shaken(rng: np.random.Generator, samples: int) -> Signal:
     return noise
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seeds)
 def test_a_sound_record_is_valid(seed: int) -> None:
     """Pulses of all shapes, rings and vibration; noise from far below a count up; offset; any rotation; any range."""
@@ -159,7 +159,7 @@ def test_a_sensor_that_wakes_up_amid_vibration_takes_the_mean_of_the_record_for_
     assert np.quantile(wrong, 0.9) < 0.2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0.1, 1.0), st.sampled_from(sorted(SURFACES)), st.booleans(), seeds)
 def test_a_simulated_drop_is_valid(height_m: float, surface: str, has_long_pre: bool, seed: int) -> None:
     """With its whole fall in the record, or nothing but fall before the trigger."""
@@ -188,7 +188,7 @@ def test_vibration_of_a_truck_is_valid() -> None:
 # Each fault, put into what was sound.
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, st.booleans())
 def test_clipping_is_found_and_bounds_the_event(seed: int, is_turned: bool) -> None:
     """A sensor of 3 g has lost what lay beyond; peak and velocity change are at least what is left, on turned axes."""
@@ -214,7 +214,7 @@ def test_the_reason_of_a_clipped_event_has_its_figures() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds, st.integers(0, 2), st.booleans())
 def test_an_axis_that_stands_still_amid_motion_is_a_drop_out(seed: int, axis: int, holds: bool) -> None:
     """It holds its last value, or reads nothing, for 12 ms of the pulse, with a noise of 10 counts."""
@@ -227,7 +227,7 @@ def test_an_axis_that_stands_still_amid_motion_is_a_drop_out(seed: int, axis: in
     assert f"{'xyz'[axis]} stands still at" in reason
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(0, 2))
 def test_a_dead_axis_is_a_drop_out(seed: int, axis: int) -> None:
     """It never moves, while the noise of the other two shows; one whose noise is below a count is not dead."""
@@ -273,7 +273,7 @@ def test_a_scale_that_is_none_leaves_no_figure(scale: float) -> None:
     assert analysis.kind == "unknown"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, st.floats(5.5, 8.0), st.integers(0, 2))
 def test_an_offset_that_eats_the_range(seed: int, offset_g: float, axis: int) -> None:
     """More than a quarter of the range and gravity; several g on a channel of 100 g are none."""
@@ -286,7 +286,7 @@ def test_an_offset_that_eats_the_range(seed: int, offset_g: float, axis: int) ->
     assert analysed(accel_g, range_g=100.0).validity.is_valid
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, st.floats(0.0, 6.0))
 def test_rest_behind_the_event_that_is_another(seed: int, shift_g: float) -> None:
     """Turning over explains 2 g, and a tenth of that for the scale; more is an offset, unless the peak was large."""
@@ -300,7 +300,7 @@ def test_rest_behind_the_event_that_is_another(seed: int, shift_g: float) -> Non
         assert "at rest behind the event" in found.reason
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds, st.floats(1.0, 3.0), st.integers(50, SAMPLES - 50), st.integers(0, 2))
 def test_a_spike_is_found_and_makes_the_peak_too_high(seed: int, times: float, sample: int, axis: int) -> None:
     """One sample as high as the peak or higher, anywhere but on the steep of the pulse itself."""
@@ -327,7 +327,7 @@ def test_a_spike_is_found_amid_vibration(seed: int) -> None:
         assert analysed(accel_g).validity.names == names
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(4.0, 40.0), st.floats(0, 1, exclude_max=True), st.floats(1.0, 12.0), seeds)
 def test_a_short_half_sine_is_no_spike(samples: float, phase: float, peak_g: float, seed: int) -> None:
     """From four samples on, at any phase of the sampling."""
@@ -337,7 +337,7 @@ def test_a_short_half_sine_is_no_spike(samples: float, phase: float, peak_g: flo
     assert analysed(accel_g).validity.reason == ""
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, st.floats(0.2, 0.85))
 def test_a_record_that_ends_or_begins_in_the_pulse_is_truncated(seed: int, share: float) -> None:
     """Peak and velocity change are then lower bounds."""
@@ -357,7 +357,7 @@ def test_a_record_that_ends_or_begins_in_the_pulse_is_truncated(seed: int, share
     assert begun.is_lower_bound
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds, st.floats(10.0, 60.0))
 def test_a_ring_that_goes_on_is_truncated(seed: int, ring_hz: float) -> None:
     """Ends at half of its peak: found at any phase of the ring; one that has died away to 0.15 of it is not."""
@@ -370,7 +370,7 @@ def test_a_ring_that_goes_on_is_truncated(seed: int, ring_hz: float) -> None:
         assert ("truncated" in analysed(accel_g).validity.names) is is_cut
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds, st.integers(80, 500))
 def test_a_trigger_that_comes_late(seed: int, late: int) -> None:
     """The pulse was over 25 ms and more before the trigger; or there is nothing before it."""
@@ -409,7 +409,7 @@ def impact(seed: int, noise_g: float = 0.01) -> Signal:
     return np.asarray(accel_g + noise_g * rng.standard_normal(accel_g.shape))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds, st.integers(10, 300), st.integers(3, 30), st.booleans())
 def test_a_sensor_that_stands_still_in_the_pulse_is_a_drop_out(seed: int, gap: int, at: int, holds: bool) -> None:
     """All axes, even with a noise below a count; what it holds may be more than was felt, so nothing is at least it."""
@@ -463,7 +463,7 @@ def test_a_record_that_ends_before_its_trigger_is_late(samples: int) -> None:
     assert "late-trigger: the record ends before its trigger" in analysed(accel_g, pre=samples).validity.reason
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds, st.floats(0.05, 0.5), st.floats(0.3, 1.0))
 def test_a_drop_seen_by_a_coarse_sensor_is_valid(seed: int, noise: float, height_m: float) -> None:
     """12 bits of +-100 g: a noise below a count shows in neither rest nor fall, though these are many counts apart."""
@@ -503,7 +503,7 @@ def test_a_corrupt_sample_at_an_end_of_the_record_is_a_spike(seed: int, sample: 
     assert not found.is_lower_bound
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds, st.floats(0, 1), st.booleans())
 def test_an_impact_shorter_than_a_sample_behind_a_filter_is_no_spike(
     seed: int, phase: float, is_invented: bool

@@ -47,7 +47,6 @@ def test_the_density_is_scipy_s(samples: int) -> None:
 
 
 @given(st.integers(1, 3000), RATE, st.integers(0, 2**32))
-@settings(deadline=None)
 def test_the_density_adds_up_to_the_mean_square(samples: int, fs_hz: float, seed: int) -> None:
     """Parseval: of the tapered segments exactly, whatever their length."""
     accel_g, length = noise_g(samples, seed), segment_samples(samples)
@@ -147,7 +146,7 @@ def test_a_slope_of_minus_one() -> None:
 @given(
     st.floats(1.0, 2000.0), st.floats(0.6, 200.0), st.lists(st.floats(0.0, 3000.0), min_size=2, max_size=6, unique=True)
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_response_is_the_integral(natural_hz: float, q: float, edges: list[float]) -> None:
     """Of |H|^2 times the density, done numerically with the resonance as a point to look at."""
     edges_hz = np.array(sorted(edges))

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import warming
@@ -73,7 +73,6 @@ def test_nothing_is_loaded_while_it_is_compiled(tmp_path: Path, compiler: Compil
 
 
 @given(st.sampled_from(sorted(FILES)), st.binary(max_size=20))
-@settings(deadline=None)
 def test_machine_code_that_is_not_as_it_was_written_is_never_loaded(name: str, content: bytes) -> None:
     """Whatever a power cut made of a file, all is compiled anew; and that is loaded again."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:

@@ -549,7 +549,7 @@ def scene(seed: int) -> list[Item]:
     return items
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.integers(0, 2**32), st.lists(st.sampled_from(["cut", "cut", "save", "crash", "stop"]), max_size=10), st.randoms()
 )

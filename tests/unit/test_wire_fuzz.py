@@ -154,7 +154,7 @@ STRANGE = (
 OPTIONAL = {"sync_age_s", "overrun", "acc", "until", "next", "held", "boots", "armed", "accs", "interval_us", "mem_pct"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.sampled_from(KINDS))
 def test_good_messages_with_strange_values_are_decoded_or_refused(data: st.DataObject, kind: str) -> None:
     """Well-formed CBOR with any value under a known key never does more than raise WireError that names a key."""
