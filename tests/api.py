@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.daemon import DaemonProcess, write_files
+from tests.commands import write_files
+from tests.daemon import DaemonProcess
 from tests.processes import HOST, free_port
 
 LIMITS = """

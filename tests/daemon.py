@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
-from unittest.mock import patch
 
-from monitor.cli import main
+from tests.commands import ENVIRONMENT, REPOSITORY, run, tcm, write_files
 from tests.processes import HOST, free_port, mortal, wait_until
-from tests.servers import Influxd
 
-REPOSITORY = Path(__file__).parents[1]
 READY_S = 60.0  # on a machine that has much else to do
 SETTLE_S = STOP_S = 20.0
-# Child processes keep their bytecode here, whatever the environment says: else some compile everything at each start.
-BYTECODE = tempfile.TemporaryDirectory(prefix="tcm-bytecode-")
-ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {
-    "PYTHONPYCACHEPREFIX": BYTECODE.name,
-    "NUMBA_DISABLE_JIT": "1",  # else each daemon would have the kernel of the spectra compiled for its next start
-}
-
 LIMITS = """
 name = "test"
 [[rule]]
@@ -50,42 +37,6 @@ axis = "resultant"
 peak = "2 g"
 severity = "alarm"
 """
-
-
-def influx_v1(server: Influxd, database: str) -> str:
-    """The table [store] for a database of its own on an InfluxDB 1 server."""
-    return f'kind = "influxdb"\nurl = "{server.url}"\ndialect = "v1"\ndatabase = "{database}"'
-
-
-def write_files(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write texts by their paths under the folder, such as `containers/C-1.toml`."""
-    for path, text in texts.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-
-def run(command: list[str], limit_s: float = 60.0) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, in the repository's folder."""
-    return subprocess.run(
-        command, cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True, timeout=limit_s, check=False
-    )
-
-
-def tcm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of `tcm` to its end in this process: Python and NumPy need not start anew for each.
-
-    Not `run`, which takes the process's signals for itself.
-    """
-    assert arguments[:1] != ("run",)
-    out, err = io.StringIO(), io.StringIO()
-    with patch.object(sys, "argv", ["tcm", *arguments]), redirect_stdout(out), redirect_stderr(err):
-        try:
-            main()
-            code: Any = 0
-        except SystemExit as end:
-            code = end.code
-    return subprocess.CompletedProcess(arguments, code or 0, out.getvalue(), err.getvalue())
 
 
 class DaemonProcess:
@@ -264,19 +215,6 @@ def read_rows(file: Path, statement: str, *values: object) -> list[Any]:
     """The rows of a query of an SQLite file."""
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:
         return connection.execute(statement, values).fetchall()
-
-
-def influx_rows(server: Influxd, database: str, statement: str, method: str = "GET", **login: str) -> list[list[Any]]:
-    """The rows of an InfluxQL query over plain HTTP, times in ns; none of a database that is not there yet.
-
-    `login` is `u`, the user, and `p`, the password, where the server asks for them.
-    """
-    query = urllib.parse.urlencode({"db": database, "epoch": "ns", "q": statement, **login})
-    request = urllib.request.Request(f"{server.url}/query?{query}", method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        (result,) = json.load(answer)["results"]
-    assert result.get("error", "database not found").startswith("database not found"), result
-    return [row for series in result.get("series", []) for row in series["values"]]
 
 
 def _json_or_text(body: bytes) -> Any:

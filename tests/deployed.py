@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 from ruamel.yaml import YAML
 
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 from tests.processes import HOST, accepts, find_program, free_port, running, wait_until
 from tests.servers import Mosquitto
 

@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from monitor.cli import main
-from tests.daemon import ENVIRONMENT, REPOSITORY
+from tests.commands import ENVIRONMENT, REPOSITORY
 from tests.processes import mortal
 
 COLUMNS, ROWS = 80, 24

@@ -17,7 +17,9 @@ from firmware_sim.codec import Env
 from firmware_sim.device import Fate
 from tests.chaos.loggers import CHANNELS, FS_HZ, INTERVAL_NS, KNOCK_SAMPLES, ROWS, SCALE_G, Note
 from tests.chaos.world import DATABASE
-from tests.daemon import influx_rows, read_rows, tcm
+from tests.commands import tcm
+from tests.daemon import read_rows
+from tests.influx import influx_rows
 from tests.servers import Influxd
 
 ABOVE, CLEAR, DWELL_NS, KNOCK_G = 25.0, 24.0, 1_000_000_000, 2.0  # as in the limits of the world

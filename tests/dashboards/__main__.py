@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 from tests.dashboards.grafana import pages
 from tests.dashboards.journey import watched_journey
 from tests.dashboards.opened import opened

@@ -16,8 +16,10 @@ from shutil import copytree
 from typing import Any, NamedTuple
 
 from monitor.model.clock import NS_PER_S, rfc3339
-from tests.daemon import REPOSITORY, DaemonProcess, influx_v1, run, running_daemon
+from tests.commands import REPOSITORY, run
+from tests.daemon import DaemonProcess, running_daemon
 from tests.dashboards.telling import tell_as_then
+from tests.influx import influx_v1
 from tests.processes import wait_until
 from tests.servers import Influxd, Mosquitto
 

@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards import limits, query
 from dashboards.__main__ import text_of, texts
 from dashboards.pages import PAGES
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 from tests.dashboards.grafana import JSON, Page, pages, panels
 from tests.dashboards.published import faults
 

@@ -11,7 +11,7 @@ from monitor.web import Backend
 from monitor.web.api import routes
 from monitor.web.openapi import document
 from tests.api import alerts, lone_daemon, read_in
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 from tests.processes import HOST, wait_until
 
 PAGE = (REPOSITORY / "docs" / "api.md").read_text()

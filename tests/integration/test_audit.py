@@ -30,8 +30,10 @@ from monitor.model.operator import OperatorRecord
 from monitor.sinks import EmbeddedSink, Sink, influxql
 from monitor.sinks.influx import InfluxSink
 from monitor.sinks.stored import TAGS
-from tests.daemon import influx_rows, influx_v1, running_daemon, tcm
+from tests.commands import tcm
+from tests.daemon import running_daemon
 from tests.fleet import START_NS, Logger
+from tests.influx import influx_rows, influx_v1
 from tests.servers import Influxd, Mosquitto
 from tests.unit.test_base import move_base
 from tests.unit.test_journal import arrival

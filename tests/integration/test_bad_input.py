@@ -11,8 +11,9 @@ import cbor2
 import numpy as np
 import pytest
 
-from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
+from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
+from tests.influx import influx_rows, influx_v1
 from tests.processes import wait_until
 from tests.servers import Influxd, Mosquitto
 

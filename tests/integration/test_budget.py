@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.model.clock import NS_PER_S
-from tests.daemon import DaemonProcess, running_daemon, tcm
+from tests.commands import tcm
+from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
 from tests.processes import wait_until
 from tests.servers import Mosquitto

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from monitor.journal import StateLock
-from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_v1, run, tcm
+from tests.commands import REPOSITORY, run, tcm
+from tests.daemon import LIMITS, DaemonProcess
 from tests.fleet import START_NS, Logger
+from tests.influx import influx_v1
 from tests.processes import HOST, free_port, wait_until
 from tests.raw_http import answer as http_answer
 from tests.raw_http import raw_server

@@ -18,7 +18,7 @@ import pytest
 
 from monitor.journal import Journal
 from monitor.model.clock import rfc3339
-from tests.daemon import tcm, write_files
+from tests.commands import tcm, write_files
 from tests.processes import HOST, free_port
 from tests.raw_http import answer, raw_server
 from tests.terminal import COLUMNS, ESCAPE, Said, Terminal, terminal

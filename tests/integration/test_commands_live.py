@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.daemon import DaemonProcess, write_files
+from tests.commands import write_files
+from tests.daemon import DaemonProcess
 from tests.fleet import START_NS, Logger
 from tests.processes import wait_until
 from tests.servers import Mosquitto

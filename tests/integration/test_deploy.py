@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 from tests.deployed import DEPLOY, make_certificates, make_secrets, read_compose, run, unprivileged
 
 MAX_EXPOSURE = 2.0

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon import DaemonProcess, read_rows, run
+from tests.commands import run
+from tests.daemon import DaemonProcess, read_rows
 from tests.deployed import unprivileged
 from tests.fleet import START_NS, Logger
 from tests.servers import mosquitto

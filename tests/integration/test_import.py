@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon import REPOSITORY, DaemonProcess, running_daemon
+from tests.commands import REPOSITORY
+from tests.daemon import DaemonProcess, running_daemon
 from tests.processes import HOST, free_port
 from tests.servers import Mosquitto
 

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from firmware_sim.codec import decode_ack
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 from tests.deployed import DEPLOY, Broker, Peer, deployed_broker, make_secrets, read_compose, run, unprivileged
 from tests.fleet import START_NS, Logger
 from tests.processes import HOST, Server, accepts, find_program, free_port, wait_until

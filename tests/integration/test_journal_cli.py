@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from monitor.journal import StateLock
-from tests.daemon import tcm
+from tests.commands import tcm
 from tests.unit.test_journal import fill
 
 

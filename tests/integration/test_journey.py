@@ -7,7 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.daemon import run, running_daemon
+from tests.commands import run
+from tests.daemon import running_daemon
 from tests.servers import Mosquitto
 
 Identity = tuple[str, int, int]  # logger, boot, seq

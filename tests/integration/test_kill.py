@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.daemon import DaemonProcess, influx_rows, influx_v1, read_rows
+from tests.daemon import DaemonProcess, read_rows
 from tests.fleet import START_NS, Logger
+from tests.influx import influx_rows, influx_v1
 from tests.processes import wait_until
 from tests.servers import Influxd, Mosquitto
 

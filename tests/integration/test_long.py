@@ -21,8 +21,9 @@ from monitor.model.condition import COPY_HELD, COPY_REFUSED
 from monitor.model.errors import SinkError
 from monitor.sinks.influx import InfluxSink
 from monitor.sinks.sink import Held, RefusedLines, TooLarge, Unavailable
-from tests.daemon import DaemonProcess, influx_rows, influx_v1
+from tests.daemon import DaemonProcess
 from tests.fleet import START_NS, Logger
+from tests.influx import influx_rows, influx_v1
 from tests.processes import wait_until
 from tests.servers import Influxd, Mosquitto
 from tests.unit.test_journal import arrival

@@ -10,8 +10,9 @@ import pytest
 from paho.mqtt import subscribe
 from paho.mqtt.client import MQTTMessage
 
-from tests.daemon import DaemonProcess, influx_rows, influx_v1, running_daemon
+from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
+from tests.influx import influx_rows, influx_v1
 from tests.influx_gateway import influx_v2_gateway
 from tests.processes import HOST, wait_until
 from tests.servers import Influxd, Mosquitto, mosquitto

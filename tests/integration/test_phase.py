@@ -15,7 +15,8 @@ import pytest
 
 from firmware_sim.codec import Stamp
 from monitor.model.clock import rfc3339
-from tests.daemon import DaemonProcess, running_daemon, write_files
+from tests.commands import write_files
+from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import Logger
 from tests.processes import free_port, wait_until
 from tests.servers import Mosquitto

@@ -13,7 +13,8 @@ from uuid import uuid4
 import pytest
 from ruamel.yaml import YAML
 
-from tests.daemon import REPOSITORY, influx_rows
+from tests.commands import REPOSITORY
+from tests.influx import influx_rows
 from tests.servers import Influxd
 
 FOLDER = REPOSITORY / "dashboards" / "provisioning"

@@ -19,7 +19,9 @@ from monitor.shock.analysis import Analysis
 from monitor.shock.spectrum.octave import STANDARD_HZ, below_nyquist
 from monitor.shock.waveform import waveform_of
 from monitor.wire import decode
-from tests.daemon import LIMITS, REPOSITORY, DaemonProcess, influx_rows, influx_v1, run, running_daemon
+from tests.commands import REPOSITORY, run
+from tests.daemon import LIMITS, DaemonProcess, running_daemon
+from tests.influx import influx_rows, influx_v1
 from tests.processes import HOST, wait_until
 from tests.servers import Influxd, Mosquitto, mosquitto
 

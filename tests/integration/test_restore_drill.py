@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.daemon import ENVIRONMENT, REPOSITORY, DaemonProcess, influx_rows, influx_v1
+from tests.commands import ENVIRONMENT, REPOSITORY
+from tests.daemon import DaemonProcess
 from tests.fleet import START_NS, Logger
+from tests.influx import influx_rows, influx_v1
 from tests.processes import wait_until
 from tests.servers import Influxd, Mosquitto, influxd
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.authority import Authority
-from tests.daemon import DaemonProcess, run, write_files
+from tests.commands import run, write_files
+from tests.daemon import DaemonProcess
 from tests.deployed import Broker, deployed_broker, make_certificates
 from tests.processes import HOST
 from tests.servers import mosquitto

@@ -9,8 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 from monitor.model.clock import rfc3339
-from tests.daemon import LIMITS, DaemonProcess, influx_rows, influx_v1, write_files
+from tests.commands import write_files
+from tests.daemon import LIMITS, DaemonProcess
 from tests.fleet import Logger
+from tests.influx import influx_rows, influx_v1
 from tests.processes import free_port, wait_until
 from tests.servers import Influxd, Mosquitto
 

@@ -11,7 +11,8 @@ import pytest
 
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.codec import Stamp, Status, encode_status
-from tests.daemon import DaemonProcess, running_daemon, write_files
+from tests.commands import write_files
+from tests.daemon import DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
 from tests.processes import wait_until
 from tests.servers import Mosquitto

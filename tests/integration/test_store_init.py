@@ -22,7 +22,8 @@ from monitor.model.errors import TcmError
 from monitor.sinks.opening import open_influx
 from monitor.sinks.server import identify
 from monitor.sinks.setup import set_up
-from tests.daemon import DaemonProcess, tcm
+from tests.commands import tcm
+from tests.daemon import DaemonProcess
 from tests.influx_gateway import served
 from tests.influx_management import ADMIN, Management
 from tests.servers import Influxd, VictoriaMetrics, influxd

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from monitor.warming import SEAL
-from tests.daemon import READY_S, DaemonProcess, influx_rows, influx_v1, running_daemon
+from tests.daemon import READY_S, DaemonProcess, running_daemon
 from tests.fleet import START_NS, Logger
+from tests.influx import influx_rows, influx_v1
 from tests.processes import HOST, free_port, wait_until
 from tests.raw_http import OK, drip, raw_server
 from tests.servers import Influxd, Mosquitto

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from monitor.cli.commands import app
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 
 ROW = re.compile(r"\| `(tcm [a-z -]+)` \| (.+) \| `(.+)` \|")
 ROWS = ROW.findall((REPOSITORY / "docs" / "commands.md").read_text())

@@ -17,7 +17,7 @@ from monitor.config.difference import Change, difference
 from monitor.config.limits_file import MAX_FILE_BYTES, alone, place, put
 from monitor.model.errors import ConfigError
 from monitor.model.limit import Profile
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 
 HOT = {"id": "hot", "kind": "threshold", "channel": "temperature.air", "above": "25 degC", "severity": "alarm"}
 NAMED = "temperature-high-warning"

@@ -15,7 +15,7 @@ import pytest
 from monitor.config import load_config
 from monitor.consumers import conflicts
 from monitor.model import condition
-from tests.daemon import REPOSITORY
+from tests.commands import REPOSITORY
 from tests.deployed import read_compose
 from tests.unit.test_commands_page import COMMANDS
 

@@ -12,7 +12,7 @@ from firmware_sim.cli import app
 from firmware_sim.publish.broker import parse_broker
 from firmware_sim.publish.tls import tls_of
 from tests.authority import Authority
-from tests.daemon import write_files
+from tests.commands import write_files
 
 LOGGERS = ("L-21", "L-22")  # of the scenario `quiet`
 

@@ -52,7 +52,7 @@ CONSUMER = table(
     {
         "pos": whole("how far it is"),
         "backlog": whole("how much there is before it"),
-        "lag_s": number("age of what it works on"),
+        "lag_s": number("how long something has waited for it"),
         "unreadable": whole("records passed over; of watch only"),
     },
     optional=("unreadable",),
