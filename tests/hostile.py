@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cbor2
 
 from monitor.wire.structure import MAX_ITEMS, MAX_PAYLOAD_BYTES, MAX_TEXT_BYTES
-from tests.unit.test_wire import GOOD, Content, env, f4, i2, i8, shock, status, without
+from tests.messages import GOOD, Content, env, f4, i2, i8, shock, status, without
 
 MIB = MAX_PAYLOAD_BYTES
 ROOM = MIB - 300  # for one value beside the other keys of a message

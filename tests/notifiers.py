@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitor.config.alerting import NotifierSettings
+from monitor.config.alerting import NotifierSettings, WebhookNotifier
 from monitor.consumers.notifier import Notifier
 from monitor.consumers.notify_file import NotifyFile
 from monitor.consumers.silences import Silences
@@ -203,3 +203,7 @@ class Desk:
         content = {"type": "silence", "container": "C-101", "by": "ops", "until": until} | patterns
         record = OperatorRecord.enter(content, now_ns)
         self.journal.append_own("operator", now_ns, record.to_json(), "C-101")
+
+
+def webhook(name: str = "ops", **keys: Any) -> WebhookNotifier:
+    return WebhookNotifier.model_validate({"kind": "webhook", "name": name, "url": "http://127.0.0.1/"} | keys)

@@ -23,12 +23,12 @@ from monitor.model.errors import SinkError
 from monitor.sinks import Held, Unavailable
 from monitor.sinks.influx import InfluxSink
 from tests.daemon import DaemonProcess, read_rows
+from tests.journals import arrival
+from tests.messages import S, env
 from tests.processes import wait_until
 from tests.raw_http import DRIP_S, OK, Answer, RawServer, answer, cut, drip, raw_server
 from tests.servers import Mosquitto
-from tests.unit.test_journal import arrival
-from tests.unit.test_store import Bench, blocks
-from tests.unit.test_wire import S, env
+from tests.stores import Bench, blocks
 
 LINE = b"env a=1 1\n"
 LIMIT_MS = 1_500  # of answers that never come to their end

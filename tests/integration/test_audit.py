@@ -32,15 +32,14 @@ from monitor.sinks.influx import InfluxSink
 from monitor.sinks.stored import TAGS
 from tests.commands import tcm
 from tests.daemon import running_daemon
+from tests.disorder import Gateway, block, move_base
 from tests.fleet import START_NS, Logger
 from tests.influx import influx_rows, influx_v1
+from tests.journals import arrival
+from tests.messages import T0, S, env, shock, status
 from tests.servers import Influxd, Mosquitto
-from tests.unit.test_base import move_base
-from tests.unit.test_journal import arrival
-from tests.unit.test_settling import Gateway, block
-from tests.unit.test_store import RULES, AtOnce, Bench
-from tests.unit.test_store import run as run_store
-from tests.unit.test_wire import T0, S, env, shock, status
+from tests.stores import RULES, AtOnce, Bench
+from tests.stores import run as run_store
 
 ROWS = 60
 ALL = Period(0, END_NS, None)

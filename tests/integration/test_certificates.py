@@ -13,9 +13,9 @@ import pytest
 from monitor.cli.try_tls import Finding, speaks_tls, tls_fault
 from monitor.config.certificates import read_certificate
 from tests.authority import EXPIRED, NOT_YET, Authority, ending_in
+from tests.checked import check
 from tests.daemon import DaemonProcess
 from tests.deployed import run, unprivileged
-from tests.integration.test_check_connect import check
 from tests.processes import HOST, free_port
 from tests.servers import Mosquitto, influxd, mosquitto
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.authority import EXPIRED, Authority
+from tests.checked import check
 from tests.daemon import DaemonProcess
+from tests.influx import ask, secret
 from tests.influx_gateway import Gateway, served
 from tests.influx_management import ADMIN, Management
-from tests.integration.test_check_connect import check
-from tests.integration.test_store_init import ask, secret
 from tests.processes import HOST, free_port
 from tests.servers import Influxd, Mosquitto, VictoriaMetrics, influxd
 

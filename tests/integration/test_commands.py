@@ -19,12 +19,12 @@ import pytest
 from monitor.journal import Journal
 from monitor.model.clock import rfc3339
 from tests.commands import tcm, write_files
+from tests.journals import arrival
+from tests.messages import T0, S, env, matrix, shock
 from tests.processes import HOST, free_port
 from tests.raw_http import answer, raw_server
+from tests.stations import Station
 from tests.terminal import COLUMNS, ESCAPE, Said, Terminal, terminal
-from tests.unit.test_journal import arrival
-from tests.unit.test_watch import Station
-from tests.unit.test_wire import T0, S, env, matrix, shock
 
 PROFILE = """
 name = "hardware"

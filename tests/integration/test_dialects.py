@@ -18,9 +18,9 @@ from monitor.config import StoreSettings, load_config
 from monitor.sinks.opening import open_influx
 from tests.daemon import DaemonProcess
 from tests.fleet import START_NS, Logger
+from tests.influx import secret
 from tests.influx_gateway import served
 from tests.influx_management import ADMIN, Management
-from tests.integration.test_store_init import secret
 from tests.processes import wait_until
 from tests.servers import Influxd, Mosquitto, VictoriaMetrics
 

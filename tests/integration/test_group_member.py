@@ -15,8 +15,8 @@ from tests.commands import run
 from tests.daemon import DaemonProcess, read_rows
 from tests.deployed import unprivileged
 from tests.fleet import START_NS, Logger
+from tests.journals import fill
 from tests.servers import mosquitto
-from tests.unit.test_journal import fill
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to another user")
 OWNER = 12_345  # nobody here; the group stays that of these tests

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monitor.journal import StateLock
 from tests.commands import tcm
-from tests.unit.test_journal import fill
+from tests.journals import fill
 
 
 def configuration(folder: Path) -> str:

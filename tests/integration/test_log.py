@@ -13,8 +13,8 @@ from unittest.mock import patch
 import pytest
 
 from monitor.model.operator_keys import MAX_ATTACHMENT_BYTES
+from tests.clocked import LIMITS, Clocked, at
 from tests.daemon import DaemonProcess, running_daemon
-from tests.integration.test_phase import LIMITS, Clocked, at
 from tests.servers import Mosquitto
 
 CONSIGNMENT = """

@@ -24,11 +24,11 @@ from monitor.sinks.sink import Held, RefusedLines, TooLarge, Unavailable
 from tests.daemon import DaemonProcess
 from tests.fleet import START_NS, Logger
 from tests.influx import influx_rows, influx_v1
+from tests.journals import arrival
+from tests.messages import T0, S, env
 from tests.processes import wait_until
 from tests.servers import Influxd, Mosquitto
-from tests.unit.test_journal import arrival
-from tests.unit.test_store import AtOnce, Bench, run
-from tests.unit.test_wire import T0, S, env
+from tests.stores import AtOnce, Bench, run
 
 MINUTE_NS = 60 * S
 MINUTE = T0 // MINUTE_NS * MINUTE_NS  # one begins then

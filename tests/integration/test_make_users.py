@@ -13,9 +13,9 @@ from monitor.config import StoreSettings
 from monitor.sinks.setup import spaces_of
 from tests.authority import Authority
 from tests.deployed import DEPLOY, run
+from tests.influx import ask
 from tests.influx_gateway import served
 from tests.influx_management import Management
-from tests.integration.test_store_init import ask
 from tests.processes import HOST, free_port
 from tests.servers import Influxd, influxd
 

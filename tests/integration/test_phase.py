@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,43 +12,18 @@ from unittest.mock import patch
 
 import pytest
 
-from firmware_sim.codec import Stamp
-from monitor.model.clock import rfc3339
+from tests.clocked import LIMITS, START_NS, Clocked, S, at
 from tests.commands import write_files
 from tests.daemon import DaemonProcess, running_daemon
-from tests.fleet import Logger
 from tests.processes import free_port, wait_until
 from tests.servers import Mosquitto
 
-S = 10**9
-LIMITS = """
-name = "test"
-[[rule]]
-id = "hot-on-road"
-kind = "threshold"
-channel = "temperature.hardware"
-above = "25 degC"
-severity = "alarm"
-phases = ["road"]
-"""
 CONTAINER = 'id = "C-1"\n[[logger]]\nid = "L-1"\n'
-START_NS = (time.time_ns() // S - 3600) * S  # an hour ago: what is entered may not lie ahead
-
-
-class Clocked(Logger):
-    """A logger whose clock counts from START_NS."""
-
-    def _stamp(self, t0_ns: int) -> Stamp:
-        return Stamp(self.boot, t0_ns, abs(t0_ns - START_NS), self.clk)
 
 
 def registered(folder: Path) -> None:
     """Container C-1 in the configuration of a daemon there."""
     write_files(folder / "config", {"containers/C-1.toml": CONTAINER})
-
-
-def at(minutes: int) -> str:
-    return rfc3339(START_NS + minutes * 60 * S)
 
 
 def set_phase(daemon: DaemonProcess, *arguments: str) -> dict[str, Any]:

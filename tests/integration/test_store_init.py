@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +22,7 @@ from monitor.sinks.server import identify
 from monitor.sinks.setup import set_up
 from tests.commands import tcm
 from tests.daemon import DaemonProcess
+from tests.influx import ask, secret
 from tests.influx_gateway import served
 from tests.influx_management import ADMIN, Management
 from tests.servers import Influxd, VictoriaMetrics, influxd
@@ -48,25 +47,6 @@ def refused(config: Path, *options: str) -> str:
     done = tcm("store", "init", "--config", str(config), *options)
     assert done.returncode == 2
     return " ".join(done.stderr.split())
-
-
-def secret(folder: Path, text: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{text}.secret"
-    file.write_text(text)
-    file.chmod(0o600)
-    return file
-
-
-def ask(server: Influxd, statement: str, database: str = "", **login: str) -> list[list[Any]]:
-    """Rows of the first series that InfluxDB 1 answers."""
-    names = urllib.parse.urlencode({"db": database, **login})  # it looks for a login nowhere else
-    body = urllib.parse.urlencode({"q": statement}).encode()
-    with urllib.request.urlopen(f"{server.url}/query?{names}", body) as answer:
-        result = json.load(answer)["results"][0]
-    assert "error" not in result, result
-    rows: list[list[Any]] = result.get("series", [{}])[0].get("values", [])
-    return rows
 
 
 def copy_for(server: Influxd, database: str, range_ms: float) -> list[str]:

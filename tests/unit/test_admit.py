@@ -18,10 +18,10 @@ from monitor.journal.attachments import Attachments
 from monitor.model.clock import rfc3339
 from monitor.model.errors import Conflict, TcmError, UnknownName, WireError
 from monitor.model.operator import OperatorRecord
-from tests.unit.test_journal import arrival
-from tests.unit.test_operators import FILE, box, request
-from tests.unit.test_phases import WAIT_S, Desked
-from tests.unit.test_wire import T0, S, env
+from tests.desks import WAIT_S, Desked
+from tests.journals import arrival
+from tests.messages import T0, S, env
+from tests.requests import FILE, box, request
 
 NOW_NS = T0 + 1000 * S
 PLAIN: dict[str, Any] = {"container": "C", "kind": "threshold", "merged_into": None, "acknowledged": None}

@@ -14,9 +14,9 @@ from monitor.model.alert import stored_alert
 from monitor.model.clock import SystemClock, rfc3339
 from monitor.model.operator import OperatorRecord
 from monitor.replaying import replay_source
-from tests.unit.test_journal import arrival
-from tests.unit.test_watch import HOT, JOLT, SLOW, Receipt, Station, readings, rules
-from tests.unit.test_wire import T0, S, env, shock, status
+from tests.journals import arrival
+from tests.messages import T0, S, env, shock, status
+from tests.stations import HOT, JOLT, SLOW, Receipt, Station, readings, rules
 
 WARM = HOT | {"id": "warm", "above": "22 degC", "severity": "warning"}
 STUCK = {"id": "stuck", "kind": "health", "check": "stuck", "for": "20 s", "severity": "warning"}

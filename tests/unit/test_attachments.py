@@ -16,7 +16,7 @@ from monitor.journal.attachments import MAX_UPLOADS, Attachments
 from monitor.journal.backup import back_up
 from monitor.model.errors import DiskFull, TcmError, WireError
 from monitor.model.operator import OperatorRecord
-from tests.unit.test_wire import T0
+from tests.messages import T0
 
 
 def sha256(content: bytes) -> str:

@@ -25,8 +25,8 @@ from monitor.model.clock import rfc3339
 from monitor.model.errors import TcmError
 from monitor.model.operator import OperatorRecord
 from monitor.replaying import JOURNALLED, replay_source
-from tests.unit.test_settling import VALUES, Gateway, block
-from tests.unit.test_wire import T0, S
+from tests.disorder import VALUES, Gateway, block
+from tests.messages import T0, S
 
 OWNERS = (("C", "L"), ("C", "M"), ("D", "N"), ("E", "O"))
 LIMITS = """name = "new"

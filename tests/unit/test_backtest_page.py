@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import main
-from tests.unit.test_journal import arrival
-from tests.unit.test_watch import Station, rules
-from tests.unit.test_wire import T0, S, env
+from tests.journals import arrival
+from tests.messages import T0, S, env
+from tests.stations import Station, rules
 
 PAGE = (Path(__file__).parents[2] / "docs" / "backtest.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    \$ (tcm .+)\n((?:    .*\n|\n(?=    (?!\$)))*)", PAGE, re.MULTILINE)

@@ -14,11 +14,11 @@ from monitor.journal import Journal, backup
 from monitor.journal.backup import back_up
 from monitor.journal.check import check_journal
 from monitor.model.errors import TcmError
+from tests.journals import arrival, contents, fill, refused, rows, seqs
+from tests.messages import env
 from tests.processes import wait_until
-from tests.unit.test_journal import arrival, contents, fill, refused, rows, seqs
-from tests.unit.test_retention import Bench
-from tests.unit.test_retention import fill as fill_up
-from tests.unit.test_wire import env
+from tests.retentions import Bench
+from tests.retentions import fill as fill_up
 
 LIMIT_S = 20.0
 

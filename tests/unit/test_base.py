@@ -13,10 +13,10 @@ from monitor.detect.arrivals.steady import MAX_ADVANCE_NS
 from monitor.model.errors import JournalError, TcmError
 from monitor.model.operator import OperatorRecord
 from monitor.replaying import replay_source
-from tests.unit.test_journal import arrival
-from tests.unit.test_settling import Gateway, block, hot, known, ordered, seconds
-from tests.unit.test_watch import unset
-from tests.unit.test_wire import T0, S, env, status
+from tests.disorder import Gateway, block, hot, known, move_base, ordered, seconds
+from tests.journals import arrival
+from tests.messages import T0, S, env, status
+from tests.stations import unset
 
 DAY_NS = 86_400 * S
 
@@ -25,16 +25,6 @@ DAY_NS = 86_400 * S
 def gateway(tmp_path: Path) -> Gateway:
     """A gateway that heard nothing yet."""
     return Gateway(tmp_path)
-
-
-def move_base(gateway: Gateway) -> int:
-    """The journal is short of room: the base moves on at the next record, and up to where payloads may go now."""
-    gateway.mono_ns += WANTED_BASE_NS
-    gateway.watch.is_base_wanted = True
-    gateway.tick()
-    gateway.judge()
-    gateway.watch.is_base_wanted = False
-    return gateway.watch.base_pos
 
 
 def drop(gateway: Gateway, upto: int) -> None:

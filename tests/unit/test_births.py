@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from monitor.journal import Journal, JournalReader, Usable
 from monitor.journal.boots import MAX_OPEN_BOOTS
 from monitor.journal.settle import MAX_ANSWERED_BOOTS
-from tests.unit.test_journal import arrival, gaps, rows, seqs
-from tests.unit.test_wire import env, status
+from tests.journals import arrival, gaps, rows, seqs
+from tests.messages import env, status
 
 Ranges = list[list[int]]
 

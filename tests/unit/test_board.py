@@ -15,8 +15,8 @@ from monitor.model.alert import CLEARED, FIRING, Alert, Evidence
 from monitor.model.clock import SystemClock
 from monitor.model.errors import DiskFull
 from tests.chaos.disk import SmallDisk, fill_up, why_no_disk
-from tests.unit.test_watch import Receipt, Station
-from tests.unit.test_wire import T0, S
+from tests.messages import T0, S
+from tests.stations import Receipt, Station
 
 LIMIT_S = 60.0
 HOT = Alert(

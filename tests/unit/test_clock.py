@@ -18,9 +18,9 @@ from monitor.journal import Journal, JournalReader, Place, Usable
 from monitor.journal.clock import WAIT_NS
 from monitor.model.errors import JournalError
 from monitor.model.record import CLOCK_DRIFT, LIVE_DELAY_S, Anchor, Record, Stamp
+from tests.journals import arrival, rows
+from tests.messages import S, env, shock, status
 from tests.naive import NaivePlacing
-from tests.unit.test_journal import arrival, rows
-from tests.unit.test_wire import S, env, shock, status
 
 NOW_NS = 1_000_000 * S
 SMALL_BYTES = 1_000  # about six blocks

@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import typer
 
-from monitor.cli.commands import app
 from tests.commands import REPOSITORY
+from tests.documented import COMMANDS
 
 ROW = re.compile(r"\| `(tcm [a-z -]+)` \| (.+) \| `(.+)` \|")
 ROWS = ROW.findall((REPOSITORY / "docs" / "commands.md").read_text())
-
-
-def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Each command with its words, from the program itself."""
-    if hasattr(command, "commands"):
-        for word, below in command.commands.items():
-            yield from commands(below, f"{name} {word}")
-    else:
-        yield name, command
-
-
-COMMANDS = dict(commands(typer.main.get_command(app), "tcm"))
 
 
 def test_the_page_has_just_the_commands_that_there_are() -> None:

@@ -16,8 +16,8 @@ from monitor.consumers.points import alert_points
 from monitor.model.clock import SystemClock, rfc3339
 from monitor.model.condition import BOOT_FLOOD, DISK_LOW, GATEWAY, MAX_CONDITIONS, STORE_HELD, Condition
 from monitor.replaying import replay_source
-from tests.unit.test_watch import HOT, Receipt, Station, readings, rules
-from tests.unit.test_wire import T0, S
+from tests.messages import T0, S
+from tests.stations import HOT, Receipt, Station, readings, rules
 
 HELD = Condition(STORE_HELD, GATEWAY, GATEWAY, "the store refuses the token: renew it")
 FLOOD = Condition(BOOT_FLOOD, "C", "L", "too many boots")

@@ -12,19 +12,10 @@ import pytest
 from monitor.config import ConfigProblems, MqttSettings, Rules, load_config, load_profile, read_secret, warnings_of
 from monitor.model.clock import parse_rfc3339
 from monitor.model.errors import ConfigError
+from tests.configs import MINIMAL, PROFILE, problems, write
 
 EXAMPLE = Path(__file__).parents[2] / "config"
 BEFORE_JOURNEY = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-MINIMAL = 'state_dir = "var"\n[mqtt]\nurl = "mqtt://broker"\n'
-PROFILE = """
-name = "basic"
-[[rule]]
-id = "warm"
-kind = "threshold"
-channel = "temperature.air"
-above = "25 degC"
-severity = "alarm"
-"""
 
 
 @pytest.fixture
@@ -41,22 +32,10 @@ def minimal(tmp_path: Path) -> Path:
     return tmp_path / "monitor.toml"
 
 
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
 def change(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
-def problems(path: Path) -> dict[tuple[str, str], str]:
-    """(name of the file, key) -> message of everything that keeps `path` from loading."""
-    with pytest.raises(ConfigProblems) as caught:
-        load_config(path)
-    return {(Path(problem.file).name, problem.key): problem.message for problem in caught.value.problems}
 
 
 def test_the_example_loads_without_warnings() -> None:

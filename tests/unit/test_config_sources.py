@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import Rules, load_config, warnings_of
-from tests.unit.test_config import MINIMAL, PROFILE, problems, write
+from tests.configs import MINIMAL, PROFILE, problems, write
 
 GOOD = """
 [[source]]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from monitor.consumers.conflicts import MAX_BOOTS, MAX_LOOKS, MAX_TOPICS, RULE
 from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.replaying import replay_source
-from tests.unit.test_watch import HOT, Station, rules
-from tests.unit.test_wire import T0, S, env, pack
+from tests.messages import T0, S, env, pack
+from tests.stations import HOT, Station, rules
 
 
 @pytest.fixture

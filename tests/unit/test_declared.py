@@ -19,12 +19,12 @@ from monitor.journal import Usable
 from monitor.model.batch import Event, Finding, Heard
 from monitor.model.record import Stamp, Status
 from monitor.replaying import replay_source
-from tests.unit.test_journal import arrival
-from tests.unit.test_shock_cli import FS_HZ, event
-from tests.unit.test_shock_quantities import View, half_sine
-from tests.unit.test_shock_quantities import event as short_event
-from tests.unit.test_watch import Station, rules
-from tests.unit.test_wire import T0, status
+from tests.journals import arrival
+from tests.knocks import FS_HZ, event
+from tests.messages import T0, status
+from tests.shocks import View, half_sine
+from tests.shocks import event as short_event
+from tests.stations import Station, rules
 
 ENVELOPE = {"id": "envelope", "kind": "shock", "srs": [["70 Hz", "1 g"], ["400 Hz", "30 g"]], "severity": "alarm"}
 LOWPASSED = "above the sensor's own low-pass of 60 Hz, which takes from it"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from monitor.detect.engine import Engine
 from monitor.model.batch import Batch, Block, Detected, Totals
-from tests.unit.test_detect_cuts import by_reading, comparable
-from tests.unit.test_detect_threshold import S, block, run, told
+from tests.blocks import S, block, run, told
+from tests.cuts import by_reading, comparable
 from tests.views import View
 
 AIR: dict[str, object] = {"channel": "temperature.air"}

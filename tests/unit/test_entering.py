@@ -14,7 +14,7 @@ from monitor.journal import JournalReader
 from monitor.model.errors import TcmError, UnknownName, WireError
 from monitor.model.operator_keys import MAX_ATTACHMENTS
 from tests.processes import HOST, free_port
-from tests.unit.test_reload import SETTINGS, loaded
+from tests.reloads import SETTINGS, loaded
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from monitor.replaying import replay_source
 from monitor.shock.analysis import Analysis
 from monitor.sinks import lines
 from monitor.sinks.stored import TAGS
-from tests.unit.test_journal import arrival
-from tests.unit.test_settling import Gateway, block
-from tests.unit.test_store import Bench, Ledger, of, run
-from tests.unit.test_wire import T0, S, shock
+from tests.disorder import Gateway, block
+from tests.journals import arrival
+from tests.messages import T0, S, shock
+from tests.stores import Bench, Ledger, of, run
 
 EVENT = EventSummary(
     pos=7,

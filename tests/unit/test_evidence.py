@@ -15,9 +15,9 @@ from monitor.examine.series import thin
 from monitor.journal import Usable
 from monitor.journal.around import MAX_RECORDS
 from monitor.model.clock import parse_rfc3339
-from tests.unit.test_journal import arrival
-from tests.unit.test_watch import HOT, JOLT, Station, rules
-from tests.unit.test_wire import T0, S, env, shock
+from tests.journals import arrival
+from tests.messages import T0, S, env, shock
+from tests.stations import HOT, JOLT, Station, rules
 
 DAMP = {"id": "damp", "kind": "condensation", "below": "5 K", "severity": "warning"}
 RISE = {"id": "rise", "kind": "rate", "channel": "temperature.*", "over": "60 s", "above": "30 K/h", "severity": "info"}

@@ -13,7 +13,7 @@ import pytest
 from monitor.journal import Journal, JournalReader, StateLock, schema
 from monitor.journal.check import check_journal
 from monitor.model.errors import DiskFull
-from tests.unit.test_journal import fill, rows, seqs
+from tests.journals import fill, rows, seqs
 
 Usage = namedtuple("Usage", "total used free")
 

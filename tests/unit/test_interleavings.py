@@ -26,9 +26,9 @@ from monitor.journal import Usable
 from monitor.journal.clock import WAIT_NS
 from monitor.model.condition import GATEWAY, STORE_HELD
 from monitor.model.errors import DiskFull
-from tests.unit.test_journal import arrival
-from tests.unit.test_settling import VALUES, Gateway, known, ordered
-from tests.unit.test_wire import T0, S, env, shock, status
+from tests.disorder import VALUES, Gateway, known, ordered
+from tests.journals import arrival
+from tests.messages import T0, S, env, shock, status
 
 CONTAINERS = "CD"
 DAY_NS = 86_400 * S

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config import JournalSettings
-from monitor.journal import Commit, Journal, JournalReader, Place, Refused, StateLock, Usable
+from monitor.journal import Commit, Journal, JournalReader, Place, StateLock, Usable
 from monitor.journal.ordered import batches
 from monitor.journal.reader import MAX_BATCH_BYTES
 from monitor.journal.schema import CHECKPOINT_COMMITS, IDENTITY_CONFLICT
@@ -28,31 +27,20 @@ from monitor.journal.statuses import last_status
 from monitor.model.condition import DISK_FULL, DISK_LOW
 from monitor.model.errors import DiskFull, JournalError
 from monitor.wire import decode
-from tests.unit.test_wire import Content, env, pack, shock, status
-
-Row = tuple[Any, ...]
-Gap = tuple[int, int, int, str]
-
-
-def arrival(
-    kind: str, content: Content, received_ns: int = 1000, logger: str = "L", *, is_prompt: bool = False,
-    is_retained: bool = False, is_fill: bool = False,
-) -> Usable:  # fmt: skip
-    """A message of container C as the intake hands it to the journal."""
-    payload = pack(content)
-    topic = f"tcm/v1/C/{logger}/up/{'fill/' if is_fill else ''}{kind}"
-    return Usable(received_ns, topic, payload, is_retained, is_prompt, "C", logger, kind, decode(kind, payload))
-
-
-def refused(content: Content, seq: int | None = None, boot: int = 1, reason: str = "v: too new") -> Refused:
-    """A message that cannot be used; with `seq` it settles that one."""
-    settles = None if seq is None else ("C", "L", boot, seq)
-    return Refused(1000, "tcm/v1/C/L/up/env", pack(content), reason=reason, settles=settles)
-
-
-def seqs(*numbers: int, boot: int = 1, oldest: int = 0) -> list[Usable | Refused]:
-    """Blocks with these seqs; of `oldest` none is older than itself."""
-    return [arrival("env", env(seq, boot, oldest=min(oldest, seq))) for seq in numbers]
+from tests.journals import (
+    CHAINED,
+    MESSAGES,
+    Row,
+    arrival,
+    contents,
+    fill,
+    gaps,
+    message,
+    refused,
+    rows,
+    seqs,
+)
+from tests.messages import env, pack, shock, status
 
 
 @pytest.fixture
@@ -63,21 +51,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     made.close()
 
 
-def rows(folder: Path, statement: str) -> list[Row]:
-    """What any other program sees in the file."""
-    connection = sqlite3.connect(f"{(folder / 'journal.db').as_uri()}?mode=ro", uri=True)
-    try:
-        return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
-
-
 def stored(folder: Path) -> list[Row]:
     return rows(folder, "SELECT kind, boot, seq FROM records ORDER BY pos")
-
-
-def gaps(folder: Path) -> list[Gap]:
-    return rows(folder, 'SELECT boot, "from", "to", state FROM gaps ORDER BY logger, boot, "from"')
 
 
 def test_a_record_lies_in_the_journal_as_it_came(tmp_path: Path, journal: Journal) -> None:
@@ -335,12 +310,6 @@ def measured(value: object) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
-CHAINED = {
-    "records": "pos, received_ns, container, logger, boot, seq, kind, topic, payload",
-    "quarantine": "pos, received_ns, topic, payload, reason",
-}
-
-
 def first_break(folder: Path, table: str) -> int | None:
     """Recompute digests and chain of a table from its rows alone; the position of the first that does not fit."""
     before = bytes(32)
@@ -351,20 +320,6 @@ def first_break(folder: Path, table: str) -> int | None:
         if (digest, chain) != (wanted, before):
             return int(row[0])
     return None
-
-
-def fill(folder: Path) -> None:
-    """A journal with every kind of record and three rows of quarantine, written by two daemons in turn."""
-    for boot in (1, 2):
-        journal = Journal(folder)
-        journal.append_own("config", 5, b'{"r":"\xc3\xbc"}')
-        journal.append(
-            [arrival("env", env(0, boot)), arrival("shock", shock(1, boot)), arrival("status", status(boot))]
-        )
-        journal.append([refused(env(7, boot), reason="ch: überall"), refused(env(8), 8), *seqs(2, 2, boot=boot)])
-        journal.append_own("tick", 6, b"")
-        journal.append([])
-        journal.close()
 
 
 @pytest.mark.parametrize("table", CHAINED)
@@ -413,31 +368,6 @@ def test_neighbouring_fields_cannot_be_shifted(table: str, tmp_path: Path) -> No
     assert first_break(tmp_path, table) == 1
 
 
-MESSAGES = st.lists(
-    st.one_of(
-        st.tuples(st.just("good"), st.integers(1, 2), st.integers(0, 8), st.integers(0, 9), st.booleans()),
-        st.tuples(st.just("bad"), st.integers(1, 2), st.integers(0, 8), st.just(0), st.booleans()),
-        st.tuples(st.just("birth"), st.integers(1, 2), st.integers(0, 9), st.integers(0, 9), st.booleans()),
-    ),
-    max_size=30,
-)
-
-
-def message(what: str, boot: int, seq: int, other: int, flag: bool) -> Usable | Refused:
-    """A message of a generated scene."""
-    if what == "good":
-        content = env(seq, boot, oldest=min(other, seq), values=[[float(flag)]], clk=other % 3)
-        return arrival("env", content, 1000 * other, is_prompt=seq == other)
-    if what == "bad":
-        return refused(env(seq, boot, v=2), seq if flag else None, boot)
-    held = [[boot, min(seq, other), max(seq, other)]] if flag else []
-    return arrival("status", status(boot, next=seq, held=held))
-
-
-def contents(folder: Path) -> list[list[Row]]:
-    return [rows(folder, f"SELECT * FROM {table}") for table in ("records", "quarantine", "boots", "gaps", "waiting")]
-
-
 @settings(max_examples=40)
 @given(MESSAGES, st.data())
 def test_commits_and_restarts_change_nothing(
@@ -466,7 +396,7 @@ def test_what_is_not_committed_is_not_there(tmp_path: Path) -> None:
     """A process killed inside a transaction leaves the commits before it, whole, and the next daemon goes on."""
     script = (
         "import os, sys; from pathlib import Path; from monitor.journal import Journal;"
-        "from tests.unit.test_journal import seqs;"
+        "from tests.journals import seqs;"
         "journal = Journal(Path(sys.argv[1])); journal.append(seqs(0, 1));"
         "journal._connection.execute('BEGIN IMMEDIATE'); [journal.add(a, 1, 2) for a in seqs(2)]; journal._flush();"
         "os.kill(os.getpid(), 9)"

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from monitor.journal import Journal
 from monitor.journal.check import check_journal
 from monitor.model.errors import JournalError
+from tests.journals import CHAINED, MESSAGES, arrival, fill, message, refused, rows, seqs
+from tests.messages import env
 from tests.processes import wait_until
-from tests.unit.test_journal import CHAINED, MESSAGES, arrival, fill, message, refused, rows, seqs
-from tests.unit.test_retention import Bench
-from tests.unit.test_retention import fill as fill_up
-from tests.unit.test_wire import env
+from tests.retentions import Bench
+from tests.retentions import fill as fill_up
 
 
 def check(folder: Path) -> dict[str, Any]:

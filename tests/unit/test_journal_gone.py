@@ -11,9 +11,9 @@ from monitor.journal.check import check_journal
 from monitor.journal.writer import RECOVERED
 from monitor.model.errors import JournalError
 from monitor.parts import open_journal
+from tests.notified import Gateway
 from tests.simulation.clock import SimClock
 from tests.simulation.gateway import RULES
-from tests.unit.test_notifier_parts import Gateway
 
 
 @pytest.fixture

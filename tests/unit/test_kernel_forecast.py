@@ -16,8 +16,8 @@ from monitor.detect.kernels.means import Means
 from monitor.detect.kernels.readings import Readings, Series
 from monitor.detect.kernels.trend import TrendParameters, t999, trend
 from tests.lanes import S, assert_cuts_change_nothing, twin_readings
+from tests.long_lanes import f32, long_lanes, streams
 from tests.naive_health import NaiveTrend, each_lane
-from tests.unit.test_kernel_statistic import f32, long_lanes, streams
 
 P = TrendParameters(np.array([10 * S]), f32(600), f32(25), f32(1))  # 10 min ahead, from 10 min
 

@@ -8,21 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from monitor.detect.kernels.cusum import CusumMemory, CusumParameters, cusum
 from monitor.detect.kernels.means import Means
-from monitor.detect.kernels.readings import NO_SPAN, UNKNOWN_GAP_NS, Readings, Series
+from monitor.detect.kernels.readings import NO_SPAN, Readings, Series
 from monitor.detect.kernels.zscore import ZScoreParameters, z_score
-from tests.lanes import S, Twin, assert_cuts_change_nothing, random_lanes, series_judge, twin_readings
+from tests.lanes import S, Twin, assert_cuts_change_nothing, series_judge, twin_readings
+from tests.long_lanes import f32, long_lanes, streams
 from tests.naive_health import NaiveCusum, NaiveZScore, each_lane
 
 WIDTH_NS = 10 * S  # a window of 10 min
-
-
-def f32(value: float) -> NDArray[np.float32]:
-    """A parameter of one lane."""
-    return np.array([value], dtype=np.float32)
 
 
 Z = ZScoreParameters(np.array([WIDTH_NS]), f32(0.05))
@@ -41,31 +36,6 @@ def assert_close_to_twins(readings: Readings, series: Series, twins: Iterable[Tw
     np.testing.assert_array_equal(series.at, at)
     np.testing.assert_allclose(series.values, values, rtol=1e-4, atol=1e-3)
     return len(at)
-
-
-def streams(values: NDArray[np.float64], spacing_s: float = 10.0) -> Readings:
-    """Rows of values as lanes of readings at a steady interval."""
-    lanes, n = values.shape
-    times_ns = np.tile(np.arange(n) * round(spacing_s * S), lanes)
-    return Readings(
-        values.astype(np.float32).ravel(),
-        times_ns,
-        np.full(lanes * n, UNKNOWN_GAP_NS),
-        np.full(lanes * n, NO_SPAN),
-        np.arange(lanes) * n,
-        np.full(lanes, n),
-    )
-
-
-def long_lanes(seed: int, lanes: int, longest: int) -> Readings:
-    """Random lanes: a third is hostile, a third has spans, a third is steady and fills windows."""
-    calm = random_lanes(seed, lanes, longest, is_hostile=False, scale=0.2)
-    rough = random_lanes(seed, lanes, longest, scale=0.2)  # the same counts
-    is_rough = calm.lane % 3 == 0
-    times_ns, values = np.where(is_rough, rough.times_ns, calm.times_ns), np.where(is_rough, rough.values, calm.values)
-    steady_ns = (np.arange(len(values)) - calm.starts[calm.lane]) * 10 * S
-    times_ns = np.where(calm.lane % 3 == 2, steady_ns, times_ns)
-    return calm._replace(values=values, times_ns=times_ns, span=np.where(calm.lane % 3 == 1, calm.span, NO_SPAN))
 
 
 def test_z_score_equals_its_twin() -> None:

@@ -24,9 +24,9 @@ from monitor.detect.phases import Phases
 from monitor.detect.streams import Streams
 from monitor.model.batch import Block
 from monitor.model.limit import LeakRule
+from tests.grids import View
 from tests.lanes import S, assert_cuts_change_nothing, one_lane, series_judge, twin_readings
 from tests.naive_air import NaiveLeak
-from tests.unit.test_grid import View
 
 DAY = LeakParameters(width_ns(DAY_S), False)  # type: ignore[arg-type]  # numbers, which `series_judge` makes arrays of
 HOURS = np.arange(360) / 5  # a reading each 12 min for three days

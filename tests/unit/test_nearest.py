@@ -14,8 +14,8 @@ from monitor.detect.nearest import Approach, Limited, Nearest
 from monitor.model.batch import Batch, Block
 from monitor.model.limit import ThresholdRule
 from monitor.model.phase import phase_in
-from tests.unit.test_detect_cuts import RULES, SPANS, comparable, journal
-from tests.unit.test_detect_threshold import S, block
+from tests.blocks import S, block
+from tests.cuts import RULES, SPANS, comparable, journal
 from tests.views import View
 
 RISE = {"id": "rise", "kind": "rate", "channel": "temperature.air", "above": "100 K/h", "over": "1 min"}

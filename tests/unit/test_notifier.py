@@ -19,12 +19,8 @@ from monitor.model.condition import NOTIFIER_FAILING, NOTIFIER_REFUSED
 from monitor.model.errors import DiskFull
 from monitor.notify import Notification
 from tests.chaos.disk import SmallDisk, fill_up, why_no_disk
-from tests.notifiers import HOUR_S, Desk, Receiver
+from tests.notifiers import HOUR_S, Desk, Receiver, webhook
 from tests.simulation.disk import Disk
-
-
-def webhook(name: str = "ops", **keys: Any) -> WebhookNotifier:
-    return WebhookNotifier.model_validate({"kind": "webhook", "name": name, "url": "http://127.0.0.1/"} | keys)
 
 
 def programs(**keys: Any) -> WebhookNotifier:

@@ -17,7 +17,7 @@ from monitor.consumers import conflicts
 from monitor.model import condition
 from tests.commands import REPOSITORY
 from tests.deployed import read_compose
-from tests.unit.test_commands_page import COMMANDS
+from tests.documented import COMMANDS
 
 DOCS = REPOSITORY / "docs"
 OPERATING = ("backup", "certificates", "daily", "first-container", "gateway", "supervision", "trouble", "upgrade")

@@ -21,31 +21,11 @@ from monitor.model.operator import AT_ENTRY, MAX_AHEAD_NS, MAX_OPERATOR_BYTES, M
 from monitor.model.operator_book import KEPT_TYPES, OperatorBook
 from monitor.model.operator_keys import MAX_ATTACHMENTS, MAX_NAME, MAX_REMARK, TYPES
 from monitor.replaying import replay_source
-from tests.unit.test_phases import Desked, hot_at
-from tests.unit.test_watch import HOT, rules
-from tests.unit.test_wire import T0, S
+from tests.desks import Desked, hot_at
+from tests.messages import T0, S
+from tests.requests import FILE, OWN, SHA256, box, request
 
 NOW_NS = T0 + 1000
-SHA256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
-FILE = {"name": "lid.jpg", "sha256": SHA256, "bytes": 6}
-OWN: dict[str, dict[str, Any]] = {  # of each type, all of its keys
-    "phase": {"phase": "road"},
-    "custody": {"custodian": "owner"},
-    "arm": {"logger": "L"},
-    "disarm": {"until": rfc3339(T0 + 60 * S)},
-    "mount": {"logger": "L", "place": "base frame"},
-    "dismount": {"logger": "L"},
-    "open": {},
-    "close": {},
-    "purge": {},
-    "inspection": {},
-    "functional-check": {"result": "pass", "logger": "L"},
-    "seal": {"number": "A-4711"},
-    "document": {"kind": "cmr", "number": "4711"},
-    "ack": {"alert": "0123456789abcdef"},
-    "silence": {"until": rfc3339(T0 + 60 * S), "rule": "hot*", "logger": "*", "channel": "temperature.?ir"},
-    "silence-end": {"silence": 17},
-}
 NEEDED = {  # of those, which cannot be left out
     "phase": {"phase"},
     "custody": {"custodian"},
@@ -58,11 +38,6 @@ NEEDED = {  # of those, which cannot be left out
     "silence": {"until"},
     "silence-end": {"silence"},
 }
-
-
-def request(kind: str, **more: Any) -> dict[str, Any]:
-    """What somebody asks for."""
-    return {"type": kind, "container": "C", "by": "Rossi"} | OWN[kind] | more
 
 
 def said(kind: str, effective_s: int, **details: Any) -> OperatorRecord:
@@ -203,18 +178,6 @@ def plainly_starting(entered: list[OperatorRecord], logger: str, startup_s: int,
         and one.effective_ns <= at_ns < one.effective_ns + startup_s * S
         for one in entered
     )
-
-
-def box(*, armed: bool = True, startup_s: int = 0) -> Rules:
-    """Rules of a container that is armed by its file or not."""
-    content = json.loads(rules(HOT, armed=armed, startup_ignore=f"{startup_s} s"))
-    content["consignments"]["trip"]["parties"] += [{"id": "haulier", "title": ""}]
-    content["consignments"]["trip"]["leg"].append(
-        content["consignments"]["trip"]["leg"][0]
-        | {"id": "two", "custodian": "haulier"}
-        | {"planned_start": rfc3339(T0 + 500 * S), "planned_end": rfc3339(T0 + 600 * S)}
-    )
-    return Rules.model_validate(content)
 
 
 @given(ENTRIES, st.booleans(), st.sampled_from([0, 15, 60]), st.randoms())

@@ -27,14 +27,13 @@ from monitor.model.operator_book import OperatorBook
 from monitor.model.operator_keys import MAX_NAME, MAX_REMARK
 from monitor.model.phase import phase_in
 from monitor.replaying import replay_source
-from tests.unit.test_intake import Bench
-from tests.unit.test_journal import arrival
-from tests.unit.test_watch import HOT, Station, rules
-from tests.unit.test_wire import T0, S, env
+from tests.desks import WAIT_S, Desked, Item, hot_at
+from tests.intakes import Bench
+from tests.journals import arrival
+from tests.messages import T0, S, env
+from tests.stations import HOT, rules
 
-Item = Usable | OperatorRecord
 LEGS = ((100, 200, "road"), (200, 300, "air"), (350, 400, "road"))  # seconds from T0
-WAIT_S = 20.0
 
 
 def said(phase: str, effective_s: int, container: str = "C", by: str = "Rossi") -> OperatorRecord:
@@ -99,26 +98,6 @@ def test_rules_with_phases_are_the_same_configuration() -> None:
     other = TRIP.with_operators(OperatorBook().add(1, said("open", 0)))
     assert (other.to_json(), other.digest) == (TRIP.to_json(), TRIP.digest)
     assert (other.phase_at("C", T0), TRIP.phase_at("C", T0)) == ("open", "storage")
-
-
-class Desked(Station):
-    """A station at which operators enter phases too."""
-
-    def enter(self, *items: Item) -> None:
-        for item in items:
-            if isinstance(item, OperatorRecord):
-                self.journal.append_own("operator", item.entered_ns, item.to_json(), item.container)
-            else:
-                self.append(item)
-        self.run()
-
-    def starts(self, rule: str) -> list[str]:
-        return sorted(alert["occurred_at"] for alert in self.alerts() if alert["rule"] == rule)
-
-
-def hot_at(seq: int, at_s: int) -> Usable:
-    """A reading beyond the limit, and ten seconds later one that is not."""
-    return arrival("env", env(seq, t0=T0 + at_s * S, mono=at_s * S, values=[[26.0], [20.0]]), T0 + 5000 * S)
 
 
 @st.composite

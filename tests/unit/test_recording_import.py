@@ -21,7 +21,7 @@ from monitor.model.record import Env, Shock
 from monitor.replaying import replay_source
 from monitor.wire import decode, parse_topic
 from monitor.wire.cbor import MAX_SAMPLES
-from tests.unit.test_intake import Bench, ManualClock, nothing
+from tests.intakes import Bench, ManualClock, nothing
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "recordings"
 REAL = RECORDINGS / "ssx70065"

@@ -23,10 +23,10 @@ from monitor.journal.writer import RECOVERED
 from monitor.model.errors import JournalError, TcmError
 from monitor.replaying import replay_source
 from monitor.wire import decode
-from tests.unit.test_intake import ManualClock
-from tests.unit.test_journal import CHAINED, arrival, contents, refused, rows, seqs
-from tests.unit.test_watch import HOT, readings, rules
-from tests.unit.test_wire import Content, env, status
+from tests.intakes import ManualClock
+from tests.journals import CHAINED, arrival, contents, refused, rows, seqs
+from tests.messages import Content, env, status
+from tests.stations import HOT, readings, rules
 
 Range = tuple[int, int]
 

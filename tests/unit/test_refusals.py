@@ -16,9 +16,9 @@ from monitor.model.clock import HOUR_NS, MINUTE_NS
 from monitor.model.condition import GATEWAY, STORE_REFUSED
 from monitor.model.errors import SinkError
 from monitor.sinks import RefusedLines
-from tests.unit.test_journal import arrival
-from tests.unit.test_store import Bench, ByHand, Ledger, blocks, of, run
-from tests.unit.test_wire import T0, S, env
+from tests.journals import arrival
+from tests.messages import T0, S, env
+from tests.stores import Bench, ByHand, Ledger, blocks, of, run
 
 WORDS = {
     "1": r'status 400: {"error":"partial write: field type conflict: input field \"%s\" on measurement \"env\" is type '

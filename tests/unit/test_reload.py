@@ -8,27 +8,11 @@ from pathlib import Path
 import pytest
 
 from monitor.app import Daemon
-from monitor.config import Config, load_config
+from monitor.config import Config
 from monitor.config.reload import taken_up
-from tests.unit.test_phases import WAIT_S
+from tests.desks import WAIT_S
+from tests.reloads import LIMITS, SETTINGS, loaded
 
-SETTINGS = """
-instance = "one"
-state_dir = "var"
-[mqtt]
-url = "mqtt://127.0.0.1:1883"
-[ingest]
-default_limits = "test"
-"""
-LIMITS = """
-name = "test"
-[[rule]]
-id = "hot"
-kind = "threshold"
-channel = "temperature.air"
-above = "25 degC"
-severity = "alarm"
-"""
 STORE = 'kind = "influxdb"\nurl = "http://a:1"\ndialect = "v1"\ndatabase = "d"'
 SOURCE = """
 [[source]]
@@ -38,13 +22,6 @@ container = "C-1"
 logger = "L-1"
 channels = {"temp" = "temperature.air"}
 """
-
-
-def loaded(folder: Path, settings: str = SETTINGS, limits: str = LIMITS) -> Config:
-    (folder / "limits").mkdir(exist_ok=True)
-    (folder / "limits" / "test.toml").write_text(limits)
-    (folder / "monitor.toml").write_text(settings)
-    return load_config(folder / "monitor.toml")
 
 
 def test_what_changes_a_result_is_taken_up_as_a_whole(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from monitor.ingest.requests import MAX_ASKED_BOOTS, MAX_TALKERS, MAX_TICK_BOOTS, MAX_TICK_LOGGER_BOOTS, Requests
 from monitor.journal import Commit
 from monitor.journal.arrival import Traffic
-from tests.unit.test_intake import Bench, delivery
-from tests.unit.test_wire import S, env, status
+from tests.intakes import Bench, delivery
+from tests.messages import S, env, status
 
 Ack = tuple[str, int, list[list[int]]]  # logger, boot, want
 

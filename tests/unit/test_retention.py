@@ -3,75 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import json
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config import JournalSettings
-from monitor.journal import Commit, Journal, JournalReader, Place, Refused, Usable, retention
+from monitor.journal import Commit, JournalReader, Place, Refused, retention
 from monitor.journal.check import check_journal
-from monitor.journal.retention import KEPT_STATUSES, MAX_PIECE_BYTES, MAX_PIECE_ROWS, Retention
+from monitor.journal.retention import KEPT_STATUSES, MAX_PIECE_BYTES, MAX_PIECE_ROWS
 from monitor.journal.schema import IDENTITY_CONFLICT
 from monitor.journal.statuses import last_status
 from monitor.model.clock import NS_PER_S
 from monitor.model.condition import DISK_FULL, DISK_LOW
 from monitor.model.errors import DiskFull
-from tests.unit.test_intake import ManualClock
-from tests.unit.test_journal import MESSAGES, arrival, message, refused, rows, seqs
-from tests.unit.test_wire import env, status
-
-TICK_S = 10
-
-
-class Bench:
-    """A journal with its retention; consumers have confirmed up to `confirmed`, everything unless a test says so."""
-
-    def __init__(self, folder: Path, budget: str = "1 MB", keep_s: float | None = None) -> None:
-        self.folder, self.clock = folder, ManualClock()
-        self.confirmed: int | None = None
-        wanted = JournalSettings.model_validate({"budget": budget, "reserve": "0 B"})
-        self.journal = Journal(folder, wanted)
-        self.retention = Retention(self.journal, self.clock, keep_s, self._confirmed)
-
-    def _confirmed(self) -> int:
-        return self.journal.pos if self.confirmed is None else self.confirmed
-
-    def append(self, arrivals: Sequence[Usable | Refused]) -> Commit:
-        commit = self.journal.append(arrivals)
-        self.journal.has_room()
-        return commit
-
-    def tick(self) -> None:
-        """Ten seconds later."""
-        self.clock.mono += TICK_S * NS_PER_S
-        content = json.dumps({"quarantined": self.journal.quarantine_pos}).encode()
-        self.journal.append_tick(self.clock.now_ns(), self.clock.mono_ns(), content)
-
-    def drop(self) -> None:
-        """Everything that may go."""
-        for _ in range(1_000):
-            if not self.retention.step():
-                return
-        raise AssertionError("retention goes on for ever")
-
-    def dropped(self, table: str = "records") -> list[int]:
-        return [pos for (pos,) in rows(self.folder, f"SELECT pos FROM {table} WHERE payload IS NULL ORDER BY pos")]
-
-    def close(self) -> None:
-        self.journal.close()
-
-
-def fill(bench: Bench, share: float, boot: int = 1, logger: str = "L") -> None:
-    """Records of 20 kB until that part of the budget is used."""
-    seq = 0
-    while bench.journal.room.used_share < share:
-        bench.append([arrival("env", env(seq, boot, pad=bytes(20_000)), logger=logger)])
-        seq += 1
+from tests.journals import MESSAGES, arrival, message, refused, rows, seqs
+from tests.messages import env, status
+from tests.retentions import Bench, fill
 
 
 def test_nothing_is_dropped_while_there_is_room(tmp_path: Path) -> None:

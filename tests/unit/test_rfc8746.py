@@ -12,7 +12,7 @@ from monitor.model.errors import WireError
 from monitor.model.record import Env, Shock
 from monitor.wire import decode
 from monitor.wire.cbor import FLOAT32_LE, INT16_LE, INT64_LE, MULTI_DIM
-from tests.unit.test_wire import env, pack, shock
+from tests.messages import env, pack, shock
 
 MATRIX = [[2, 4, 8], [4, 16, 256]]  # the array of section 3.1.1, figures 1 and 2
 FIGURE_1 = bytes.fromhex("d8288282 0203 d8414c 000200040008000400100100".replace(" ", ""))  # uint16 big-endian

@@ -23,10 +23,10 @@ from monitor.model.operator import OperatorRecord
 from monitor.model.operator_book import OperatorBook
 from monitor.model.record import Record
 from monitor.sinks import RefusedLines, lines
-from tests.unit.test_intake import ManualClock
-from tests.unit.test_journal import arrival
-from tests.unit.test_store import DOWN, Bench, Ledger, fine, run
-from tests.unit.test_wire import T0, S, env
+from tests.intakes import ManualClock
+from tests.journals import arrival
+from tests.messages import T0, S, env
+from tests.stores import DOWN, Bench, Ledger, fine, run
 
 HEARD_NS = ManualClock().now_ns()
 CONSUMER = {"pos": 7, "backlog": 2, "lag_s": 0.5}

@@ -15,7 +15,7 @@ from monitor.ingest import Inbox, Session
 from monitor.ingest.client import Client
 from monitor.ingest.inbox import MAX_INBOX_MESSAGES, Delivery
 from monitor.ingest.session import CATCH_UP_NS
-from tests.unit.test_intake import ManualClock
+from tests.intakes import ManualClock
 
 
 class Unconnected(Client):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.consumers import settling, watch
 from monitor.consumers.results import ResultBook
 from monitor.replaying import replay_source
-from tests.unit.test_settling import HOLD_OFFS, SEEDS, Gateway, block, hot, known, ordered, play
+from tests.disorder import HOLD_OFFS, SEEDS, Gateway, block, hot, known, ordered, play
 
 TICKS = 200  # each judges at least one record again
 

@@ -14,7 +14,7 @@ from monitor.alerts import AlertBook, Origin, enter
 from monitor.alerts.tables import ALERT_TABLES
 from monitor.config import Rules
 from monitor.model.batch import Finding
-from tests.unit.test_wire import T0, S
+from tests.messages import T0, S
 
 LOGGERS, LIMITS = ("A", "B"), {"warm": ("25 degC", "warning"), "hot": ("30 degC", "alarm")}
 RULES = [

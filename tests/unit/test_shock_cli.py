@@ -18,17 +18,14 @@ from numpy.typing import NDArray
 from monitor.cli import main
 from monitor.ingest.acceleration import logger_of, read_accelerations
 from monitor.ingest.ide import read_ide
-from monitor.journal import Usable
 from monitor.model.clock import parse_rfc3339, rfc3339
 from monitor.replaying import replay_source
 from tests.ide import BEGAN_S, write_ide
-from tests.unit.test_journal import arrival
-from tests.unit.test_watch import Station, rules
-from tests.unit.test_wire import T0, S, env, matrix, shock, status
+from tests.journals import arrival
+from tests.knocks import FS_HZ, HALF_SINE_S, JOLT, event, half_sine
+from tests.messages import T0, S, env, matrix, status
+from tests.stations import Station, rules
 
-FS_HZ = 2000.0
-HALF_SINE_S = 0.011
-JOLT = {"id": "jolt", "kind": "shock", "peak": "3 g", "severity": "warning"}
 BOUNDARY = {
     "id": "boundary",
     "kind": "shock",
@@ -37,25 +34,6 @@ BOUNDARY = {
 }
 ENVELOPE = {"id": "envelope", "kind": "shock", "srs": [["10 Hz", "1 g"], ["400 Hz", "30 g"]], "severity": "alarm"}
 RECORDING = Path("tests/data/recordings/ssx70065")
-
-
-def half_sine(peak_g: float, samples: int = 600) -> NDArray[np.float64]:
-    """z has 1 g of gravity and a half-sine of 11 ms behind 300 samples, x and y a little noise, float64 [3, n]."""
-    accel_g = np.random.default_rng(7).normal(0, 0.002, (3, samples))
-    pulse = np.zeros(samples)
-    width = round(HALF_SINE_S * FS_HZ)
-    pulse[300 : 300 + width + 1] = peak_g * np.sin(np.pi * np.arange(width + 1) / width)
-    accel_g[2] += 1.0 + pulse
-    return accel_g
-
-
-def event(seq: int, peak_g: float, logger: str = "L", **changes: Any) -> Usable:
-    """The record of a half-sine, 5 mg a count."""
-    counts = np.round(half_sine(peak_g) / 0.005).astype("<i2")
-    content = (
-        shock(seq, scale=[0.005] * 3, fs=FS_HZ, pre=300, range_g=100.0) | {"a": matrix(counts, "<i2", 77)} | changes
-    )
-    return arrival("shock", content, T0 + 1000 * S * (seq + 1), logger)
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from monitor.cli import main
 from monitor.journal import Usable
-from tests.unit.test_journal import arrival
-from tests.unit.test_shock_cli import JOLT
-from tests.unit.test_watch import Station, rules
-from tests.unit.test_wire import T0, S, matrix, shock
+from tests.journals import arrival
+from tests.knocks import JOLT
+from tests.messages import T0, S, matrix, shock
+from tests.stations import Station, rules
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "shock.md").read_text(encoding="utf-8")

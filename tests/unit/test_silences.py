@@ -16,7 +16,7 @@ from monitor.consumers.silences import Silences
 from monitor.journal import Journal, JournalReader
 from monitor.model.clock import rfc3339
 from monitor.model.operator import OperatorRecord
-from tests.unit.test_wire import T0, S
+from tests.messages import T0, S
 
 SECONDS = st.integers(0, 6)
 CONTAINERS = st.sampled_from(["C", "C", "-"])

@@ -30,8 +30,8 @@ from monitor.journal.reader import Place
 from monitor.model.limit import Profile
 from monitor.wire import Sources
 from monitor.wire.derived import MAX_LOGGERS, MAX_VALUES
-from tests.unit.test_intake import ManualClock, delivery, nothing
-from tests.unit.test_wire import S, env
+from tests.intakes import ManualClock, delivery, nothing
+from tests.messages import S, env
 
 T = 1_600_000_000
 SETTINGS = SourceSettings(topic="site/+", format="senml-json", container="C", logger_level=2)

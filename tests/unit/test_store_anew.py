@@ -15,9 +15,9 @@ from monitor.consumers.store import SILENT_NS
 from monitor.consumers.writes import BACKOFF_MAX_S
 from monitor.sinks import Unavailable
 from monitor.sinks.influx import InfluxSink
-from tests.unit.test_journal import arrival
-from tests.unit.test_store import Bench, Ledger, blocks, of, run
-from tests.unit.test_wire import S, env
+from tests.journals import arrival
+from tests.messages import S, env
+from tests.stores import Bench, Ledger, blocks, of, run
 
 
 @pytest.fixture

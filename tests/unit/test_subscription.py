@@ -19,9 +19,9 @@ from monitor.model.clock import NS_PER_S
 from monitor.wire import FILL_FILTER, FILL_PROBE, LIVE_FILTER, LIVE_PROBE
 from tests.daemon import DaemonProcess
 from tests.fleet import START_NS, Logger
+from tests.intakes import ManualClock
 from tests.processes import HOST, wait_until
 from tests.servers import mosquitto
-from tests.unit.test_intake import ManualClock
 
 LIMIT_S = 10.0
 CONNECT, PUBLISH, SUBSCRIBE = 1, 3, 8

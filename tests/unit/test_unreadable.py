@@ -18,9 +18,9 @@ from monitor.model.errors import WireError
 from monitor.replaying import replay_source
 from monitor.telemetry import StateReader, metrics
 from monitor.wire import decode
-from tests.unit.test_journal import arrival
-from tests.unit.test_store import RULES, Bench, Ledger, of, run
-from tests.unit.test_wire import T0, S, env, pack, shock, status
+from tests.journals import arrival
+from tests.messages import T0, S, env, pack, shock, status
+from tests.stores import RULES, Bench, Ledger, of, run
 
 OLD: dict[str, Any] = {
     "env": env(1, note="x" * 70_000),

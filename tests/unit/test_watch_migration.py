@@ -14,10 +14,10 @@ from monitor.consumers.watch_file import WATCH_VERSION
 from monitor.model.alert import LATER_KEYS
 from monitor.model.clock import rfc3339
 from monitor.model.errors import JournalError
-from tests.unit.test_journal import arrival
-from tests.unit.test_settling import RULES, Gateway, block, known, ordered, play
-from tests.unit.test_watch import HOT, JOLT, Station, readings, rules
-from tests.unit.test_wire import T0, S, shock
+from tests.disorder import RULES, Gateway, block, known, ordered, play
+from tests.journals import arrival
+from tests.messages import T0, S, shock
+from tests.stations import HOT, JOLT, Station, readings, rules
 
 # Up to version 3 an alert was one exceedance, and its JSON lacked what LATER_KEYS has.
 TO_VERSION_3 = f"""

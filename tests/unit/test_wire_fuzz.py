@@ -16,8 +16,8 @@ from monitor.journal import JournalReader
 from monitor.model.errors import WireError
 from monitor.model.record import Env, Message, Shock, Status
 from monitor.wire import decode, parse_topic
-from tests.unit.test_intake import Bench, delivery
-from tests.unit.test_wire import GOOD, MESSAGES, pack
+from tests.intakes import Bench, delivery
+from tests.messages import GOOD, MESSAGES, pack
 
 MUTATED, RANDOM = 200_000, 50_000
 THROUGH_THE_INTAKE = 4_000

@@ -16,7 +16,7 @@ from monitor.model.record import Env, Shock
 from monitor.wire import decode
 from monitor.wire.structure import MAX_DEPTH, MAX_ITEMS, MAX_TEXT_BYTES, load_map
 from tests.hostile import MIB, head, hostile, largest, mapped, put, text
-from tests.unit.test_wire import GOOD, refusal
+from tests.messages import GOOD, refusal
 
 MAX_MS = 50.0
 MAX_GROWTH_BYTES = 32 << 20

@@ -12,7 +12,7 @@ import pytest
 from monitor.model.errors import WireError
 from monitor.wire import decode
 from monitor.wire.structure import load_map
-from tests.unit.test_wire import GOOD, Content, env, f4, i2, i8, matrix, pack, refusal, without
+from tests.messages import GOOD, Content, env, f4, i2, i8, matrix, pack, refusal, without
 
 STAMP = ("v", "boot", "t0", "mono", "clk")
 REQUIRED = {
