@@ -195,7 +195,7 @@ MUTATIONS = (
         "monitor/consumers/watch.py",
         "        if state:\n            self._write_snapshot(reached.pos, state)\n",
         "",
-        (*PYTEST, "tests/unit/test_watch.py"),
+        (*PYTEST, "tests/unit/test_watch_saved.py"),
     ),
     Mutation(
         "retention drops what a consumer has not confirmed",
