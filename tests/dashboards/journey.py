@@ -33,6 +33,7 @@ MINUTE_NS = 60 * NS_PER_S
 SAID_POINTS = 3  # of the daemon on itself, one each 10 s: two of a rate
 SAID_S = 90.0
 COPIED_S = 240.0  # until the copy has every minute, which the daemon makes every 20 s, on a busy machine
+SCENARIO = REPOSITORY / "firmware_sim" / "scenarios" / "turin-return.toml"
 PLANNED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 PLAN_BEGINS = datetime.fromisoformat("2026-11-23T06:00:00+00:00")  # in the example's plan: on the road
 LOADING = timedelta(hours=2)  # which the scenario has before the road, and the plan has not
@@ -122,7 +123,9 @@ def _operate(daemon: DaemonProcess, start_ns: int) -> None:
 def _travel(daemon: DaemonProcess, broker: Mosquitto, start_ns: int) -> None:
     """Let the loggers travel, and somebody see to one of the alerts."""
     course = ("--start", rfc3339(start_ns), "--speed", str(SPEED), "--for", f"{FOR_S}s", "--drain", f"{DRAIN_S}s")
-    command = [sys.executable, "-m", "firmware_sim", "run", "turin-return", "--broker", broker.url, *course, "--json"]
+    scenario = daemon.config.parent / "scenario.toml"
+    scenario.write_text(_sound(SCENARIO.read_text()))
+    command = [sys.executable, "-m", "firmware_sim", "run", str(scenario), "--broker", broker.url, *course, "--json"]
     done = run(command, LIMIT_S)
     assert done.stdout, done.stderr
     daemon.wait_settled(json.loads(done.stdout)["acknowledged"])
@@ -131,6 +134,13 @@ def _travel(daemon: DaemonProcess, broker: Mosquitto, start_ns: int) -> None:
     open_ids = [alert["id"] for alert in alerts if alert["state"] == "firing"]
     assert open_ids, "no alert is open at the end of the journey"
     daemon.tcm("alerts", "ack", open_ids[0], "--by", "Rossi", "--remark", "on the way")
+
+
+def _sound(scenario: str) -> str:
+    """The scenario without corrupted messages: of a boot that never was, made by such a one, records are awaited."""
+    text, count = re.subn(r'\[\[fault\]\]\nkind = "corrupted"\n(\S.*\n)+', "", scenario)
+    assert count == 1
+    return text
 
 
 def _is_copied(journey: Journey) -> bool:

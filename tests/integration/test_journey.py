@@ -12,7 +12,8 @@ from tests.daemon import running_daemon
 from tests.servers import Mosquitto
 
 Identity = tuple[str, int, int]  # logger, boot, seq
-LIMIT_S = 110.0
+LIMIT_S = 200.0
+CORRUPTED = "L-12"  # a byte of some of its messages, by the scenario: one of `boot` makes a boot that never was
 SPEED = "30000"  # ten days in 29 s
 DRAIN = "60s"  # at most; a machine with nothing else to do needs a few
 
@@ -50,6 +51,9 @@ def test_turin_return_is_in_the_journal_or_declared_lost(tmp_path: Path, own_mos
         assert daemon.get("/readyz")[0] == 200
     made = [json.loads(line) for line in (tmp_path / "truth" / "records.jsonl").read_text().splitlines()]
     fates: dict[Identity, str] = {(one["logger"], one["boot"], one["seq"]): one["fate"] for one in made}
+    boots = {(logger, boot) for logger, boot, _ in fates}
+    assert {logger for logger, _, _ in journalled - set(fates)} <= {CORRUPTED}
+    gaps = [gap for gap in gaps if gap[:2] in boots]
     lost = {
         (logger, boot, seq)
         for logger, boot, first, last, state in gaps
@@ -60,7 +64,6 @@ def test_turin_return_is_in_the_journal_or_declared_lost(tmp_path: Path, own_mos
     assert Counter(fates.values()) == {"acknowledged": summary["acknowledged"], "lost": summary["lost"]}
     acknowledged = {identity for identity, fate in fates.items() if fate == "acknowledged"}
     assert acknowledged - journalled == set()
-    assert journalled - set(fates) == set()
     # what was overwritten while it was on its way may have arrived all the same
     assert {identity for identity, fate in fates.items() if fate == "lost"} - journalled == lost
     assert not [gap for gap in gaps if gap[4] == "open"]

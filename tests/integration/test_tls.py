@@ -76,19 +76,21 @@ def test_a_revoked_certificate(tmp_path: Path) -> None:
     folder.mkdir()
     make_certificates(certificates)
     with deployed_broker(folder, certificates) as broker:
-        lost = (tmp_path / "L-01.pem", tmp_path / "L-01.key")
-        for path in lost:
-            path.write_bytes((certificates / "loggers" / path.name).read_bytes())
-        thief = partial(Peer, broker.port, certificates / "ca.pem", lost[0])
+        for name in ("L-01.pem", "L-01.key", "L-02.pem", "L-02.key"):
+            (tmp_path / name).write_bytes((certificates / "loggers" / name).read_bytes())
+        thief = partial(Peer, broker.port, certificates / "ca.pem", tmp_path / "L-01.pem")
+        other_thief = partial(Peer, broker.port, certificates / "ca.pem", tmp_path / "L-02.pem")
         with thief() as connected:
             make_certificates("--revoke", "L-01", certificates)
+            make_certificates("--revoke", "L-02", certificates)
             broker.reload()
-            wait_until(lambda: not thief().connects(), 10, "the list to count")
+            # By the other one: a second connection of one name would end the first.
+            wait_until(lambda: not other_thief().connects(), 10, "the list to count")
             assert connected.is_alive()  # which is why the script asks for a restart
         broker.stop()
         broker.start()
         assert not thief().connects()
-        assert logger(broker, certificates, "L-02").connects()
+        assert logger(broker, certificates, "L-03").connects()
         make_certificates(certificates)
         assert logger(broker, certificates, "L-01").connects()
         assert not thief().connects()
