@@ -81,7 +81,8 @@ def deployed_broker(folder: Path, certificates: Path) -> Iterator[Broker]:
         text = text.replace(was, now)
     config = folder / "mosquitto.conf"
     config.write_text(f"{text}user {getpass.getuser()}\n")
-    server = Broker([find_program("mosquitto", "mosquitto"), "-c", str(config)], folder, port, lambda: accepts(port))
+    command = [find_program("mosquitto", "mosquitto"), "-c", str(config)]
+    server = Broker(command, folder, port, lambda: accepts(port) and accepts(gateway_port))  # one opens after the other
     server.gateway_port = gateway_port
     with running(server):
         yield server
@@ -94,6 +95,7 @@ class Peer:
         self._port = port
         self.heard: list[tuple[str, bytes]] = []
         self.answer: ReasonCode | None = None  # to the connection
+        self.refusal = ""  # why there is none
         self._codes: dict[int, ReasonCode] = {}  # to publications and subscriptions
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5)
         files = (str(certificate), str(certificate.with_suffix(".key"))) if certificate else (None, None)
@@ -105,7 +107,7 @@ class Peer:
         self._client = client
 
     def __enter__(self) -> Self:
-        assert self.connects()
+        assert self.connects(), self.refusal
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,13 +117,16 @@ class Peer:
         """Whether the broker lets it in. With TLS 1.3 a client learns of a refusal after its own handshake."""
         try:
             self._client.connect(HOST, self._port, clean_start=True)
-        except (ssl.SSLError, ConnectionError):
+        except (ssl.SSLError, ConnectionError) as error:
+            self.refusal = str(error)
             return False
         deadline = time.monotonic() + ANSWER_S
         while self.answer is None and time.monotonic() < deadline:
-            if self._client.loop(0.05) != paho.MQTT_ERR_SUCCESS:
+            if (code := self._client.loop(0.05)) != paho.MQTT_ERR_SUCCESS:
+                self.refusal = f"{paho.error_string(code)}, {self.answer}"
                 return False
         assert self.answer is not None, "neither let in nor refused"
+        self.refusal = str(self.answer)
         return not self.answer.is_failure
 
     def is_alive(self) -> bool:
