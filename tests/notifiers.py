@@ -207,3 +207,12 @@ class Desk:
 
 def webhook(name: str = "ops", **keys: Any) -> WebhookNotifier:
     return WebhookNotifier.model_validate({"kind": "webhook", "name": name, "url": "http://127.0.0.1/"} | keys)
+
+
+def programs(**keys: Any) -> WebhookNotifier:
+    """One that is told of every change by itself."""
+    return webhook(window="0 s", **keys)
+
+
+def ids(notification: Notification) -> list[str]:
+    return [alert["id"] for alert in notification.alerts]

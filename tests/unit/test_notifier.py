@@ -16,8 +16,7 @@ from monitor.model.alert import CLEARED
 from monitor.model.condition import NOTIFIER_FAILING, NOTIFIER_REFUSED
 from monitor.model.errors import DiskFull
 from tests.chaos.disk import SmallDisk, fill_up, why_no_disk
-from tests.notifications import ids, programs
-from tests.notifiers import HOUR_S, Desk, webhook
+from tests.notifiers import HOUR_S, Desk, ids, programs, webhook
 
 ALERTMANAGER = AlertmanagerNotifier.model_validate({"kind": "alertmanager", "name": "am", "url": "http://127.0.0.1"})
 

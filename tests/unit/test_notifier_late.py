@@ -7,8 +7,7 @@ from pathlib import Path
 
 from monitor.model.alert import CLEARED
 from monitor.model.clock import NS_PER_S
-from tests.notifications import ids, programs
-from tests.notifiers import HOUR_S, Desk, Receiver, webhook
+from tests.notifiers import HOUR_S, Desk, Receiver, ids, programs, webhook
 from tests.simulation.disk import Disk
 
 

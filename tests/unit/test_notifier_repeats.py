@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.model.clock import rfc3339
-from tests.notifications import ids
-from tests.notifiers import HOUR_S, Desk, webhook
+from tests.notifiers import HOUR_S, Desk, ids, webhook
 
 
 def test_repeated_until_acknowledged(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notifications import ids
-from tests.notifiers import HOUR_S, Desk, webhook
+from tests.notifiers import HOUR_S, Desk, ids, webhook
 
 
 def test_the_first_is_told_at_once_and_what_follows_together(tmp_path: Path) -> None:

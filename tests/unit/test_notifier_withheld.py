@@ -8,8 +8,7 @@ import pytest
 
 from monitor.config.alerting import NotifierSettings
 from monitor.model.alert import CLEARED
-from tests.notifications import ids, programs
-from tests.notifiers import HOUR_S, Desk, webhook
+from tests.notifiers import HOUR_S, Desk, ids, programs, webhook
 
 
 @pytest.mark.parametrize("settings", [webhook(repeat="30 min"), programs(repeat="30 min")])
