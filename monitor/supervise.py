@@ -97,9 +97,7 @@ class Supervisor:
         worst = max(self._loops, key=lambda loop: loop.stuck_s)
         if worst.stuck_s >= END_S:
             hint = "nothing is lost; if it happens again after the restart, look at the disk and at who locks its files"
-            as_long = (
-                worst.stuck_s - MAX_LOOK_S
-            )  # who waits for a part that hangs may have moved a look longer, or less
+            as_long = worst.stuck_s - MAX_LOOK_S  # who waits for one that hangs stands as still, give or take a look
             names = ", ".join(loop.name for loop in self._loops if loop.stuck_s >= as_long)
             raise TcmError("supervise", names, f"no progress for {worst.stuck_s:.0f} s: the daemon ends", hint)
         if worst.stuck_s < STALL_S:

@@ -84,7 +84,7 @@ class StateReader:
         silent = {(box.id, logger.id) for box in rules.containers.values() for logger in box.logger}
         for row in self.journal.loggers():
             known = last_status(self.journal, row["logger"])
-            said = last_serial(self.journal, row["logger"])
+            said = known.serial if known and known.serial else last_serial(self.journal, row["logger"])
             serial = rules.logger(row["container"], row["logger"]).serial or said
             silent.discard((row["container"], row["logger"]))
             yield {
